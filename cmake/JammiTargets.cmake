@@ -1,0 +1,41 @@
+# One target per folder: jammi_library(catalog SRCS ... DEPS ... PRIVATE_DEPS ...).
+# DEPS may appear in the folder's own headers, PRIVATE_DEPS in its .cc files only.
+function(jammi_library name)
+  cmake_parse_arguments(arg "" "" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(jammi_${name} STATIC ${arg_SRCS})
+  add_library(jammi::${name} ALIAS jammi_${name})
+  target_include_directories(jammi_${name} PUBLIC
+    ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+  target_compile_options(jammi_${name} PRIVATE ${JAMMI_WARNINGS})
+  target_link_libraries(jammi_${name} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
+  set_property(GLOBAL APPEND PROPERTY JAMMI_LIBRARIES jammi_${name})
+endfunction()
+
+# A program of tests; one per folder, one entry in ctest. LABELS slow keeps it out of the quick run.
+function(jammi_test name)
+  if(NOT JAMMI_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "TIMEOUT" "SRCS;DEPS;LABELS;ARGS" ${ARGN})
+  add_executable(${name} ${arg_SRCS})
+  target_compile_options(${name} PRIVATE ${JAMMI_WARNINGS})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main)
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1
+           --gtest_output=xml:${CMAKE_BINARY_DIR}/results/${name}.xml ${arg_ARGS})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+    ENVIRONMENT "TSAN_OPTIONS=ignore_noninstrumented_modules=1 halt_on_error=1;UBSAN_OPTIONS=print_stacktrace=1;ASAN_OPTIONS=detect_stack_use_after_return=1")
+endfunction()
+
+# A benchmark program; prints a table, never asserts a time.
+function(jammi_bench name)
+  if(NOT JAMMI_BENCH)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "" "SRCS;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SRCS})
+  target_compile_options(${name} PRIVATE ${JAMMI_WARNINGS})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS})
+endfunction()

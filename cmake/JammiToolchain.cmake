@@ -1,0 +1,28 @@
+# Compiler launcher, linker, sanitizers and the warnings of our own code.
+find_program(JAMMI_CCACHE ccache)
+if(JAMMI_CCACHE)
+  set(_launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      ${JAMMI_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${_launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${_launcher})
+endif()
+find_program(JAMMI_MOLD mold)
+if(JAMMI_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# Third-party C (SQLite) is built as it is; only our C++ is instrumented.
+if(JAMMI_SANITIZE)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${JAMMI_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
+  add_link_options(-fsanitize=${JAMMI_SANITIZE})
+endif()
+
+# Debug information for a stack trace, not for every template: links stay quick.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+
+set(JAMMI_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+    -Wunused-result -Wno-missing-field-initializers)
+if(JAMMI_WERROR)
+  list(APPEND JAMMI_WARNINGS -Werror)
+endif()

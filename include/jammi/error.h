@@ -1,0 +1,167 @@
+// What can go wrong, as data: a code that says whose fault it is and whether a retry can help, a
+// message for a person, and for the errors that callers act upon a typed detail.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace jammi {
+
+// Stored nowhere; the numbers may change.
+enum class ErrorCode : uint8_t {
+  // The caller's fault; the same call fails again.
+  kInvalidArgument,     // malformed or unacceptable input; nothing was changed
+  kNotFound,            // the named thing does not exist or is not visible to this scope
+  kAlreadyExists,       // a thing of that name exists already; it was not changed
+  kFailedPrecondition,  // right call, wrong state: referenced, pinned, evicted, conflicting
+  kPermissionDenied,    // the scope may not do this
+  kInvalidState,        // the object was closed, or a call was made from where it is not allowed
+  kUnimplemented,       // not in this build; the message says how to get it
+  // The environment's fault; a retry may help.
+  kResourceExhausted,  // a disk, queue, quota or size limit is full
+  kUnavailable,        // the database, broker or engine cannot answer now; nothing was changed
+  kAborted,            // lost against concurrent work; nothing was changed, run it again
+  kDeadlineExceeded,   // the deadline passed before the work began; nothing was changed
+  kCancelled,          // stopped on request
+  kOutcomeUnknown,     // the change may or may not be durable; look before you repeat it
+  // Somebody must look.
+  kDataLoss,  // stored bytes are damaged
+  kInternal,  // a bug of ours
+};
+
+[[nodiscard]] std::string_view ToString(ErrorCode code);
+
+// True where the same call, repeated after a pause, can succeed without risk of doing it twice.
+[[nodiscard]] bool IsRetryable(ErrorCode code);
+
+// --- Details. One closed list: whoever maps errors to another form (the wire, an exit code) visits
+// --- the variant below, so an added detail cannot be forgotten there. Tenants are UUID text, empty
+// --- for the global scope.
+
+struct ConfigDetail {
+  std::string key;         // "catalog.pool_size"; empty when the file itself is at fault
+  std::string file;        // empty when the value came from the environment or a default
+  int line = 0;            // 1-based; 0 = unknown
+  int column = 0;          // 1-based; 0 = unknown
+  std::string suggestion;  // nearest known name; empty = none
+};
+struct TenantDetail {
+  std::string text;  // what was given
+};
+struct ModelNotFoundDetail {
+  std::string model_id;
+};
+struct ModelReferencedDetail {
+  std::string model_id;
+  std::vector<std::string> referenced_by;  // edge names, in the order of rule CAT-009
+};
+struct TopicNotFoundDetail {
+  std::string topic;  // the id or name that was asked for
+};
+struct TopicExistsDetail {
+  std::string name;
+};
+struct SchemaConflictDetail {
+  std::string topic;
+  std::string detail;
+};
+struct UnsupportedSchemaTypeDetail {
+  std::string column;
+  std::string data_type;
+};
+struct BatchSchemaMismatchDetail {
+  std::string topic;
+  std::string column;  // the first column that differs; empty when only the count does
+  std::string expected;
+  std::string actual;
+};
+struct PublishTenantMismatchDetail {
+  std::string topic;
+  std::string topic_tenant;
+  std::string publish_tenant;
+};
+struct PredicateParseDetail {
+  std::string message;
+  int64_t position = -1;  // byte offset in the trimmed text; -1 = unknown
+};
+struct PredicateUnsupportedDetail {
+  std::string construct;
+};
+struct PredicateEvalDetail {
+  std::string message;
+};
+struct OffsetEvictedDetail {
+  uint64_t low_water = 0;  // the oldest offset that can still be read
+};
+// What a database refused, whatever database it is.
+enum class BackendFault : uint8_t {
+  kExecution,       // a statement failed for a reason not listed below
+  kUnique,          // unique or primary key
+  kForeignKey,      //
+  kCheck,           // CHECK or NOT NULL
+  kBusy,            // lock or queue not free within the deadline
+  kSerialization,   // 40001, 40P01 and the like
+  kConnection,      // server gone, pool exhausted, engine closed after an I/O error
+  kFull,            // disk or quota full
+  kIo,              // the file system said no
+  kReadOnly,        // file or server is read-only
+  kCorrupt,         // not a database, or damaged
+  kTypeConversion,  // a stored value does not fit what it is read as
+  kTenantMismatch,  // a row of another scope
+  kMigration,       // the ledger is newer or altered
+};
+[[nodiscard]] std::string_view ToString(BackendFault fault);
+struct BackendDetail {
+  BackendFault fault = BackendFault::kExecution;
+  std::string object;       // table, column or migration concerned; may be empty
+  std::string native_code;  // "SQLITE_FULL", "40001"; may be empty
+};
+// Another engine holds the catalog file.
+struct CatalogLockedDetail {
+  std::string lock_path;
+  int64_t pid = 0;
+  std::string host;
+  std::string started_at;  // RFC 3339 UTC
+};
+struct BrokerDetail {
+  std::string driver;  // "in_memory", "jet_stream"
+};
+
+using ErrorDetail =
+    std::variant<std::monostate, ConfigDetail, TenantDetail, ModelNotFoundDetail, ModelReferencedDetail,
+                 TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail, UnsupportedSchemaTypeDetail,
+                 BatchSchemaMismatchDetail, PublishTenantMismatchDetail, PredicateParseDetail,
+                 PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail, BackendDetail,
+                 CatalogLockedDetail, BrokerDetail>;
+
+// A value type; cheap to move. Reading it is thread-safe.
+class Error {
+ public:
+  Error(ErrorCode code, std::string message, ErrorDetail detail = {})
+      : code_(code), message_(std::move(message)), detail_(std::move(detail)) {}
+
+  [[nodiscard]] ErrorCode code() const { return code_; }
+  // One sentence that names the offending thing; never holds a secret.
+  [[nodiscard]] const std::string& message() const { return message_; }
+  [[nodiscard]] const ErrorDetail& detail() const { return detail_; }
+  // The detail if it is a T, else nullptr.
+  template <class T>
+  [[nodiscard]] const T* As() const {
+    return std::get_if<T>(&detail_);
+  }
+  // The same error, saying what was being done: "<doing>: <message>". Code and detail stay.
+  [[nodiscard]] Error While(std::string_view doing) &&;
+  // "NotFound: topic not found: quakes"
+  [[nodiscard]] std::string ToString() const;
+
+ private:
+  ErrorCode code_;
+  std::string message_;
+  ErrorDetail detail_;
+};
+
+}  // namespace jammi
