@@ -1,0 +1,170 @@
+// Trigger streams: typed publish/subscribe over Arrow record batches with a durable log.
+//
+// An event is one record batch of a topic; it has one offset, whatever its row count. Offsets of a topic
+// are 0, 1, 2, ... without gaps. The log in the catalog database is the truth: an event is acknowledged
+// when it is durable there, and a subscription is a cursor over it.
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "jammi/clock.h"
+#include "jammi/ids.h"
+#include "jammi/predicate.h"
+#include "jammi/result.h"
+#include "jammi/scope.h"
+
+namespace jammi {
+
+struct Topic {
+  TopicId id;
+  std::string name;                                    // opaque UTF-8, unique per owner
+  std::shared_ptr<arrow::Schema> schema;               // without metadata (TRG-011)
+  Scope owner = Scope::Global();                       //
+  std::map<std::string, std::string> broker_metadata;  //
+  UnixMicros created_at = 0;
+};
+
+struct Offset {
+  uint64_t value = 0;
+  UnixMicros committed_at = 0;
+  bool operator==(const Offset& other) const { return value == other.value; }
+  auto operator<=>(const Offset& other) const { return value <=> other.value; }
+};
+
+// An event, as a subscriber sees it: the rows that its predicate selected, in order.
+struct Delivery {
+  uint64_t offset = 0;
+  UnixMicros produced_at = 0;               // when it was committed
+  std::shared_ptr<arrow::RecordBatch> batch;
+  std::optional<TenantId> tenant;           // who published it; absent = unscoped
+};
+
+// Where a subscription starts.
+class From {
+ public:
+  // Events with this offset and later ones. 0 is the whole log.
+  [[nodiscard]] static From Offset(uint64_t offset) { return From(Kind::kOffset, offset, 0); }
+  // Events committed at or after this time.
+  [[nodiscard]] static From Time(UnixMicros time) { return From(Kind::kTime, 0, time); }
+  // Events committed after the call of Subscribe() began to return; no replay.
+  [[nodiscard]] static From Newest() { return From(Kind::kNewest, 0, 0); }
+
+  enum class Kind : uint8_t { kOffset, kTime, kNewest };
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] uint64_t offset() const { return offset_; }
+  [[nodiscard]] UnixMicros time() const { return time_; }
+
+ private:
+  From(Kind kind, uint64_t offset, UnixMicros time) : kind_(kind), offset_(offset), time_(time) {}
+  Kind kind_;
+  uint64_t offset_;
+  UnixMicros time_;
+};
+
+// A cursor over a topic. For an attached subscription no visible event at or above its start is
+// skipped, doubled or reordered, however far it lags, however many publishers there are.
+//
+// One thread at a time may call Next, TryNext and OnReady; Close, id, position and lag may be called
+// from any thread. Destroying it is Close().
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+  Subscription(const Subscription&) = delete;
+  Subscription& operator=(const Subscription&) = delete;
+
+  // Waits for the next event whose rows match. nullopt: the stream has ended, because the topic was
+  // dropped, the engine closed, or a finite replay is complete; it stays ended.
+  // Errors: kDeadlineExceeded: nothing yet, call again. Every other error ends the stream and is
+  // returned from then on: kFailedPrecondition with OffsetEvictedDetail (the position fell below the
+  // log's low-water mark), kFailedPrecondition with PredicateEvalDetail (the message names the offset),
+  // kDataLoss (a damaged event, by offset), kUnavailable (the log cannot be read), kCancelled (closed).
+  // position() then tells where to resume.
+  [[nodiscard]] virtual Result<std::optional<Delivery>> Next(Deadline deadline) = 0;
+
+  struct NotReady {};
+  struct End {};
+  using Polled = std::variant<NotReady, End, Delivery>;
+  // The same without waiting and without I/O. NotReady has queued whatever must be read; OnReady tells.
+  [[nodiscard]] virtual Result<Polled> TryNext() = 0;
+
+  // Calls `ready` once, when TryNext() may have something other than NotReady to say: an event, the
+  // end, an error, shutdown. At once if so already. It runs on the engine's dispatch threads, never on
+  // a publisher's and never under a lock; it must be short; it may call TryNext and OnReady. A second
+  // call replaces the callback that waits.
+  virtual void OnReady(std::move_only_function<void()> ready) = 0;
+
+  // Ends the stream. When it returns, no callback runs or will run; called from inside the callback it
+  // returns at once, and the callback is the last. Idempotent.
+  virtual void Close() = 0;
+
+  [[nodiscard]] virtual SubscriptionId id() const = 0;
+  // The offset of the next event to look at: everything below was delivered, filtered or invisible.
+  [[nodiscard]] virtual uint64_t position() const = 0;
+  // Events of the topic at or above position(), of any tenant; what this process knows, without I/O.
+  [[nodiscard]] virtual uint64_t lag() const = 0;
+
+ protected:
+  Subscription() = default;
+};
+
+struct SubscribeOptions {
+  // SQL boolean over the topic's columns; empty = everything (rules TRG-096...105).
+  std::string predicate;
+  // false: a finite replay, up to the last event committed before the call; then the stream ends.
+  bool follow = true;
+};
+
+enum class BrokerKind : uint8_t { kInMemory, kJetStream };
+[[nodiscard]] std::string_view ToString(BrokerKind kind);
+
+struct ConsumerOffsetSnapshot {
+  std::string consumer_name;
+  TopicId topic_id;
+  uint64_t last_delivered_stream_sequence = 0;  // in-memory: an engine offset (TRG-061)
+  uint64_t last_ack_stream_sequence = 0;
+};
+
+// Transport for topics: carries published events to subscribers, keeps nothing, filters by nothing but
+// the predicate. A driver works alone, without an engine. Thread-safe. Rules TRG-049...063.
+class TriggerBroker {
+ public:
+  virtual ~TriggerBroker() = default;
+
+  // Makes the topic known. The same id with an equal schema is a no-op.
+  // Errors: kFailedPrecondition with SchemaConflictDetail.
+  [[nodiscard]] virtual Result<void> RegisterTopic(const Topic& topic) = 0;
+
+  // Forgets the topic; its subscriptions end after what they have buffered. An unknown id is a success.
+  [[nodiscard]] virtual Result<void> DropTopic(const TopicId& topic) = 0;
+
+  // Carries an event that is durable already to whoever is attached. `publish_tenant` travels with it
+  // and is never compared. Errors: kNotFound with TopicNotFoundDetail; kUnavailable with BrokerDetail.
+  [[nodiscard]] virtual Result<Offset> Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+                                               UnixMicros produced_at, uint64_t offset,
+                                               const std::optional<TenantId>& publish_tenant) = 0;
+
+  // Attaches to the live tail. `from_offset` is a lower bound on the engine's offset: nothing at or above
+  // it that the driver still has is skipped, and a driver may deliver earlier events too. Without it:
+  // events published after the call.
+  // Errors: kNotFound with TopicNotFoundDetail. kFailedPrecondition with OffsetEvictedDetail: the driver
+  // no longer has `from_offset`.
+  [[nodiscard]] virtual Result<std::unique_ptr<Subscription>> Subscribe(const TopicId& topic, Predicate predicate,
+                                                                        std::optional<uint64_t> from_offset) = 0;
+
+  // One entry per consumer attached now. Errors: kNotFound with TopicNotFoundDetail.
+  [[nodiscard]] virtual Result<std::vector<ConsumerOffsetSnapshot>> ListConsumers(const TopicId& topic) = 0;
+
+  [[nodiscard]] virtual BrokerKind driver_kind() const = 0;
+};
+
+}  // namespace jammi

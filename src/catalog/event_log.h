@@ -1,0 +1,86 @@
+// The log of all topics: one append-only table, and one narrow row per topic with its head. The truth
+// that every subscription is a cursor over. Layout: docs/formats.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "jammi/catalog_backend.h"
+
+namespace jammi {
+
+struct LogHead {
+  uint64_t low_water = 0;    // the oldest offset that can be read; == next_offset when nothing is retained
+  uint64_t next_offset = 0;  // what the next event gets
+};
+
+struct LogEvent {
+  uint64_t offset = 0;
+  UnixMicros committed_at = 0;
+  Scope scope = Scope::Global();
+  int64_t row_count = 0;
+  uint64_t checksum = 0;
+  // Null when the reader may not see the event: its offset is still there, so that offsets in a page are
+  // consecutive.
+  std::shared_ptr<arrow::Buffer> payload;
+};
+
+struct LogPage {
+  LogHead head;
+  std::vector<LogEvent> events;  // consecutive offsets; empty when `from` is at or above the head
+};
+
+struct PageLimit {
+  int64_t events = 1024;
+  int64_t bytes = 1 << 20;  // of payload; a page holds one event at least, however large
+};
+
+// An event that is durable now.
+struct CommittedEvent {
+  int64_t topic_no = 0;
+  AppendOutcome outcome;
+  Scope scope = Scope::Global();
+  int64_t row_count = 0;
+  uint64_t checksum = 0;
+  std::shared_ptr<arrow::Buffer> payload;
+};
+
+// Thread-safe.
+class EventLog {
+ public:
+  virtual ~EventLog() = default;
+
+  // Appends one event, durable when `done` is called with its outcome. What waits for one topic shares
+  // one head update, and all that waits shares one commit. `done` is called exactly once, on an engine
+  // thread, outside every lock; it must be short and must not call the log's blocking functions.
+  // Errors (through `done`): kNotFound: the topic has no head, it was dropped; kResourceExhausted: the
+  // queue or the disk is full; kDeadlineExceeded: not started in time; kUnavailable; kOutcomeUnknown: as
+  // CatalogBackend::RunTransaction.
+  using Done = std::move_only_function<void(Result<AppendOutcome>)>;
+  virtual void AppendAsync(EventAppend event, Deadline deadline, Done done) = 0;
+
+  // The same, waiting. With nobody else at the writer, the caller's own thread commits.
+  [[nodiscard]] virtual Result<AppendOutcome> Append(EventAppend event, Deadline deadline) = 0;
+
+  // The one listener: told of every event committed by this process, in commit order, after COMMIT and
+  // before the `done` of the same events, outside every lock. Set before the first append.
+  using Listener = std::function<void(std::span<const CommittedEvent>)>;
+  virtual void SetListener(Listener listener) = 0;
+
+  // Events of a topic from `from` on, up to `limit`; payloads only where `reader` may see the event.
+  // One statement: head and events are of one moment. Bytes of a page lie in one buffer.
+  // Errors: kNotFound: no head (dropped); kDataLoss: an offset is missing; kUnavailable and BackendDetail.
+  [[nodiscard]] virtual Result<LogPage> Read(int64_t topic_no, uint64_t from, const Scope& reader,
+                                             const PageLimit& limit) = 0;
+
+  [[nodiscard]] virtual Result<LogHead> ReadHead(int64_t topic_no) = 0;
+
+  // The first offset committed at or after `time`, by binary search over the topic's offsets (commit
+  // times never fall); next_offset when there is none.
+  [[nodiscard]] virtual Result<uint64_t> FindTime(int64_t topic_no, UnixMicros time) = 0;
+};
+
+}  // namespace jammi
