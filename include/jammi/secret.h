@@ -7,7 +7,8 @@
 
 namespace jammi {
 
-// Prints as "[secret]" everywhere; Reveal() is the one way to the value, and easy to search for.
+// Streams as "[secret]" and cannot be formatted otherwise; Reveal() is the one way to the value, and
+// easy to search for.
 class Secret {
  public:
   Secret() = default;
@@ -21,6 +22,5 @@ class Secret {
 };
 
 inline std::ostream& operator<<(std::ostream& out, const Secret&) { return out << "[secret]"; }
-inline std::string format_as(const Secret&) { return "[secret]"; }
 
 }  // namespace jammi

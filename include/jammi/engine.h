@@ -1,0 +1,150 @@
+// The door of the library: open an engine, ask it for a session, work.
+//
+//   auto engine = jammi::Engine::Open(config);
+//   auto session = (*engine)->ForTenant(tenant);          // or Global()
+//   auto topic = session.topics().Register("quakes", schema);
+//   session.Publish(topic->id, batch);                    // durable when it returns
+//   auto quakes = session.Subscribe("quakes", From::Offset(0), {.predicate = "mag >= 5.0"});
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jammi/catalog_backend.h"
+#include "jammi/clock.h"
+#include "jammi/config.h"
+#include "jammi/ids.h"
+#include "jammi/models.h"
+#include "jammi/result.h"
+#include "jammi/scope.h"
+#include "jammi/trigger.h"
+
+namespace jammi {
+
+class EngineCore;
+
+// The topics a scope can see and, if they are its own, change. A light handle: cheap to copy,
+// thread-safe; it keeps the engine's core alive, and answers kUnavailable once the engine is closed.
+class Topics {
+ public:
+  struct Page {
+    std::vector<Topic> topics;
+    std::string next_page_token;  // empty = that was all
+  };
+
+  // Creates a topic owned by the session's scope. `name` is 1..512 bytes of UTF-8; `schema` has one
+  // column at least, of any type Arrow IPC carries; metadata is dropped.
+  // Errors: kAlreadyExists with TopicExistsDetail; kInvalidArgument with UnsupportedSchemaTypeDetail, or
+  // naming a column whose name is reserved or equal to another's but for case.
+  [[nodiscard]] Result<Topic> Register(std::string_view name, const std::shared_ptr<arrow::Schema>& schema,
+                                       const std::map<std::string, std::string>& broker_metadata = {});
+
+  // The scope's own topic of that name, else the global one. Errors: kNotFound with TopicNotFoundDetail.
+  [[nodiscard]] Result<Topic> Find(std::string_view name) const;
+  [[nodiscard]] Result<Topic> Find(const TopicId& id) const;
+
+  // Visible topics by creation time, `page_size` (1..1000) at a time; `page_token` from the page before.
+  // Errors: kInvalidArgument for a token that is none.
+  [[nodiscard]] Result<Page> List(int page_size = 100, std::string_view page_token = {}) const;
+
+  // Drops a topic that the scope owns; its subscriptions end after what they have buffered. The name is
+  // free at once. Errors: kNotFound with TopicNotFoundDetail, also for a global or another's topic.
+  [[nodiscard]] Result<void> Drop(const TopicId& id);
+
+ private:
+  friend class Session;
+  Topics(std::shared_ptr<EngineCore> core, Scope scope) : core_(std::move(core)), scope_(std::move(scope)) {}
+  std::shared_ptr<EngineCore> core_;
+  Scope scope_;
+};
+
+// An engine, seen by one scope. Immutable, cheap to copy, thread-safe. Every call answers kUnavailable
+// once the engine is closed.
+class Session {
+ public:
+  [[nodiscard]] const Scope& scope() const { return scope_; }
+
+  [[nodiscard]] Models models() const;
+  [[nodiscard]] Topics topics() const { return {core_, scope_}; }
+
+  // Appends `batch` to the topic as one event, stamped with this session's scope. The batch has exactly
+  // the topic's columns (names, order, types, nullability); zero rows are an event too.
+  // Success: the event is durable and has this offset. Errors: kNotFound with TopicNotFoundDetail;
+  // kInvalidArgument with BatchSchemaMismatchDetail, or for a batch that is damaged or larger than
+  // `trigger.max_batch_bytes`; kPermissionDenied with PublishTenantMismatchDetail; kResourceExhausted
+  // (disk or queue full), kDeadlineExceeded, kUnavailable: it is not in the log; kOutcomeUnknown: it may be.
+  [[nodiscard]] Result<Offset> Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+                                       Deadline deadline = {}) const;
+
+  // The same without waiting. `done` is called exactly once, on an engine thread or, for an error found
+  // at once, on the caller's; it must be short. Calls of one thread for one topic get offsets in order.
+  void PublishAsync(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+                    std::move_only_function<void(Result<Offset>)> done, Deadline deadline = {}) const;
+
+  // Attaches a cursor to the topic of that name (own, else global). It sees events published by this
+  // scope or unscoped, and among their rows those that match options.predicate.
+  // Errors: kNotFound with TopicNotFoundDetail; kInvalidArgument with PredicateParseDetail or
+  // PredicateUnsupportedDetail; kFailedPrecondition with OffsetEvictedDetail.
+  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(std::string_view topic, From from,
+                                                                SubscribeOptions options = {}) const;
+  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const TopicId& topic, From from,
+                                                                SubscribeOptions options = {}) const;
+
+ private:
+  friend class Engine;
+  Session(std::shared_ptr<EngineCore> core, Scope scope) : core_(std::move(core)), scope_(std::move(scope)) {}
+  std::shared_ptr<EngineCore> core_;
+  Scope scope_;
+};
+
+// What a program embedding the engine may replace.
+struct EngineOptions {
+  std::shared_ptr<Clock> clock = Clock::System();
+  // A driver of one's own instead of config.broker's.
+  std::shared_ptr<TriggerBroker> broker;
+  // Name of a registered SQLite VFS; empty = the system's. For fault tests.
+  std::string sqlite_vfs;
+};
+
+// An open catalog with all that runs on it. Thread-safe. Sessions and subscriptions may outlive it; they
+// answer kUnavailable, or end.
+class Engine {
+ public:
+  // Opens or creates the catalog of `config`, migrates it, and makes every registered topic usable.
+  // Errors: kInvalidArgument and kUnimplemented with ConfigDetail; kFailedPrecondition with
+  // CatalogLockedDetail (another engine holds the file; named) or with BackendDetail(kMigration) (the
+  // database is newer); kDataLoss (the file is damaged or no database); kResourceExhausted, kUnavailable.
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> Open(const Config& config, EngineOptions options = {});
+
+  // Close(), with a deadline of ten seconds.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  [[nodiscard]] Session ForTenant(const TenantId& tenant) const;
+  [[nodiscard]] Session Global() const;
+
+  // Refuses new work, completes what has been accepted (every PublishAsync gets its answer), ends every
+  // subscription, checkpoints and closes the catalog. Idempotent.
+  void Close();
+
+  // Answers whether the catalog can be asked. Errors: kUnavailable, kDeadlineExceeded.
+  [[nodiscard]] Result<void> Ping(Deadline deadline) const;
+
+  // UUID of this catalog's history; part of every stored position.
+  [[nodiscard]] const std::string& incarnation() const;
+  [[nodiscard]] BackendStats stats() const;
+
+ private:
+  explicit Engine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {}
+  std::shared_ptr<EngineCore> core_;
+};
+
+}  // namespace jammi
