@@ -2,6 +2,12 @@
 # DEPS may appear in the folder's own headers, PRIVATE_DEPS in its .cc files only.
 function(jammi_library name)
   cmake_parse_arguments(arg "" "" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  # Folders are added from the ground up, so a link upwards names a target that is not there yet.
+  foreach(dep ${arg_DEPS} ${arg_PRIVATE_DEPS})
+    if(dep MATCHES "^jammi" AND NOT TARGET ${dep})
+      message(FATAL_ERROR "jammi_library(${name}) links ${dep}, which is not below it in src/CMakeLists.txt")
+    endif()
+  endforeach()
   add_library(jammi_${name} STATIC ${arg_SRCS})
   add_library(jammi::${name} ALIAS jammi_${name})
   target_include_directories(jammi_${name} PUBLIC
@@ -11,7 +17,16 @@ function(jammi_library name)
   set_property(GLOBAL APPEND PROPERTY JAMMI_LIBRARIES jammi_${name})
 endfunction()
 
+# The label of the folder that is being read: "catalog" for src/catalog and what lies below it.
+function(jammi_folder_label out)
+  cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR}
+             OUTPUT_VARIABLE path)
+  string(REGEX REPLACE "^(src|tests)/([^/]+).*$" "\\2" label ${path})
+  set(${out} ${label} PARENT_SCOPE)
+endfunction()
+
 # A program of tests; one per folder, one entry in ctest. LABELS slow keeps it out of the quick run.
+# Its folder is a label too (ctest -L catalog), and the target catalog_tests builds the folder's programs.
 function(jammi_test name)
   if(NOT JAMMI_TESTS)
     return()
@@ -25,7 +40,12 @@ function(jammi_test name)
   endif()
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1
            --gtest_output=xml:${CMAKE_BINARY_DIR}/results/${name}.xml ${arg_ARGS})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+  jammi_folder_label(folder)
+  if(NOT TARGET ${folder}_tests)
+    add_custom_target(${folder}_tests)
+  endif()
+  add_dependencies(${folder}_tests ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${folder};${arg_LABELS}"
     ENVIRONMENT "TSAN_OPTIONS=ignore_noninstrumented_modules=1 halt_on_error=1;UBSAN_OPTIONS=print_stacktrace=1;ASAN_OPTIONS=detect_stack_use_after_return=1")
 endfunction()
 
