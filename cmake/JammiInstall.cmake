@@ -1,1 +1,62 @@
-# Written with the library.
+# libjammi.so, and what `cmake --install` puts down:
+#
+#   include/jammi/             the public headers
+#   lib/libjammi.so            every folder of src/ that is a library, in one
+#   lib/jammi/                 the Arrow and DuckDB libraries it was built with, found by run path
+#   lib/jammi/include/arrow/   Arrow's headers: its types are what data is passed in
+#   lib/cmake/Jammi/           find_package(Jammi) -> Jammi::jammi
+#   bin/jammi                  the command line
+#
+# The tree can be moved as a whole. A sanitizer build is for its tests only and installs nothing.
+if(JAMMI_SANITIZE)
+  return()
+endif()
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(JAMMI_PRIVATE_DIR ${CMAKE_INSTALL_LIBDIR}/jammi)
+set(JAMMI_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Jammi)
+
+# The objects themselves, not the archives: nothing may be left out because nobody here calls it. The
+# libraries are linked too, for what they need from outside.
+get_property(_libraries GLOBAL PROPERTY JAMMI_LIBRARIES)
+add_library(jammi_shared SHARED)
+foreach(_library ${_libraries})
+  target_sources(jammi_shared PRIVATE $<TARGET_OBJECTS:${_library}>)
+  target_link_libraries(jammi_shared PRIVATE ${_library})
+endforeach()
+# Only namespace jammi is exported, so our SQLite is not mixed with the one of the user's program.
+set(_exports ${CMAKE_CURRENT_LIST_DIR}/libjammi.map)
+target_link_options(jammi_shared PRIVATE -Wl,--version-script=${_exports} -Wl,-z,defs)
+set_target_properties(jammi_shared PROPERTIES
+  OUTPUT_NAME jammi LINKER_LANGUAGE CXX LINK_DEPENDS ${_exports}
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} INSTALL_RPATH "$ORIGIN/jammi")
+
+install(TARGETS jammi_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/jammi DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY ${JAMMI_DEPS_DIR}/arrow/include/arrow DESTINATION ${JAMMI_PRIVATE_DIR}/include
+        FILES_MATCHING PATTERN "*.h")
+foreach(_library Arrow::arrow Arrow::compute DuckDB::duckdb)
+  get_target_property(_path ${_library} IMPORTED_LOCATION)
+  install(PROGRAMS ${_path} DESTINATION ${JAMMI_PRIVATE_DIR})
+  # JAMMI_FILE_arrow and so on: the name, for JammiConfig.cmake.in.
+  string(REGEX REPLACE ".*::" "JAMMI_FILE_" _variable ${_library})
+  cmake_path(GET _path FILENAME ${_variable})
+endforeach()
+install(FILES LICENSE THIRD_PARTY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${JAMMI_DEPS_DIR}/arrow/LICENSE.txt ${JAMMI_DEPS_DIR}/arrow/NOTICE.txt
+        DESTINATION ${CMAKE_INSTALL_DOCDIR}/arrow)
+install(FILES ${JAMMI_DEPS_DIR}/duckdb/lib/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR}/duckdb)
+
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/JammiConfig.cmake.in
+  ${CMAKE_BINARY_DIR}/JammiConfig.cmake INSTALL_DESTINATION ${JAMMI_CMAKE_DIR}
+  PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR JAMMI_PRIVATE_DIR)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/JammiConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/JammiConfig.cmake ${CMAKE_BINARY_DIR}/JammiConfigVersion.cmake
+        DESTINATION ${JAMMI_CMAKE_DIR})
+
+if(TARGET jammi_cli)
+  set_target_properties(jammi_cli PROPERTIES INSTALL_RPATH "$ORIGIN/../${JAMMI_PRIVATE_DIR}")
+  install(TARGETS jammi_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

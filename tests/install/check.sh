@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# usage: check.sh BUILD_DIR COMPILER VERSION
+#
+# Installs BUILD_DIR, moves the result elsewhere, builds tests/install/example against it as a project
+# of its own, and runs it. Then looks at what libjammi.so offers to others.
+set -euo pipefail
+source_dir=$(cd "$(dirname "$0")" && pwd)
+build=$1 compiler=$2 version=$3
+unset LD_LIBRARY_PATH CMAKE_PREFIX_PATH
+
+fail() {
+  echo "tests/install: $*" >&2
+  exit 1
+}
+
+work=$build/install_test
+rm -rf "$work" && mkdir -p "$work"
+cmake --install "$build" --prefix "$work/first" >"$work/install.log" || fail "cmake --install failed"
+mv "$work/first" "$work/moved"  # the package must not know where it was
+
+# The same linker as anybody's: the default one.
+cmake -S "$source_dir/example" -B "$work/example" -DCMAKE_CXX_COMPILER="$compiler" \
+  -DCMAKE_PREFIX_PATH="$work/moved" -DWANTED_VERSION="$version" >"$work/configure.log" ||
+  fail "find_package(Jammi) failed; see $work/configure.log"
+cmake --build "$work/example" || fail "the example does not build against the installed package"
+(cd "$work" && example/example) || fail "the example fails"
+
+library=$work/moved/lib/libjammi.so
+foreign=$(nm -D -C --defined-only "$library" |
+  sed -E 's/^[0-9a-f]+ . //' |
+  grep -Ev '^((typeinfo( name)?|vtable|VTT|guard variable) for )?((non-)?virtual thunk to )?(jammi::|std::hash<jammi::)' || true)
+[[ -z $foreign ]] || fail "libjammi.so exports what is not Jammi's:"$'\n'"$(head -n 20 <<<"$foreign")"
+nm -D --defined-only "$library" | grep -q . || fail "libjammi.so exports nothing"
+
+if [[ -x $work/moved/bin/jammi ]]; then
+  (cd / && "$work/moved/bin/jammi" --version) || fail "the installed bin/jammi does not run"
+fi
+echo "installed, moved, built against, run"
