@@ -19,7 +19,7 @@ cmake --install "$build" --prefix "$work/first" >"$work/install.log" || fail "cm
 mv "$work/first" "$work/moved"  # the package must not know where it was
 
 # The same linker as anybody's: the default one.
-cmake -S "$source_dir/example" -B "$work/example" -DCMAKE_CXX_COMPILER="$compiler" \
+cmake -S "$source_dir/example" -B "$work/example" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
   -DCMAKE_PREFIX_PATH="$work/moved" -DWANTED_VERSION="$version" >"$work/configure.log" ||
   fail "find_package(Jammi) failed; see $work/configure.log"
 cmake --build "$work/example" || fail "the example does not build against the installed package"
