@@ -1,6 +1,16 @@
 # Imported targets for what scripts/setup provides. Versions and digests: scripts/dependencies.txt.
-if(NOT EXISTS ${JAMMI_DEPS_DIR}/.complete)
+# .complete names the list that the folder was made from; a build against another list's libraries would
+# compile, and fail in ways that are hard to explain.
+set(_list ${PROJECT_SOURCE_DIR}/scripts/dependencies.txt)
+set(_complete ${JAMMI_DEPS_DIR}/.complete)
+if(NOT EXISTS ${_complete})
   message(FATAL_ERROR "The dependencies are not in ${JAMMI_DEPS_DIR}. Run scripts/setup first.")
+endif()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${_list} ${_complete})
+file(SHA256 ${_list} _wanted)
+file(STRINGS ${_complete} _have LIMIT_COUNT 1)
+if(NOT _have STREQUAL _wanted)
+  message(FATAL_ERROR "${JAMMI_DEPS_DIR} does not hold what scripts/dependencies.txt asks for. Run scripts/setup.")
 endif()
 
 find_package(Threads REQUIRED)
