@@ -1,0 +1,509 @@
+// LoadConfig(): from a file and variables to a Config, and for each value where it was said.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <system_error>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "config/environment.h"
+#include "config/interpolate.h"
+#include "config/settings.h"
+#include "config/toml_tree.h"
+#include "config/validate.h"
+
+namespace jammi {
+namespace {
+
+namespace fs = std::filesystem;
+using Source = ConfigOrigin::Source;
+
+constexpr size_t kMaxFileBytes = 16 << 20;
+
+// --- Finding and reading the file.
+
+struct ConfigFile {
+  std::string name;  // as messages show it
+  fs::path path;
+  std::string text;
+};
+
+Error FileError(ErrorCode code, std::string_view name, std::string_view problem) {
+  return Error(code, fmt::format("configuration file {}: {}", name, problem),
+               ConfigDetail{.file = std::string(name)});
+}
+
+std::string SystemMessage(int error) { return std::generic_category().message(error); }
+
+// nullopt: there is no such file.
+Result<std::optional<ConfigFile>> ReadFile(std::string name, const fs::path& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
+  if (file == nullptr) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::optional<ConfigFile>();
+    return FileError(ErrorCode::kInvalidArgument, name,
+                     fmt::format("cannot be opened: {}", SystemMessage(errno)));
+  }
+  std::string text;
+  std::array<char, 65'536> buffer;
+  while (const size_t read = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    text.append(buffer.data(), read);
+    if (text.size() > kMaxFileBytes)
+      return FileError(ErrorCode::kInvalidArgument, name, "is larger than 16 MiB");
+  }
+  if (std::ferror(file.get()) != 0) {
+    return FileError(ErrorCode::kInvalidArgument, name,
+                     fmt::format("cannot be read: {}", SystemMessage(errno)));
+  }
+  if (!IsValidUtf8(text)) return FileError(ErrorCode::kInvalidArgument, name, "is no UTF-8 text");
+  return std::optional(ConfigFile{std::move(name), path.lexically_normal(), std::move(text)});
+}
+
+// A file that was asked for by name must be there.
+Result<std::optional<ConfigFile>> ReadNamedFile(const std::string& name, const fs::path& path,
+                                                std::string_view who) {
+  JAMMI_ASSIGN(auto file, ReadFile(name, path));
+  if (file) return file;
+  return FileError(ErrorCode::kNotFound, name, fmt::format("no such file; {} names it", who));
+}
+
+Result<std::optional<ConfigFile>> FindFile(const LoadOptions& options, const Environment& environment,
+                                           const fs::path& directory) {
+  if (options.path) return ReadNamedFile(options.path->string(), directory / *options.path, "the caller");
+  if (const auto* named = FindVariable(environment, "JAMMI_CONFIG")) {
+    return ReadNamedFile(*named, directory / *named, "the environment variable JAMMI_CONFIG");
+  }
+  JAMMI_ASSIGN(auto local, ReadFile("jammi.toml", directory / "jammi.toml"));
+  if (local) return local;
+  const auto platform = FindDirectories(ThisPlatform(), environment).config;
+  if (!platform) return std::optional<ConfigFile>();
+  const auto path = directory / *platform / "config.toml";
+  return ReadFile(path.string(), path);
+}
+
+// --- From a TOML value to a setting's.
+
+std::string_view ExpectedText(SettingType type) {
+  switch (type) {
+    case SettingType::kBool:
+      return "true or false";
+    case SettingType::kInteger:
+      return "a whole number";
+    case SettingType::kSize:
+      return "a number of bytes or text such as \"16MiB\"";
+    case SettingType::kFloat:
+      return "a number";
+    case SettingType::kText:
+    case SettingType::kPath:
+    case SettingType::kChoice:
+      return "a string";
+    case SettingType::kTextList:
+      return "a list of strings";
+    case SettingType::kTextMap:
+      return "a table of strings";
+    case SettingType::kServices:
+      return "\"all\" or a list of strings";
+  }
+  return {};
+}
+
+std::optional<TextList> AllStrings(const TomlArray& array) {
+  TextList items;
+  for (const auto& node : array) {
+    const auto* text = std::get_if<std::string>(&node.value);
+    if (text == nullptr) return std::nullopt;
+    items.push_back(*text);
+  }
+  return items;
+}
+
+std::optional<TextMap> AllStrings(const TomlTable& table) {
+  TextMap items;
+  for (const auto& entry : table) {
+    const auto* text = std::get_if<std::string>(&entry.node.value);
+    if (text == nullptr) return std::nullopt;
+    items.emplace(entry.key, *text);
+  }
+  return items;
+}
+
+OrComplaint<SettingValue> FromToml(SettingType type, const TomlNode& node) {
+  const auto* number = std::get_if<int64_t>(&node.value);
+  const auto* text = std::get_if<std::string>(&node.value);
+  const auto* array = std::get_if<TomlArray>(&node.value);
+  const auto* table = std::get_if<TomlTable>(&node.value);
+  switch (type) {
+    case SettingType::kBool:
+      if (const auto* flag = std::get_if<bool>(&node.value)) return *flag;
+      break;
+    case SettingType::kInteger:
+      if (number != nullptr) return *number;
+      break;
+    case SettingType::kSize:
+      if (number != nullptr) return *number;
+      if (text != nullptr) return ParseSize(*text);
+      break;
+    case SettingType::kFloat:
+      if (const auto* real = std::get_if<double>(&node.value)) return *real;
+      if (number != nullptr) return static_cast<double>(*number);
+      break;
+    case SettingType::kText:
+    case SettingType::kPath:
+    case SettingType::kChoice:
+      if (text != nullptr) return *text;
+      break;
+    case SettingType::kServices:
+      if (text != nullptr) return *text;
+      [[fallthrough]];
+    case SettingType::kTextList:
+      if (const auto items = array != nullptr ? AllStrings(*array) : std::nullopt) return *items;
+      break;
+    case SettingType::kTextMap:
+      if (const auto items = table != nullptr ? AllStrings(*table) : std::nullopt) return *items;
+      break;
+  }
+  const auto found = array != nullptr || table != nullptr ? fmt::format("{} of other things", TypeName(node))
+                                                          : std::string(TypeName(node));
+  const bool right_container =
+      (array != nullptr && (type == SettingType::kTextList || type == SettingType::kServices)) ||
+      (table != nullptr && type == SettingType::kTextMap);
+  return std::unexpected(Complaint{
+      fmt::format("expected {}, found {}", ExpectedText(type), right_container ? found : TypeName(node)),
+      {}});
+}
+
+// --- Names.
+
+bool IsSection(std::string_view key) {
+  return std::ranges::find(AllSections(), key, &SectionInfo::key) != AllSections().end();
+}
+
+std::string_view LastName(std::string_view key) { return key.substr(key.rfind('.') + 1); }  // npos + 1 == 0
+
+// The known key that was probably meant: a near name in the same section, else the same name elsewhere.
+std::string SuggestKey(std::string_view unknown) {
+  std::vector<std::string_view> near;
+  std::set<std::string_view> elsewhere;
+  const auto consider = [&](std::string_view key) {
+    if (SectionOf(key) == SectionOf(unknown)) near.push_back(key);
+    if (LastName(key) == LastName(unknown)) elsewhere.insert(key);
+  };
+  for (const auto& setting : AllSettings()) consider(setting.key);
+  for (const auto& section : AllSections()) consider(section.key);
+  std::vector<std::string_view> names;
+  names.reserve(near.size());
+  for (const auto key : near) names.push_back(LastName(key));
+  if (const auto name = Nearest(LastName(unknown), names); !name.empty()) {
+    return std::string(near[static_cast<size_t>(std::ranges::find(names, name) - names.begin())]);
+  }
+  return elsewhere.size() == 1 ? std::string(*elsewhere.begin()) : std::string();
+}
+
+const TomlNode* FindNode(const TomlTable& table, std::string_view key) {
+  const size_t dot = key.find('.');
+  const auto at = std::ranges::find(table, key.substr(0, dot), &TomlEntry::key);
+  if (at == table.end() || dot == std::string_view::npos) return at == table.end() ? nullptr : &at->node;
+  const auto* inner = std::get_if<TomlTable>(&at->node.value);
+  return inner != nullptr ? FindNode(*inner, key.substr(dot + 1)) : nullptr;
+}
+
+std::string Collapse(std::string_view name) {
+  std::string collapsed;
+  for (const char c : name) {
+    if (c != '_' || !collapsed.ends_with('_')) collapsed += c;
+  }
+  return collapsed;
+}
+
+// --- The loader.
+
+class Loader {
+ public:
+  Loader(const Environment& environment, fs::path directory)
+      : environment_(environment), directory_(std::move(directory)) {}
+
+  Result<LoadedConfig> Load(const std::optional<ConfigFile>& file) {
+    TomlTable document;
+    if (file) {
+      loaded_.file = file->path;
+      file_name_ = file->name;
+      if (!Parse(file->text, document)) return ToError(std::move(problems_));
+    }
+    for (const auto& section : AllTaggedSections()) SelectKind(section, FindNode(document, section.key));
+    ApplyTable("", document);
+    ApplyEnvironment();
+    if (loaded_.config.artifact_dir.empty() && !loaded_.origins.contains("artifact_dir")) {
+      loaded_.config.artifact_dir = FindDirectories(ThisPlatform(), environment_).data.value_or(".jammi");
+    }
+    MakePathsAbsolute();
+    AddRuleProblems();
+    if (!problems_.empty()) return ToError(std::move(problems_));
+    WarnOfUnused();
+    return std::move(loaded_);
+  }
+
+ private:
+  [[nodiscard]] ConfigOrigin InFile(TextPosition at) const {
+    const auto original = map_.ToFile(at);
+    return {.source = Source::kFile, .name = file_name_, .line = original.line, .column = original.column};
+  }
+  static ConfigOrigin InVariable(const std::string& name) {
+    return {.source = Source::kEnvironment, .name = name};
+  }
+
+  void Complain(std::string_view key, Complaint complaint, ConfigOrigin origin) {
+    problems_.push_back(MakeProblem(std::string(key), std::move(complaint), std::move(origin)));
+  }
+
+  // False: the text is of no use; the problems are recorded.
+  bool Parse(std::string_view text, TomlTable& document) {
+    auto interpolated = Interpolate(text, environment_);
+    for (auto& problem : interpolated.problems)
+      Complain("", {std::move(problem.message), {}}, InFile(problem.at));
+    if (!problems_.empty()) return false;
+    map_ = std::move(interpolated.map);
+    auto parsed = ParseToml(interpolated.text);
+    if (parsed) {
+      document = std::move(*parsed);
+      return true;
+    }
+    // The library quotes the text; where a variable's value stands for TOML itself, that may be a secret.
+    const auto variable = map_.BareVariable(parsed.error().at.line);
+    auto message = variable.empty() ? parsed.error().message
+                                    : fmt::format("not TOML once ${{{}}} is replaced by its value", variable);
+    Complain("", {std::move(message), {}}, InFile(parsed.error().at));
+    return false;
+  }
+
+  // Chooses the kind of a tagged section (variable over file over default) before its other keys are read.
+  void SelectKind(const TaggedSection& section, const TomlNode* node) {
+    const auto key = fmt::format("{}.kind", section.key);
+    const auto& setting = *std::ranges::find(AllSettings(), key, &Setting::key);
+    const auto* table = node != nullptr ? std::get_if<TomlTable>(&node->value) : nullptr;
+    const auto* in_file = table != nullptr ? FindNode(*table, "kind") : nullptr;
+    const auto variable = environment_.find(EnvironmentName(setting));
+    const bool overridden = variable != environment_.end();
+    const size_t before = problems_.size();
+    if (in_file != nullptr) {
+      Apply(setting, FromToml(setting.type, *in_file), InFile(in_file->at));
+      if (const auto kind = setting.get(loaded_.config))
+        kinds_in_file_[section.key] = std::get<std::string>(*kind);
+    } else if (table != nullptr && !overridden) {
+      Complain(key, {fmt::format("is required; {}", RangeText(setting)), {}}, InFile(node->at));
+    }
+    if (overridden) Apply(setting, ParseValue(setting.type, variable->second), InVariable(variable->first));
+    if (problems_.size() > before) unknown_kinds_.insert(section.key);
+  }
+
+  void ApplyTable(const std::string& section, const TomlTable& table) {
+    for (const auto& entry : table) {
+      const auto key = section.empty() ? entry.key : fmt::format("{}.{}", section, entry.key);
+      // A quoted name with a dot in it is no path.
+      const bool section_name = entry.key.find('.') == std::string::npos && IsSection(key);
+      if (!section_name) {
+        ApplyEntry(key, entry);
+      } else if (const auto* inner = std::get_if<TomlTable>(&entry.node.value)) {
+        ApplyTable(key, *inner);
+      } else {
+        Complain(key, {fmt::format("expected a table, found {}", TypeName(entry.node)), {}},
+                 InFile(entry.node.at));
+      }
+    }
+  }
+
+  void ApplyEntry(const std::string& key, const TomlEntry& entry) {
+    const auto section = SectionOf(key);
+    if (FindTaggedSection(section) != nullptr && (entry.key == "kind" || unknown_kinds_.contains(section)))
+      return;
+    const auto named = [&](const Setting& setting) {
+      return setting.key == key && entry.key.find('.') == std::string::npos;
+    };
+    const auto known = std::ranges::find_if(AllSettings(), named);
+    if (known == AllSettings().end()) {
+      const bool table = std::holds_alternative<TomlTable>(entry.node.value);
+      Complain(key, {table ? "unknown section" : "unknown key", SuggestKey(key)}, InFile(entry.at));
+      return;
+    }
+    if (const auto* setting = FindApplicable(named)) {
+      Apply(*setting, FromToml(setting->type, entry.node), InFile(entry.node.at));
+    } else if (BelongsToFilesKind(section, named)) {
+      Warn(key, InFile(entry.at),
+           fmt::format("{} is not used: a variable has chosen another {}.kind", key, section));
+    } else {
+      Complain(key, OtherKind(*known), InFile(entry.at));
+    }
+  }
+
+  // A name may stand in several kinds of a section; this is the one of the kind that was chosen.
+  template <class Named>
+  const Setting* FindApplicable(const Named& named) const {
+    for (const auto& setting : AllSettings()) {
+      if (named(setting) && setting.applies(loaded_.config)) return &setting;
+    }
+    return nullptr;
+  }
+
+  template <class Named>
+  bool BelongsToFilesKind(std::string_view section, const Named& named) const {
+    const auto kind = kinds_in_file_.find(section);
+    return kind != kinds_in_file_.end() && std::ranges::any_of(AllSettings(), [&](const Setting& setting) {
+             return named(setting) && setting.kind == kind->second;
+           });
+  }
+
+  Complaint OtherKind(const Setting& setting) const {
+    const auto section = SectionOf(setting.key);
+    std::vector<std::string_view> kinds;
+    for (const auto& other : AllSettings()) {
+      if (other.key == setting.key) kinds.push_back(other.kind);
+    }
+    const auto* tagged = FindTaggedSection(section);
+    const auto current = tagged->current(loaded_.config);
+    const auto chosen = current ? fmt::format("it is \"{}\"", tagged->kinds[*current].name) : "it is not set";
+    return {fmt::format("goes with {}.kind = \"{}\", and {}", section, fmt::join(kinds, "\" or \""), chosen),
+            {}};
+  }
+
+  void Apply(const Setting& setting, OrComplaint<SettingValue> value, ConfigOrigin origin) {
+    if (!value) return Complain(setting.key, std::move(value).error(), std::move(origin));
+    if (auto checked = CheckValue(setting, *value); !checked) {
+      return Complain(setting.key, std::move(checked).error(), std::move(origin));
+    }
+    setting.set(loaded_.config, *value);
+    loaded_.origins[std::string(setting.key)] = std::move(origin);
+  }
+
+  void ApplyEnvironment() {
+    for (const auto& [name, text] : environment_) {
+      if (!name.starts_with("JAMMI_")) continue;
+      const auto named = [&variable = name](const Setting& setting) {
+        return EnvironmentName(setting) == variable;
+      };
+      const auto known = std::ranges::find_if(AllSettings(), named);
+      if (known == AllSettings().end()) {
+        CheckUnknownVariable(name);
+        continue;
+      }
+      const auto section = SectionOf(known->key);
+      if (FindTaggedSection(section) != nullptr &&
+          (LastName(known->key) == "kind" || unknown_kinds_.contains(section))) {
+        continue;
+      }
+      if (const auto* setting = FindApplicable(named)) {
+        Apply(*setting, ParseValue(setting->type, text), InVariable(name));
+      } else {
+        Complain(known->key, OtherKind(*known), InVariable(name));
+      }
+    }
+  }
+
+  // JAMMI_<SECTION>__... is ours alone, so there an unknown name is an error. Elsewhere other programs
+  // may have variables of their own, and only a clear slip is worth a warning.
+  void CheckUnknownVariable(const std::string& name) {
+    std::vector<std::string> known;
+    for (const auto& setting : AllSettings()) known.push_back(EnvironmentName(setting));
+    const auto first = std::string_view(name).substr(6);
+    const size_t end = first.find("__");
+    std::string section(first.substr(0, end));
+    std::ranges::transform(section, section.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    if (end != std::string_view::npos && IsSection(section)) {
+      const std::vector<std::string_view> candidates(known.begin(), known.end());
+      Complain("", {"names no setting", Nearest(name, candidates)}, InVariable(name));
+      return;
+    }
+    const auto slip = std::ranges::find(known, Collapse(name), Collapse);
+    if (slip != known.end() && !slip->empty()) {
+      Warn("", InVariable(name), fmt::format("{} is not used; did you mean {}?", name, *slip));
+    }
+  }
+
+  void MakePathsAbsolute() {
+    for (const auto& setting : AllSettings()) {
+      if (setting.type != SettingType::kPath) continue;
+      const auto value = setting.get(loaded_.config);
+      if (!value || std::get<std::string>(*value).empty()) continue;
+      setting.set(loaded_.config, (directory_ / std::get<std::string>(*value)).lexically_normal().string());
+    }
+  }
+
+  // What holds for the whole, said of the place that set the value; silent where a section is wrong already.
+  void AddRuleProblems() {
+    std::set<std::string> wrong;
+    for (const auto& problem : problems_) wrong.emplace(SectionOf(problem.key));
+    for (auto& problem : FindProblems(loaded_.config)) {
+      if (wrong.contains(std::string(SectionOf(problem.key)))) continue;
+      problem.origin = PlaceOf(problem.key);
+      problems_.push_back(std::move(problem));
+    }
+  }
+
+  // Where the setting was made; for one that was not, the place of its section's kind.
+  [[nodiscard]] ConfigOrigin PlaceOf(const std::string& key) const {
+    for (const auto& name : {key, fmt::format("{}.kind", SectionOf(key))}) {
+      if (const auto at = loaded_.origins.find(name); at != loaded_.origins.end()) return at->second;
+    }
+    return {};
+  }
+
+  void Warn(std::string_view key, ConfigOrigin origin, std::string message) {
+    loaded_.warnings.push_back({std::string(key), std::move(origin), std::move(message)});
+  }
+
+  void WarnOfUnused() {
+    for (const auto& setting : AllSettings()) {
+      const auto at = loaded_.origins.find(std::string(setting.key));
+      if (setting.used || at == loaded_.origins.end() || !setting.applies(loaded_.config)) continue;
+      Warn(setting.key, at->second, fmt::format("{} is set but not used by this version", setting.key));
+    }
+  }
+
+  const Environment& environment_;
+  fs::path directory_;
+  std::string file_name_;
+  SourceMap map_;
+  std::map<std::string_view, std::string> kinds_in_file_;  // by tagged section
+  std::set<std::string_view> unknown_kinds_;               // tagged sections whose kind is wrong
+  std::vector<ConfigProblem> problems_;
+  LoadedConfig loaded_;
+};
+
+void LogWarnings(const LoadedConfig& loaded) {
+  if (loaded.warnings.empty()) return;
+  std::vector<std::string_view> messages;
+  messages.reserve(loaded.warnings.size());
+  for (const auto& warning : loaded.warnings) messages.push_back(warning.message);
+  Log(LogLevel::kWarning, "configuration: {}", fmt::join(messages, "; "));
+}
+
+}  // namespace
+
+std::string ToString(const ConfigOrigin& origin) {
+  switch (origin.source) {
+    case Source::kDefault:
+      break;
+    case Source::kEnvironment:
+      return fmt::format("environment variable {}", origin.name);
+    case Source::kFile:
+      return origin.line > 0 ? fmt::format("{}:{}:{}", origin.name, origin.line, origin.column) : origin.name;
+  }
+  return "default";
+}
+
+Result<LoadedConfig> LoadConfig(const LoadOptions& options) {
+  const Environment environment = options.environment ? *options.environment : ProcessEnvironment();
+  std::error_code error;
+  const fs::path directory = options.current_directory ? *options.current_directory : fs::current_path(error);
+  JAMMI_ASSIGN(const auto file, FindFile(options, environment, directory));
+  JAMMI_ASSIGN(auto loaded, Loader(environment, directory).Load(file));
+  if (options.log_warnings) LogWarnings(loaded);
+  return loaded;
+}
+
+}  // namespace jammi

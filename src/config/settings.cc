@@ -1,0 +1,643 @@
+#include "config/settings.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "config/field.h"
+
+namespace jammi {
+namespace {
+
+constexpr int64_t kMaxCount = 1'000'000'000;
+constexpr int64_t kMaxSeconds = 3'153'600'000;  // a hundred years
+constexpr int64_t kKiB = 1 << 10;
+constexpr int64_t kGiB = 1 << 30;
+
+std::vector<TaggedSection> MakeTaggedSections() {
+  std::vector<TaggedSection> sections;
+  sections.push_back(BindSection(
+      {.key = "catalog",
+       .kinds = {{.name = "sqlite", .text = "One file, no daemon, one engine at a time."},
+                 {.name = "postgres",
+                  .text = "A PostgreSQL database, shared by any number of engines.",
+                  .refusal = "this version has no PostgreSQL catalog yet; use catalog.kind = \"sqlite\" "
+                             "(the default), or a later version built with PostgreSQL"}}},
+      &Config::catalog));
+  sections.push_back(BindSection(
+      {.key = "broker",
+       .kinds = {{.name = "in_memory", .text = "Within this process. Needs nothing."},
+                 {.name = "jet_stream",
+                  .text = "NATS JetStream: events also reach subscribers of other processes and NATS users.",
+                  .refusal = "this version has no JetStream broker yet; use broker.kind = \"in_memory\" "
+                             "(the default), or a later version built with NATS"}}},
+      &Config::broker));
+  sections.push_back(
+      BindSection({.key = "signing_key",
+                   .kinds = {{.name = "env", .text = "The variable JAMMI_AUDIT_MASTER_KEY holds the key."}}},
+                  &Config::signing_key));
+  sections.push_back(BindSection({.key = "storage.cloud",
+                                  .kinds = {{.name = "s3", .text = "Amazon S3 and what speaks its protocol."},
+                                            {.name = "gcs", .text = "Google Cloud Storage."},
+                                            {.name = "azure", .text = "Azure Blob Storage."},
+                                            {.name = "r2", .text = "Cloudflare R2."}}},
+                                 &Config::storage, &StorageConfig::cloud));
+  return sections;
+}
+
+// The setting `<section>.kind`.
+Setting KindSetting(std::string_view key, bool used, std::string_view text) {
+  Setting setting{.key = key, .text = text, .used = used, .type = SettingType::kChoice};
+  const auto* section = FindTaggedSection(SectionOf(key));
+  setting.optional = section->optional;
+  for (const auto& kind : section->kinds) setting.choices.push_back(kind.name);
+  setting.applies = [](const Config&) { return true; };
+  setting.get = [section](const Config& config) -> std::optional<SettingValue> {
+    const auto current = section->current(config);
+    return current ? std::optional<SettingValue>(std::string(section->kinds[*current].name)) : std::nullopt;
+  };
+  setting.set = [section](Config& config, const SettingValue& value) {
+    const auto& kinds = section->kinds;
+    const auto at = std::ranges::find(kinds, std::get<std::string>(value), &SectionKind::name);
+    section->select(config, static_cast<size_t>(at - kinds.begin()));
+  };
+  return setting;
+}
+
+void AddCatalog(std::vector<Setting>& all) {
+  using Sqlite = SqliteCatalogConfig;
+  using Postgres = PostgresCatalogConfig;
+  all.push_back(KindSetting("catalog.kind", true, "Which database holds the catalog and the event log."));
+  all.push_back(
+      Bind({.key = "catalog.path",
+            .kind = "sqlite",
+            .text = "The database file. Its directory must exist; only the default location gets its "
+                    "directory made.",
+            .default_text = "`{artifact_dir}/catalog.db`",
+            .format = CheckNotEmpty},
+           &Config::catalog, &Sqlite::path));
+  all.push_back(
+      Bind({.key = "catalog.synchronous",
+            .kind = "sqlite",
+            .text = "`full`: what was acknowledged is on disk. `normal`: commits are faster, but after a "
+                    "power loss or a crash of the operating system the newest acknowledged events and "
+                    "registrations can be gone; a crash of the process loses nothing."},
+           &Config::catalog, &Sqlite::synchronous));
+  all.push_back(Bind({.key = "catalog.reader_connections",
+                      .kind = "sqlite",
+                      .text = "Read-only connections; so many reads of the database run at once.",
+                      .min = 1,
+                      .max = 256},
+                     &Config::catalog, &Sqlite::reader_connections));
+  all.push_back(
+      Bind({.key = "catalog.group_max_work",
+            .kind = "sqlite",
+            .unit = "items",
+            .text = "How many transactions and events one commit carries at most. More raises throughput "
+                    "under load; the first of a group waits for the last.",
+            .min = 1,
+            .max = 1'000'000},
+           &Config::catalog, &Sqlite::group_max_work));
+  all.push_back(
+      Bind({.key = "catalog.group_max_bytes",
+            .kind = "sqlite",
+            .unit = "bytes",
+            .text = "How much event data one commit carries at most. A single larger event gets a commit "
+                    "of its own.",
+            .min = 4 * kKiB,
+            .max = kGiB,
+            .type = SettingType::kSize},
+           &Config::catalog, &Sqlite::group_max_bytes));
+  all.push_back(
+      Bind({.key = "catalog.group_max_wait_us",
+            .kind = "sqlite",
+            .unit = "microseconds",
+            .text = "How long a commit stays open for more work. It is closed earlier when nothing waits.",
+            .min = 0,
+            .max = 1'000'000},
+           &Config::catalog, &Sqlite::group_max_wait_us));
+  all.push_back(Bind({.key = "catalog.queue_limit",
+                      .kind = "sqlite",
+                      .unit = "items",
+                      .text = "Waiting transactions and events. Beyond it a caller waits until its deadline.",
+                      .min = 1,
+                      .max = 10'000'000},
+                     &Config::catalog, &Sqlite::queue_limit));
+  all.push_back(Bind({.key = "catalog.url",
+                      .kind = "postgres",
+                      .text = "`postgres://user:password@host:port/database`.",
+                      .format = CheckPostgresUrl,
+                      .required = true},
+                     &Config::catalog, &Postgres::url));
+  all.push_back(Bind({.key = "catalog.pool_size",
+                      .kind = "postgres",
+                      .text = "Connections at most.",
+                      .min = 1,
+                      .max = 10'000},
+                     &Config::catalog, &Postgres::pool_size));
+  all.push_back(Bind({.key = "catalog.max_lifetime_secs",
+                      .kind = "postgres",
+                      .unit = "seconds",
+                      .text = "A connection older than this is replaced.",
+                      .default_text = "not set: connections are kept",
+                      .min = 1,
+                      .max = kMaxSeconds},
+                     &Config::catalog, &Postgres::max_lifetime_secs));
+}
+
+void AddBroker(std::vector<Setting>& all) {
+  using JetStream = JetStreamBrokerConfig;
+  all.push_back(KindSetting("broker.kind", true, "How a published event reaches subscribers."));
+  all.push_back(Bind({.key = "broker.url",
+                      .kind = "jet_stream",
+                      .text = "`nats://host:4222`; several servers with commas between them.",
+                      .format = CheckNotEmpty,
+                      .required = true},
+                     &Config::broker, &JetStream::url));
+  all.push_back(Bind({.key = "broker.retention_seconds",
+                      .kind = "jet_stream",
+                      .unit = "seconds",
+                      .text = "How long NATS keeps a message; 0 = without end. A topic's broker metadata "
+                              "`retention_seconds` wins. The event log is not affected.",
+                      .min = 0,
+                      .max = kMaxSeconds},
+                     &Config::broker, &JetStream::retention_seconds));
+  all.push_back(Bind({.key = "broker.credentials_path",
+                      .kind = "jet_stream",
+                      .text = "A NATS `.creds` file.",
+                      .default_text = "not set: anonymous",
+                      .format = CheckNotEmpty},
+                     &Config::broker, &JetStream::credentials_path));
+}
+
+void AddTrigger(std::vector<Setting>& all) {
+  all.push_back(
+      Bind({.key = "trigger.ring_bytes",
+            .unit = "bytes",
+            .text = "Newest events of each topic in use that are kept in memory, shared by its subscribers. "
+                    "A subscriber that falls behind it reads from the database.",
+            .min = kKiB,
+            .max = 64 * kGiB,
+            .type = SettingType::kSize},
+           &Config::trigger, &TriggerConfig::ring_bytes));
+  all.push_back(
+      Bind({.key = "trigger.page_bytes",
+            .unit = "bytes",
+            .text = "How much a subscriber that is behind reads from the database at a time; one event at "
+                    "least.",
+            .min = kKiB,
+            .max = kGiB,
+            .type = SettingType::kSize},
+           &Config::trigger, &TriggerConfig::page_bytes));
+  all.push_back(Bind({.key = "trigger.page_events",
+                      .unit = "events",
+                      .text = "How many events such a page holds at most.",
+                      .min = 1,
+                      .max = 1'000'000},
+                     &Config::trigger, &TriggerConfig::page_events));
+  all.push_back(Bind({.key = "trigger.max_batch_bytes",
+                      .unit = "bytes",
+                      .text = "A published batch that is larger, as stored, is refused.",
+                      .min = kKiB,
+                      .max = 512 << 20,
+                      .type = SettingType::kSize},
+                     &Config::trigger, &TriggerConfig::max_batch_bytes));
+  all.push_back(
+      Bind({.key = "trigger.page_loader_threads",
+            .text = "Threads that read pages for subscribers which do not wait in a thread of their own.",
+            .min = 1,
+            .max = 256},
+           &Config::trigger, &TriggerConfig::page_loader_threads));
+}
+
+void AddWork(std::vector<Setting>& all) {
+  all.push_back(Bind({.key = "engine.execution_threads",
+                      .text = "Partitions that a query runs in.",
+                      .default_text = "the CPUs this process may use; 4 if that is unknown",
+                      .min = 1,
+                      .max = 4096,
+                      .used = false},
+                     &Config::engine, &EngineConfig::execution_threads));
+  all.push_back(Bind({.key = "engine.memory_limit",
+                      .text = "Memory for queries: `auto`, a share of the machine's, or a size.",
+                      .format = CheckMemoryLimit,
+                      .used = false},
+                     &Config::engine, &EngineConfig::memory_limit));
+  all.push_back(Bind({.key = "engine.batch_size",
+                      .unit = "rows",
+                      .text = "Rows in a record batch that a query returns.",
+                      .min = 1,
+                      .max = 1 << 24,
+                      .used = false},
+                     &Config::engine, &EngineConfig::batch_size));
+
+  all.push_back(Bind(
+      {.key = "gpu.device", .text = "Number of the GPU; -1 = CPU.", .min = -1, .max = 1024, .used = false},
+      &Config::gpu, &GpuConfig::device));
+  all.push_back(Bind({.key = "gpu.memory_limit",
+                      .text = "GPU memory for models: `auto`, a share, or a size.",
+                      .format = CheckMemoryLimit,
+                      .used = false},
+                     &Config::gpu, &GpuConfig::memory_limit));
+  all.push_back(Bind({.key = "gpu.memory_fraction",
+                      .text = "Share of the GPU's memory that may be filled.",
+                      .float_max = 1,
+                      .used = false},
+                     &Config::gpu, &GpuConfig::memory_fraction));
+  all.push_back(Bind({.key = "gpu.require_gpu",
+                      .text = "Without a GPU: refuse to start rather than use the CPU.",
+                      .used = false},
+                     &Config::gpu, &GpuConfig::require_gpu));
+  all.push_back(Bind({.key = "gpu.compute_precision",
+                      .text = "Numbers that models compute with; `bf16` needs CUDA capability 8.0.",
+                      .used = false},
+                     &Config::gpu, &GpuConfig::compute_precision));
+
+  all.push_back(Bind(
+      {.key = "inference.default_backend", .text = "What runs a model that names no backend.", .used = false},
+      &Config::inference, &InferenceConfig::default_backend));
+  all.push_back(Bind({.key = "inference.batch_size",
+                      .unit = "texts",
+                      .text = "Inputs that a model gets at once.",
+                      .min = 1,
+                      .max = 1 << 20,
+                      .used = false},
+                     &Config::inference, &InferenceConfig::batch_size));
+  all.push_back(Bind({.key = "inference.batch_timeout_secs",
+                      .unit = "seconds",
+                      .text = "How long a batch may take.",
+                      .min = 1,
+                      .max = kMaxSeconds,
+                      .used = false},
+                     &Config::inference, &InferenceConfig::batch_timeout_secs));
+  all.push_back(Bind({.key = "inference.max_loaded_models",
+                      .text = "Models kept in memory; 0 = no limit.",
+                      .min = 0,
+                      .max = kMaxCount,
+                      .used = false},
+                     &Config::inference, &InferenceConfig::max_loaded_models));
+  all.push_back(Bind({.key = "inference.http.timeout_secs",
+                      .unit = "seconds",
+                      .text = "How long a request to a model server may take.",
+                      .min = 1,
+                      .max = kMaxSeconds,
+                      .used = false},
+                     &Config::inference, &InferenceConfig::http, &HttpInferenceConfig::timeout_secs));
+  all.push_back(Bind({.key = "inference.http.headers",
+                      .text = "Headers of every such request. The values are treated as secrets.",
+                      .secret = true,
+                      .used = false},
+                     &Config::inference, &InferenceConfig::http, &HttpInferenceConfig::headers));
+}
+
+void AddEmbedding(std::vector<Setting>& all) {
+  all.push_back(Bind({.key = "embedding.default_distance_metric",
+                      .text = "Distance of a vector column that names none.",
+                      .used = false},
+                     &Config::embedding, &EmbeddingConfig::default_distance_metric));
+  all.push_back(Bind({.key = "embedding.default_index_type",
+                      .text = "Index of a vector column that names none.",
+                      .used = false},
+                     &Config::embedding, &EmbeddingConfig::default_index_type));
+  all.push_back(Bind({.key = "embedding.checkpoint_interval",
+                      .unit = "rows",
+                      .text = "A running embedding job saves its progress so often.",
+                      .min = 1,
+                      .max = kMaxCount,
+                      .used = false},
+                     &Config::embedding, &EmbeddingConfig::checkpoint_interval));
+  const auto ann = [&all](Setting setting, auto member) {
+    setting.used = false;
+    all.push_back(Bind(std::move(setting), &Config::embedding, &EmbeddingConfig::ann, member));
+  };
+  ann({.key = "embedding.ann.connectivity",
+       .text = "Edges per node of the graph; 0 = the library's choice.",
+       .min = 0,
+       .max = 4096},
+      &AnnConfig::connectivity);
+  ann({.key = "embedding.ann.build_expansion",
+       .text = "Candidates looked at while building; 0 = the library's choice.",
+       .min = 0,
+       .max = 1'000'000},
+      &AnnConfig::build_expansion);
+  ann({.key = "embedding.ann.search_expansion",
+       .text = "Candidates looked at while searching; 0 = the library's choice.",
+       .min = 0,
+       .max = 1'000'000},
+      &AnnConfig::search_expansion);
+  ann({.key = "embedding.ann.storage_precision",
+       .text = "Numbers in the graph. All but `f32` are approximate, and hits are scored again."},
+      &AnnConfig::storage_precision);
+  ann({.key = "embedding.ann.oversample",
+       .text = "Candidates fetched per result wanted, before they are scored again; 0 counts as 1.",
+       .default_text = "not set: 32 for `binary`, else 4",
+       .min = 0,
+       .max = 1'000'000},
+      &AnnConfig::oversample);
+}
+
+void AddTraining(std::vector<Setting>& all) {
+  const auto tuning = [&all](Setting setting, auto member) {
+    setting.used = false;
+    all.push_back(Bind(std::move(setting), &Config::fine_tuning, member));
+  };
+  tuning({.key = "fine_tuning.default_lora_rank", .text = "Rank of the adapter.", .min = 1, .max = 65'536},
+         &FineTuningConfig::default_lora_rank);
+  tuning({.key = "fine_tuning.default_learning_rate", .text = "Learning rate.", .float_max = 1},
+         &FineTuningConfig::default_learning_rate);
+  tuning({.key = "fine_tuning.default_epochs", .text = "Passes over the data.", .min = 1, .max = 1'000'000},
+         &FineTuningConfig::default_epochs);
+  tuning({.key = "fine_tuning.default_batch_size",
+          .unit = "examples",
+          .text = "Examples in one step.",
+          .min = 1,
+          .max = 1 << 20},
+         &FineTuningConfig::default_batch_size);
+  tuning({.key = "fine_tuning.checkpoint_fraction",
+          .text = "A checkpoint after each such share of a run.",
+          .float_max = 1,
+          .zero_allowed = true},
+         &FineTuningConfig::checkpoint_fraction);
+
+  const auto training = [&all](Setting setting, auto member) {
+    setting.unit = "seconds";
+    setting.min = 1;
+    setting.max = kMaxSeconds;
+    setting.used = false;
+    all.push_back(Bind(std::move(setting), &Config::training, member));
+  };
+  training(
+      {.key = "training.lease_duration_secs",
+       .text =
+           "A worker that has not been heard of for so long loses its job. More than twice the heartbeat."},
+      &TrainingConfig::lease_duration_secs);
+  training({.key = "training.heartbeat_interval_secs", .text = "How often a worker renews its lease."},
+           &TrainingConfig::heartbeat_interval_secs);
+  training({.key = "training.idle_poll_secs", .text = "How often an idle worker looks for a job."},
+           &TrainingConfig::idle_poll_secs);
+
+  const auto cache = [&all](Setting setting, auto member) {
+    setting.used = false;
+    all.push_back(Bind(std::move(setting), &Config::cache, member));
+  };
+  cache({.key = "cache.ann_cache_enabled", .text = "Remember the results of vector searches."},
+        &CacheConfig::ann_cache_enabled);
+  cache({.key = "cache.ann_cache_max_entries", .text = "How many of them.", .min = 0, .max = kMaxCount},
+        &CacheConfig::ann_cache_max_entries);
+  cache({.key = "cache.embedding_cache_enabled", .text = "Remember the embeddings of texts."},
+        &CacheConfig::embedding_cache_enabled);
+  cache({.key = "cache.embedding_cache_size",
+         .unit = "bytes",
+         .text = "How much of them.",
+         .min = 0,
+         .max = int64_t{1} << 50,
+         .type = SettingType::kSize},
+        &CacheConfig::embedding_cache_size);
+}
+
+void AddServer(std::vector<Setting>& all) {
+  const auto server = [&all](Setting setting, auto member) {
+    setting.used = false;
+    all.push_back(Bind(std::move(setting), &Config::server, member));
+  };
+  server(
+      {.key = "server.health_listen",
+       .text = "Numeric address and port of `/healthz`, `/readyz` and `/metrics`. `0.0.0.0` opens it to the "
+               "network; port 0 takes any free one.",
+       .format = CheckAddress},
+      &ServerConfig::health_listen);
+  server({.key = "server.flight_listen",
+          .text = "Numeric address and port of gRPC and Flight SQL, likewise.",
+          .format = CheckAddress},
+         &ServerConfig::flight_listen);
+  server({.key = "server.preload_models", .text = "Models loaded at the start."},
+         &ServerConfig::preload_models);
+  server(
+      {.key = "server.services",
+       .text =
+           "`\"all\"`, or a list of the optional tiers `train`, `event` and `eval`; `core` is always there, "
+           "and `[]` means nothing else. In the variable: `all`, or names with commas between them."},
+      &ServerConfig::services);
+  all.push_back(Bind({.key = "logging.level",
+                      .text = "`trace`, `debug`, `info`, `warn`, `error` or `off`; or a list such as "
+                              "`info,jammi_db=debug`.",
+                      .format = CheckLogFilter,
+                      .used = false},
+                     &Config::logging, &LoggingConfig::level));
+  all.push_back(Bind({.key = "logging.format", .text = "Form of a log line.", .used = false},
+                     &Config::logging, &LoggingConfig::format));
+  all.push_back(KindSetting("signing_key.kind", false, "Where the audit log's master key comes from."));
+}
+
+// The credentials of one cloud: every field may be absent.
+template <class Cloud>
+class CloudSettings {
+ public:
+  CloudSettings(std::vector<Setting>& all, std::string_view kind) : all_(all), kind_(kind) {}
+  template <class Member>
+  void Add(std::string_view key, std::string_view text, Member member) {
+    all_.push_back(Bind({.key = key, .kind = kind_, .text = text, .format = CheckNotEmpty, .used = false},
+                        &Config::storage, &StorageConfig::cloud, member));
+  }
+
+ private:
+  std::vector<Setting>& all_;
+  std::string_view kind_;
+};
+
+void AddStorage(std::vector<Setting>& all) {
+  all.push_back(
+      Bind({.key = "storage.result_root",
+            .text = "Where result tables go, with model artifacts under `models/`: a path, or a URL such as "
+                    "`s3://bucket/prefix`.",
+            .default_text = "not set: under `{artifact_dir}/jammi_db`",
+            .format = CheckStorageUrl,
+            .used = false},
+           &Config::storage, &StorageConfig::result_root));
+  all.push_back(
+      KindSetting("storage.cloud.kind", false, "Which cloud the credentials of this section are for."));
+  constexpr std::string_view kPlainHttp = "Allow unencrypted HTTP; for local test servers.";
+
+  CloudSettings<S3CloudConfig> s3(all, "s3");
+  s3.Add("storage.cloud.region", "Region of the buckets.", &S3CloudConfig::region);
+  s3.Add("storage.cloud.endpoint", "URL of another server that speaks S3.", &S3CloudConfig::endpoint);
+  s3.Add("storage.cloud.access_key_id", "With `secret_access_key`, or neither.",
+         &S3CloudConfig::access_key_id);
+  s3.Add("storage.cloud.secret_access_key", "The key's secret.", &S3CloudConfig::secret_access_key);
+  s3.Add("storage.cloud.session_token", "For temporary keys.", &S3CloudConfig::session_token);
+  s3.Add("storage.cloud.allow_http", kPlainHttp, &S3CloudConfig::allow_http);
+
+  CloudSettings<GcsCloudConfig> gcs(all, "gcs");
+  gcs.Add("storage.cloud.service_account_json", "The service account's key itself; not with the path.",
+          &GcsCloudConfig::service_account_json);
+  gcs.Add("storage.cloud.service_account_path", "A file with the service account's key.",
+          &GcsCloudConfig::service_account_path);
+
+  CloudSettings<AzureCloudConfig> azure(all, "azure");
+  azure.Add("storage.cloud.account_name", "Storage account; needed with any other field.",
+            &AzureCloudConfig::account_name);
+  azure.Add("storage.cloud.account_key", "The account's key; not with `sas_token`.",
+            &AzureCloudConfig::account_key);
+  azure.Add("storage.cloud.sas_token", "A shared access signature.", &AzureCloudConfig::sas_token);
+  azure.Add("storage.cloud.tenant_id", "With `client_id` and `client_secret`, or none of them.",
+            &AzureCloudConfig::tenant_id);
+  azure.Add("storage.cloud.client_id", "Application.", &AzureCloudConfig::client_id);
+  azure.Add("storage.cloud.client_secret", "The application's secret.", &AzureCloudConfig::client_secret);
+
+  CloudSettings<R2CloudConfig> r2(all, "r2");
+  r2.Add("storage.cloud.account_id", "Cloudflare account; this or `endpoint`.", &R2CloudConfig::account_id);
+  r2.Add("storage.cloud.endpoint", "URL of the service; by default made from `account_id`.",
+         &R2CloudConfig::endpoint);
+  r2.Add("storage.cloud.access_key_id", "With `secret_access_key`, or neither.",
+         &R2CloudConfig::access_key_id);
+  r2.Add("storage.cloud.secret_access_key", "The key's secret.", &R2CloudConfig::secret_access_key);
+  r2.Add("storage.cloud.allow_http", kPlainHttp, &R2CloudConfig::allow_http);
+}
+
+std::vector<Setting> MakeSettings() {
+  std::vector<Setting> all;
+  all.push_back(
+      Bind({.key = "artifact_dir",
+            .text = "Local directory of all state. Made if it is missing.",
+            .default_text = "the platform's data directory (`$XDG_DATA_HOME/jammi`, `~/.local/share/jammi`), "
+                            "else `.jammi`",
+            .format = CheckNotEmpty},
+           &Config::artifact_dir));
+  AddCatalog(all);
+  AddBroker(all);
+  AddTrigger(all);
+  AddWork(all);
+  AddEmbedding(all);
+  AddTraining(all);
+  AddServer(all);
+  AddStorage(all);
+  return all;
+}
+
+constexpr auto kSections = std::to_array<SectionInfo>({
+    {"catalog",
+     "The database that holds models, topics and the event log. Without this section: SQLite in the "
+     "artifact directory."},
+    {"broker",
+     "What tells subscribers that an event was published. The log in the catalog is the truth; a broker "
+     "only makes it fast."},
+    {"trigger", "Publishing and subscribing."},
+    {"engine", "Queries."},
+    {"gpu", "The graphics processor that models run on."},
+    {"inference", "Running models."},
+    {"inference.http", "Models behind an HTTP server."},
+    {"embedding", "Vector columns."},
+    {"embedding.ann", "The graph for vector search."},
+    {"fine_tuning", "Defaults of a fine-tuning job."},
+    {"training", "How training workers share jobs."},
+    {"cache", "What is remembered between requests."},
+    {"server", "Addresses and services of the server."},
+    {"logging", "The log of a program. A program that embeds the library decides itself."},
+    {"signing_key", "The key of the signed audit log."},
+    {"storage", "Where result tables and model artifacts lie."},
+    {"storage.cloud",
+     "Credentials for cloud storage. What is absent is taken from the provider's own environment "
+     "(`AWS_*`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_*`)."},
+});
+
+OrComplaint<void> CheckTiers(const Setting& setting, const TextList& tiers) {
+  for (const auto& tier : tiers) {
+    if (std::ranges::find(setting.choices, tier) != setting.choices.end()) continue;
+    const bool all = tier == "all";
+    return std::unexpected(Complaint{
+        all ? "\"all\" stands alone, not in a list"
+            : fmt::format("unknown tier '{}'; known are {}", tier, fmt::join(setting.choices, ", ")),
+        all ? "" : Nearest(tier, setting.choices)});
+  }
+  return {};
+}
+
+std::string NumberText(const Setting& setting, int64_t number) {
+  return setting.type == SettingType::kSize ? FormatSize(number) : fmt::format("{}", number);
+}
+
+}  // namespace
+
+std::span<const TaggedSection> AllTaggedSections() {
+  static const auto sections = MakeTaggedSections();
+  return sections;
+}
+
+const TaggedSection* FindTaggedSection(std::string_view key) {
+  const auto sections = AllTaggedSections();
+  const auto at = std::ranges::find(sections, key, &TaggedSection::key);
+  return at == sections.end() ? nullptr : &*at;
+}
+
+std::span<const Setting> AllSettings() {
+  static const auto settings = MakeSettings();
+  return settings;
+}
+
+std::span<const SectionInfo> AllSections() { return kSections; }
+
+std::string_view SectionOf(std::string_view key) {
+  const size_t dot = key.rfind('.');
+  return dot == std::string_view::npos ? std::string_view() : key.substr(0, dot);
+}
+
+std::string EnvironmentName(const Setting& setting) {
+  if (setting.type == SettingType::kTextMap) return {};
+  std::string name = "JAMMI_";
+  for (const char c : setting.key) {
+    if (c == '.') {
+      name += "__";
+    } else {
+      name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+  }
+  return name;
+}
+
+std::string RangeText(const Setting& setting) {
+  if (setting.type == SettingType::kInteger || setting.type == SettingType::kSize) {
+    return fmt::format("{} to {}", NumberText(setting, setting.min), NumberText(setting, setting.max));
+  }
+  if (setting.type == SettingType::kFloat) {
+    return fmt::format("{} {} to {}", setting.zero_allowed ? "from" : "above", 0, setting.float_max);
+  }
+  if (setting.type == SettingType::kChoice) return fmt::format("one of {}", fmt::join(setting.choices, ", "));
+  return {};
+}
+
+OrComplaint<void> CheckValue(const Setting& setting, const SettingValue& value) {
+  const auto refuse = [](std::string text, std::string suggestion = {}) {
+    return std::unexpected(Complaint{std::move(text), std::move(suggestion)});
+  };
+  if (const auto* number = std::get_if<int64_t>(&value)) {
+    if (*number >= setting.min && *number <= setting.max) return {};
+    return refuse(fmt::format("must be {}, and is {}", RangeText(setting), NumberText(setting, *number)));
+  }
+  if (const auto* number = std::get_if<double>(&value)) {
+    const bool low = setting.zero_allowed ? *number >= 0 : *number > 0;
+    if (low && *number <= setting.float_max) return {};  // never true for NaN
+    return refuse(fmt::format("must be {}, and is {}", RangeText(setting), *number));
+  }
+  if (const auto* list = std::get_if<TextList>(&value)) {
+    if (setting.type == SettingType::kServices) return CheckTiers(setting, *list);
+    return {};
+  }
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr) return {};
+  if (setting.type == SettingType::kServices && *text != "all") {
+    return refuse("expected \"all\" or a list of tiers");
+  }
+  if (setting.type == SettingType::kChoice &&
+      std::ranges::find(setting.choices, *text) == setting.choices.end()) {
+    return refuse(fmt::format("unknown value '{}'; it must be {}", *text, RangeText(setting)),
+                  Nearest(*text, setting.choices));
+  }
+  if (setting.format != nullptr) {
+    if (auto complaint = setting.format(*text); !complaint.empty()) return refuse(std::move(complaint));
+  }
+  return {};
+}
+
+}  // namespace jammi

@@ -1,0 +1,164 @@
+#include "config/validate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace jammi {
+namespace {
+
+// Collects problems; a rule between settings is silent where one of its section is wrong already.
+class Problems {
+ public:
+  void Add(std::string_view key, std::string message) {
+    found_.push_back(MakeProblem(std::string(key), {.text = std::move(message)}));
+  }
+  void Add(ConfigProblem problem) { found_.push_back(std::move(problem)); }
+  [[nodiscard]] bool Has(std::string_view section) const {
+    return std::ranges::any_of(found_,
+                               [&](const auto& problem) { return SectionOf(problem.key) == section; });
+  }
+  [[nodiscard]] std::vector<ConfigProblem> Take() { return std::move(found_); }
+
+ private:
+  std::vector<ConfigProblem> found_;
+};
+
+void CheckEach(const Config& config, Problems& problems) {
+  for (const auto& setting : AllSettings()) {
+    const auto value = setting.get(config);
+    if (!value) continue;
+    const auto* text = std::get_if<std::string>(&*value);
+    if (setting.required && text != nullptr && text->empty()) {
+      problems.Add(setting.key,
+                   fmt::format("is required when {}.kind = \"{}\"", SectionOf(setting.key), setting.kind));
+    } else if (auto checked = CheckValue(setting, *value); !checked) {
+      problems.Add(MakeProblem(std::string(setting.key), std::move(checked).error()));
+    }
+  }
+}
+
+// CFG-040
+void CheckTraining(const TrainingConfig& training, Problems& problems) {
+  const uint64_t lease = training.lease_duration_secs;
+  const uint64_t heartbeat = training.heartbeat_interval_secs;
+  if (heartbeat >= lease || heartbeat >= lease - heartbeat) {  // heartbeat * 2 >= lease, without overflow
+    problems.Add(
+        "training.heartbeat_interval_secs",
+        fmt::format("{} must be less than half of training.lease_duration_secs, {}, so that one lost "
+                    "heartbeat does not cost the lease",
+                    heartbeat, lease));
+  }
+}
+
+// CFG-021
+void CheckServer(const ServerConfig& server, Problems& problems) {
+  const auto health = ParseAddress(server.health_listen);
+  const auto flight = ParseAddress(server.flight_listen);
+  if (health.port == 0 || health.port != flight.port) return;
+  if (health.host == flight.host || health.any || flight.any) {
+    problems.Add("server.flight_listen", fmt::format("{} and server.health_listen, {}, are the same address",
+                                                     server.flight_listen, server.health_listen));
+  }
+}
+
+// STO-020 to STO-024. A field that is set is not empty; CheckEach has seen to that.
+void CheckCloud(const S3CloudConfig& s3, Problems& problems) {
+  if (s3.access_key_id.has_value() != s3.secret_access_key.has_value()) {
+    problems.Add("storage.cloud.access_key_id", "and storage.cloud.secret_access_key need each other");
+  } else if (s3.session_token && !s3.access_key_id) {
+    problems.Add("storage.cloud.session_token", "needs storage.cloud.access_key_id");
+  }
+}
+void CheckCloud(const GcsCloudConfig& gcs, Problems& problems) {
+  if (gcs.service_account_json && gcs.service_account_path) {
+    problems.Add("storage.cloud.service_account_json",
+                 "and storage.cloud.service_account_path exclude each other");
+  }
+}
+void CheckCloud(const AzureCloudConfig& azure, Problems& problems) {
+  const int oauth = (azure.tenant_id ? 1 : 0) + (azure.client_id ? 1 : 0) + (azure.client_secret ? 1 : 0);
+  if (!azure.account_name && (azure.account_key || azure.sas_token || oauth > 0)) {
+    problems.Add("storage.cloud.account_name", "is required with any other field of this section");
+  }
+  if (azure.account_key && azure.sas_token) {
+    problems.Add("storage.cloud.account_key", "and storage.cloud.sas_token exclude each other");
+  }
+  if (oauth == 1 || oauth == 2) {
+    problems.Add("storage.cloud.client_id",
+                 "storage.cloud.tenant_id and storage.cloud.client_secret need each other");
+  }
+}
+void CheckCloud(const R2CloudConfig& r2, Problems& problems) {
+  if (!r2.account_id && !r2.endpoint) {
+    problems.Add("storage.cloud.account_id",
+                 "or storage.cloud.endpoint is required when storage.cloud.kind = \"r2\"");
+  }
+  if (r2.access_key_id.has_value() != r2.secret_access_key.has_value()) {
+    problems.Add("storage.cloud.access_key_id", "and storage.cloud.secret_access_key need each other");
+  }
+}
+
+}  // namespace
+
+ConfigProblem MakeProblem(std::string key, Complaint complaint, ConfigOrigin origin) {
+  auto message = key.empty() ? std::move(complaint.text) : fmt::format("{}: {}", key, complaint.text);
+  if (!complaint.suggestion.empty()) message += fmt::format("; did you mean '{}'?", complaint.suggestion);
+  return {std::move(key), std::move(message), std::move(complaint.suggestion), std::move(origin)};
+}
+
+Error ToError(std::vector<ConfigProblem> problems) {
+  std::ranges::stable_sort(problems, {}, [](const ConfigProblem& problem) {
+    const auto source = problem.origin.source;
+    const int rank = source == ConfigOrigin::Source::kFile          ? 0
+                     : source == ConfigOrigin::Source::kEnvironment ? 1
+                                                                    : 2;
+    return std::tuple(rank, problem.origin.line, problem.origin.column);
+  });
+  std::string message;
+  for (const auto& problem : problems) {
+    if (!message.empty()) message += '\n';
+    if (problem.origin.source != ConfigOrigin::Source::kDefault) message += ToString(problem.origin) + ": ";
+    message += problem.message;
+  }
+  const auto& first = problems.front();
+  const bool in_file = first.origin.source == ConfigOrigin::Source::kFile;
+  return Error(ErrorCode::kInvalidArgument, std::move(message),
+               ConfigDetail{.key = first.key,
+                            .file = in_file ? first.origin.name : "",
+                            .line = first.origin.line,
+                            .column = first.origin.column,
+                            .suggestion = first.suggestion});
+}
+
+std::vector<ConfigProblem> FindProblems(const Config& config) {
+  Problems problems;
+  CheckEach(config, problems);
+  if (!problems.Has("training")) CheckTraining(config.training, problems);
+  if (!problems.Has("server")) CheckServer(config.server, problems);
+  if (config.storage.cloud && !problems.Has("storage.cloud")) {
+    std::visit([&](const auto& cloud) { CheckCloud(cloud, problems); }, *config.storage.cloud);
+  }
+  return problems.Take();
+}
+
+Result<void> Config::Validate() const {
+  auto problems = FindProblems(*this);
+  if (!problems.empty()) return ToError(std::move(problems));
+  return {};
+}
+
+Result<void> CheckSupported(const Config& config) {
+  for (const auto& section : AllTaggedSections()) {
+    const auto current = section.current(config);
+    if (!current || section.kinds[*current].refusal.empty()) continue;
+    const auto& kind = section.kinds[*current];
+    return Error(ErrorCode::kUnimplemented,
+                 fmt::format("{}.kind = \"{}\": {}", section.key, kind.name, kind.refusal),
+                 ConfigDetail{.key = fmt::format("{}.kind", section.key)});
+  }
+  return {};
+}
+
+}  // namespace jammi
