@@ -75,7 +75,8 @@ class Row {
   [[nodiscard]] virtual SqlBytes BytesAt(int index) const = 0;
 
  private:
-  [[nodiscard]] Result<int> Column(std::string_view column, std::string_view wanted, bool nullable, Type type) const;
+  // The column's index, if its value is of `type`; `wanted` is that type in words.
+  [[nodiscard]] Result<int> Column(std::string_view column, std::string_view wanted, Type type) const;
 };
 
 // An event on its way into the log: data, not code (reference/trigger.md, TRG-037).

@@ -28,6 +28,8 @@ struct SqliteOptions {
   int64_t queue_limit = 65536;  // waiting bodies and appends; beyond it callers wait to their deadline
   std::shared_ptr<Clock> clock = Clock::System();
   std::string vfs;  // name of a registered SQLite VFS; empty = the system's. For fault tests.
+  // Off: only Checkpoint() and Close() checkpoint, so that a test knows when.
+  bool background_checkpoints = true;
 };
 
 class Catalog {
@@ -37,6 +39,10 @@ class Catalog {
   [[nodiscard]] virtual EventLog& log() = 0;
   // UUID of this catalog's history; part of every stored position (design section 5).
   [[nodiscard]] virtual const std::string& incarnation() const = 0;
+  // Moves all that was committed from the write-ahead log into the database file; writers wait meanwhile.
+  // It is done by itself; this is for tests and tools. Errors: kUnavailable, also with
+  // BackendDetail(kBusy): a long read held it back.
+  [[nodiscard]] virtual Result<void> Checkpoint() = 0;
   // Refuses new work with kUnavailable, lets what was started complete, checkpoints, and closes. Idempotent.
   virtual void Close() = 0;
 };

@@ -12,6 +12,10 @@
 
 namespace jammi {
 
+// What fits into an event's key: 23 bits of topic number, 40 of offset.
+constexpr int64_t kMaxTopicNo = (int64_t{1} << 23) - 1;
+constexpr int64_t kMaxOffset = (int64_t{1} << 40) - 2;
+
 struct LogHead {
   uint64_t low_water = 0;    // the oldest offset that can be read; == next_offset when nothing is retained
   uint64_t next_offset = 0;  // what the next event gets
@@ -30,7 +34,7 @@ struct LogEvent {
 
 struct LogPage {
   LogHead head;
-  std::vector<LogEvent> events;  // consecutive offsets; empty when `from` is at or above the head
+  std::vector<LogEvent> events;  // consecutive offsets; empty when `from` is not in [low_water, next_offset)
 };
 
 struct PageLimit {
@@ -54,15 +58,20 @@ class EventLog {
   virtual ~EventLog() = default;
 
   // Appends one event, durable when `done` is called with its outcome. What waits for one topic shares
-  // one head update, and all that waits shares one commit. `done` is called exactly once, on an engine
-  // thread, outside every lock; it must be short and must not call the log's blocking functions.
-  // Errors (through `done`): kNotFound: the topic has no head, it was dropped; kResourceExhausted: the
-  // queue or the disk is full; kDeadlineExceeded: not started in time; kUnavailable; kOutcomeUnknown: as
-  // CatalogBackend::RunTransaction.
+  // one head update, and all that waits shares one commit. It never waits itself: a full queue is an
+  // error at once. `done` is called exactly once, outside every lock: on an engine thread, or, with an
+  // error that is known at once (invalid event, full queue, closed, from inside a body), by this call
+  // before it returns. It must be short and must not call the log's blocking functions; it may append
+  // again.
+  // Errors (through `done`): kInvalidArgument: no payload or a negative row count; kNotFound: the topic
+  // has no head, it was dropped; kResourceExhausted: the queue or the disk is full, or the topic's
+  // offsets are used up; kDeadlineExceeded: not started in time, told when its turn comes; kUnavailable;
+  // kOutcomeUnknown: as CatalogBackend::RunTransaction; kInvalidState: from inside a body.
   using Done = std::move_only_function<void(Result<AppendOutcome>)>;
   virtual void AppendAsync(EventAppend event, Deadline deadline, Done done) = 0;
 
-  // The same, waiting. With nobody else at the writer, the caller's own thread commits.
+  // The same, waiting, for room in the queue too. With nobody else at the writer, the caller's own thread
+  // commits.
   [[nodiscard]] virtual Result<AppendOutcome> Append(EventAppend event, Deadline deadline) = 0;
 
   // The one listener: told of every event committed by this process, in commit order, after COMMIT and
@@ -71,8 +80,10 @@ class EventLog {
   virtual void SetListener(Listener listener) = 0;
 
   // Events of a topic from `from` on, up to `limit`; payloads only where `reader` may see the event.
-  // One statement: head and events are of one moment. Bytes of a page lie in one buffer.
-  // Errors: kNotFound: no head (dropped); kDataLoss: an offset is missing; kUnavailable and BackendDetail.
+  // One statement: head and events are of one moment. Bytes of a page lie in one buffer. Below the low
+  // water there is nothing to return: the head, and no events, for the caller to say OffsetEvicted.
+  // Errors: kNotFound: no head (dropped); kDataLoss: an offset is missing or its bytes are damaged;
+  // kUnavailable and BackendDetail.
   [[nodiscard]] virtual Result<LogPage> Read(int64_t topic_no, uint64_t from, const Scope& reader,
                                              const PageLimit& limit) = 0;
 

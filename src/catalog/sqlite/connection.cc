@@ -1,0 +1,291 @@
+#include "catalog/sqlite/connection.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <utility>
+
+#include "catalog/sqlite/sqlite_error.h"
+#include "catalog/sqlite/statement_text.h"
+#include "jammi/error.h"
+
+namespace jammi::sqlite {
+namespace {
+
+constexpr size_t kCachedStatements = 256;
+// Our own connections do not wait for one another here; this is for a shell or a backup beside us.
+constexpr int kBusyTimeoutMs = 250;
+
+// Enough of a statement to find it by.
+std::string_view Excerpt(std::string_view sql) { return sql.substr(0, 120); }
+
+struct Binder {
+  sqlite3_stmt* statement;
+  int index;
+  int operator()(std::monostate) const { return sqlite3_bind_null(statement, index); }
+  int operator()(int64_t value) const { return sqlite3_bind_int64(statement, index, value); }
+  int operator()(double value) const { return sqlite3_bind_double(statement, index, value); }
+  int operator()(std::string_view value) const {
+    // A null pointer would bind NULL.
+    const char* data = value.data() != nullptr ? value.data() : "";
+    return sqlite3_bind_text64(statement, index, data, value.size(), SQLITE_STATIC, SQLITE_UTF8);
+  }
+  int operator()(SqlBytes value) const {
+    if (value.empty()) return sqlite3_bind_zeroblob(statement, index, 0);
+    return sqlite3_bind_blob64(statement, index, value.data(), value.size(), SQLITE_STATIC);
+  }
+};
+
+}  // namespace
+
+// --- Statement
+
+Statement::Statement(Connection& connection, PreparedStatement& prepared)
+    : connection_(&connection), prepared_(&prepared) {
+  prepared_->in_use = true;
+}
+
+Statement::Statement(Statement&& other) noexcept
+    : connection_(other.connection_), prepared_(std::exchange(other.prepared_, nullptr)) {}
+
+Statement::~Statement() {
+  if (prepared_ == nullptr) return;
+  sqlite3_reset(prepared_->handle);  // repeats the error of the last step, which was told
+  sqlite3_clear_bindings(prepared_->handle);
+  prepared_->in_use = false;
+}
+
+Result<void> Statement::Bind(SqlParams params) {
+  sqlite3_stmt* const handle = prepared_->handle;
+  const int wanted = sqlite3_bind_parameter_count(handle);
+  if (wanted != static_cast<int>(params.size())) {
+    return Error(ErrorCode::kInternal, fmt::format("{} parameters given, {} wanted by: {}", params.size(), wanted,
+                                                   Excerpt(sqlite3_sql(handle))));
+  }
+  for (int i = 0; i < wanted; ++i) {
+    const SqlValue::Variant& value = params[static_cast<size_t>(i)].get();
+    if (const auto* text = std::get_if<std::string_view>(&value); text && text->find('\0') != text->npos) {
+      return Error(ErrorCode::kInvalidArgument, fmt::format("parameter ${} contains the character U+0000", i + 1));
+    }
+    const int code = std::visit(Binder{handle, i + 1}, value);
+    if (code != SQLITE_OK) return FromSqlite(connection_->db_, code, fmt::format("parameter ${}", i + 1));
+  }
+  return {};
+}
+
+Result<bool> Statement::Step() {
+  const int code = sqlite3_step(prepared_->handle);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  Error error = FromSqlite(connection_->db_, code, {});
+  if (error.code() != ErrorCode::kInternal) return error;
+  return std::move(error).While(Excerpt(sqlite3_sql(prepared_->handle)));  // a bug of ours: say where
+}
+
+Result<void> Statement::Finish() {
+  while (true) {
+    JAMMI_ASSIGN(const bool row, Step());
+    if (!row) return {};
+  }
+}
+
+void Statement::Reset() { sqlite3_reset(prepared_->handle); }
+
+int Statement::Find(std::string_view column) const {
+  for (size_t i = 0; i < prepared_->columns.size(); ++i) {
+    if (prepared_->columns[i] == column) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+Row::Type Statement::TypeAt(int index) const {
+  switch (sqlite3_column_type(prepared_->handle, index)) {
+    case SQLITE_INTEGER: return Type::kInt;
+    case SQLITE_FLOAT: return Type::kDouble;
+    case SQLITE_TEXT: return Type::kText;
+    case SQLITE_BLOB: return Type::kBytes;
+    default: return Type::kNull;
+  }
+}
+
+int64_t Statement::IntAt(int index) const { return sqlite3_column_int64(prepared_->handle, index); }
+double Statement::DoubleAt(int index) const { return sqlite3_column_double(prepared_->handle, index); }
+
+std::string_view Statement::TextAt(int index) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(prepared_->handle, index));
+  const auto length = static_cast<size_t>(sqlite3_column_bytes(prepared_->handle, index));
+  return data == nullptr ? std::string_view() : std::string_view(data, length);
+}
+
+SqlBytes Statement::BytesAt(int index) const {
+  // The pointer first: it may convert the value, and the length follows from that.
+  const auto* data = static_cast<const uint8_t*>(sqlite3_column_blob(prepared_->handle, index));
+  return {data, static_cast<size_t>(sqlite3_column_bytes(prepared_->handle, index))};
+}
+
+// --- Connection
+
+Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& options) {
+  sqlite3* db = nullptr;
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  if (options.create) flags |= SQLITE_OPEN_CREATE;
+  const int code = sqlite3_open_v2(options.path.c_str(), &db, flags, options.vfs.empty() ? nullptr : options.vfs.c_str());
+  if (code != SQLITE_OK) {
+    Error error = FromSqlite(db, code, fmt::format("opening {}", options.path));
+    sqlite3_close(db);
+    return error;
+  }
+  std::unique_ptr<Connection> connection(new Connection(db));
+  JAMMI_TRY(connection->SetUp(options));
+  return connection;
+}
+
+Result<void> Connection::SetUp(const ConnectionOptions& options) {
+  sqlite3_busy_timeout(db_, kBusyTimeoutMs);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
+  sqlite3_set_authorizer(db_, &Connection::OnAuthorize, this);
+  // In place of the automatic checkpoint, which would run inside somebody's commit.
+  sqlite3_wal_hook(db_, &Connection::OnWalCommit, this);
+  if (IsReadOnlyFile()) {
+    return Error(ErrorCode::kFailedPrecondition, fmt::format("{} cannot be written", options.path),
+                 BackendDetail{BackendFault::kReadOnly, options.path, {}});
+  }
+  const bool full = options.durability == Durability::kFull;
+  JAMMI_TRY(RunScript(full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
+  if (options.query_only) JAMMI_TRY(RunScript("PRAGMA query_only=ON"));
+  return {};
+}
+
+Connection::~Connection() {
+  for (auto& [text, prepared] : statements_) sqlite3_finalize(prepared.handle);
+  sqlite3_close(db_);
+}
+
+int Connection::OnAuthorize(void* self, int action, const char*, const char*, const char*, const char*) {
+  switch (action) {
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT:
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
+    case SQLITE_PRAGMA: static_cast<Connection*>(self)->saw_control_ = true; break;
+    default: break;
+  }
+  return SQLITE_OK;
+}
+
+int Connection::OnWalCommit(void* self, sqlite3*, const char*, int frames) {
+  static_cast<Connection*>(self)->wal_frames_ = frames;
+  return SQLITE_OK;
+}
+
+// The first statement of `sql`; `rest` gets what follows it. Null when there is none.
+Result<sqlite3_stmt*> Connection::Compile(std::string_view sql, bool keep, std::string_view* rest) {
+  sqlite3_stmt* handle = nullptr;
+  const char* tail = nullptr;
+  saw_control_ = false;
+  const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
+                                      keep ? SQLITE_PREPARE_PERSISTENT : 0, &handle, &tail);
+  if (code != SQLITE_OK) return FromSqlite(db_, code, Excerpt(sql));
+  *rest = sql.substr(static_cast<size_t>(tail - sql.data()));
+  return handle;
+}
+
+Result<Statement> Connection::Prepare(std::string_view sql) {
+  if (const auto found = statements_.find(sql); found != statements_.end()) {
+    if (found->second.in_use) {
+      return Error(ErrorCode::kInvalidState, fmt::format("a statement of the same text is running: {}", Excerpt(sql)));
+    }
+    return Statement(*this, found->second);
+  }
+  if (statements_.size() >= kCachedStatements) ForgetUnused();
+  const std::string numbered = NumberPlaceholders(sql);
+  std::string_view rest;
+  JAMMI_ASSIGN(sqlite3_stmt * handle, Compile(numbered, true, &rest));
+  const bool control = saw_control_;
+  sqlite3_stmt* second = nullptr;
+  if (handle != nullptr && !rest.empty()) {
+    if (auto next = Compile(rest, false, &rest); !next) {
+      sqlite3_finalize(handle);
+      return std::move(next).error();
+    } else {
+      second = *next;
+    }
+  }
+  if (handle == nullptr || second != nullptr) {
+    sqlite3_finalize(handle);
+    sqlite3_finalize(second);
+    return Error(ErrorCode::kInvalidArgument, fmt::format("one statement expected: {}", Excerpt(sql)));
+  }
+  PreparedStatement& prepared = statements_[std::string(sql)];
+  prepared.handle = handle;
+  prepared.control = control;
+  for (int i = 0; i < sqlite3_column_count(handle); ++i) prepared.columns.emplace_back(sqlite3_column_name(handle, i));
+  return Statement(*this, prepared);
+}
+
+void Connection::ForgetUnused() {
+  std::erase_if(statements_, [](const auto& entry) {
+    if (entry.second.in_use) return false;
+    sqlite3_finalize(entry.second.handle);
+    return true;
+  });
+}
+
+Result<void> Connection::Run(std::string_view sql, std::initializer_list<SqlValue> params) {
+  JAMMI_ASSIGN(Statement statement, Prepare(sql));
+  JAMMI_TRY(statement.Bind(params));
+  return statement.Finish();
+}
+
+Result<int64_t> Connection::GetInt(std::string_view sql, std::initializer_list<SqlValue> params) {
+  JAMMI_ASSIGN(Statement statement, Prepare(sql));
+  JAMMI_TRY(statement.Bind(params));
+  JAMMI_ASSIGN(const bool row, statement.Step());
+  if (!row) return Error(ErrorCode::kInternal, fmt::format("no row: {}", Excerpt(sql)));
+  return statement.Int(0);
+}
+
+Result<void> Connection::RunScript(std::string_view sql) {
+  while (!sql.empty()) {
+    JAMMI_ASSIGN(sqlite3_stmt * handle, Compile(sql, false, &sql));
+    if (handle == nullptr) continue;  // white space or a comment
+    int code = SQLITE_ROW;
+    while (code == SQLITE_ROW) code = sqlite3_step(handle);
+    if (code != SQLITE_DONE) {
+      Error error = FromSqlite(db_, code, Excerpt(sqlite3_sql(handle)));
+      sqlite3_finalize(handle);
+      return error;
+    }
+    sqlite3_finalize(handle);
+  }
+  return {};
+}
+
+void Connection::RollbackQuietly() {
+  if (InTransaction()) IgnoreError(Run("ROLLBACK"), "a transaction that cannot be rolled back is gone already");
+}
+
+bool Connection::InTransaction() const { return sqlite3_get_autocommit(db_) == 0; }
+int64_t Connection::total_changes() const { return sqlite3_total_changes64(db_); }
+int64_t Connection::last_changes() const { return sqlite3_changes64(db_); }
+bool Connection::IsReadOnlyFile() const { return sqlite3_db_readonly(db_, "main") == 1; }
+
+bool Connection::HasOpenForeignKeys() const {
+  int current = 0;
+  int high = 0;
+  sqlite3_db_status(db_, SQLITE_DBSTATUS_DEFERRED_FKS, &current, &high, 0);
+  return current != 0;
+}
+
+Result<Connection::CheckpointResult> Connection::RunCheckpoint(Checkpoint kind) {
+  int wal_frames = 0;
+  int done = 0;
+  const int mode = kind == Checkpoint::kPassive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE;
+  const int code = sqlite3_wal_checkpoint_v2(db_, "main", mode, &wal_frames, &done);
+  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return FromSqlite(db_, code, "checkpoint");
+  return CheckpointResult{code == SQLITE_OK && done == wal_frames, wal_frames, done};
+}
+
+}  // namespace jammi::sqlite

@@ -1,0 +1,142 @@
+// One connection to the catalog file, with its prepared statements.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "jammi/catalog_backend.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace jammi::sqlite {
+
+class Connection;
+
+// A prepared statement as the connection's cache holds it.
+struct PreparedStatement {
+  sqlite3_stmt* handle = nullptr;
+  std::vector<std::string> columns;
+  bool control = false;  // begins or ends transactions, attaches files, or is a PRAGMA: not for bodies
+  bool in_use = false;
+};
+
+// The use of a prepared statement by one call: reset, and its parameters forgotten, when it goes, so
+// that none is open when a savepoint is released. As a Row it is the row it stands on.
+class Statement final : public Row {
+ public:
+  Statement(Connection& connection, PreparedStatement& prepared);
+  Statement(Statement&& other) noexcept;
+  Statement& operator=(Statement&&) = delete;
+  ~Statement() override;
+
+  // Binds all parameters; text and bytes are borrowed until the next Bind or the end.
+  // Errors: kInternal for a wrong number of them; kInvalidArgument for text that contains U+0000.
+  [[nodiscard]] Result<void> Bind(SqlParams params);
+  [[nodiscard]] Result<void> Bind(std::initializer_list<SqlValue> params) {
+    return Bind(SqlParams(params.begin(), params.size()));
+  }
+  // True: it stands on a row. False: it is done.
+  [[nodiscard]] Result<bool> Step();
+  // Runs it to its end.
+  [[nodiscard]] Result<void> Finish();
+  // Ready to be bound and run once more.
+  void Reset();
+
+  [[nodiscard]] bool control() const { return prepared_->control; }
+  [[nodiscard]] bool IsNull(int index) const { return TypeAt(index) == Type::kNull; }
+  [[nodiscard]] int64_t Int(int index) const { return IntAt(index); }
+  [[nodiscard]] std::string_view Text(int index) const { return TextAt(index); }
+  [[nodiscard]] SqlBytes Bytes(int index) const { return BytesAt(index); }
+
+ protected:
+  [[nodiscard]] int Find(std::string_view column) const override;
+  [[nodiscard]] Type TypeAt(int index) const override;
+  [[nodiscard]] int64_t IntAt(int index) const override;
+  [[nodiscard]] double DoubleAt(int index) const override;
+  [[nodiscard]] std::string_view TextAt(int index) const override;
+  [[nodiscard]] SqlBytes BytesAt(int index) const override;
+
+ private:
+  Connection* connection_;
+  PreparedStatement* prepared_;  // null: moved from
+};
+
+struct ConnectionOptions {
+  std::string path;
+  std::string vfs;  // empty = the system's
+  Durability durability = Durability::kFull;
+  bool create = false;      // make the file if there is none
+  bool query_only = false;  // refuse every write
+};
+
+// Used by one thread at a time; the owner sees to that.
+class Connection {
+ public:
+  // Opens the file and sets the connection up; reads nothing of the file yet.
+  [[nodiscard]] static Result<std::unique_ptr<Connection>> Open(const ConnectionOptions& options);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Takes a statement from the cache, or prepares it. `sql` must hold exactly one statement.
+  // Errors: kInvalidState while the same text is in use; kInvalidArgument; BackendDetail.
+  [[nodiscard]] Result<Statement> Prepare(std::string_view sql);
+
+  // Prepares and runs to the end.
+  [[nodiscard]] Result<void> Run(std::string_view sql, std::initializer_list<SqlValue> params = {});
+  // The first column of the first row, an integer; kInternal when there is no row.
+  [[nodiscard]] Result<int64_t> GetInt(std::string_view sql, std::initializer_list<SqlValue> params = {});
+  // Runs each statement of a text; uncached.
+  [[nodiscard]] Result<void> RunScript(std::string_view sql);
+  // Makes no difference between "is not open" and "could not": for the way out.
+  void RollbackQuietly();
+
+  [[nodiscard]] bool InTransaction() const;
+  // Rows changed since the connection was opened, those of triggers and foreign keys included.
+  [[nodiscard]] int64_t total_changes() const;
+  // Rows that the last INSERT, UPDATE or DELETE changed itself; other statements leave the number.
+  [[nodiscard]] int64_t last_changes() const;
+  // Foreign keys that are violated now and will be at COMMIT.
+  [[nodiscard]] bool HasOpenForeignKeys() const;
+  [[nodiscard]] bool IsReadOnlyFile() const;
+  // Frames in the write-ahead log after the last commit of this connection.
+  [[nodiscard]] int64_t wal_frames() const { return wal_frames_; }
+
+  enum class Checkpoint { kPassive, kTruncate };
+  struct CheckpointResult {
+    bool complete = false;  // false: readers held it back
+    int64_t wal_frames = 0;
+    int64_t checkpointed_frames = 0;
+  };
+  [[nodiscard]] Result<CheckpointResult> RunCheckpoint(Checkpoint kind);
+
+  [[nodiscard]] sqlite3* handle() const { return db_; }
+
+ private:
+  friend class Statement;
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+
+  explicit Connection(sqlite3* db) : db_(db) {}
+  [[nodiscard]] Result<void> SetUp(const ConnectionOptions& options);
+  [[nodiscard]] Result<sqlite3_stmt*> Compile(std::string_view sql, bool keep, std::string_view* rest);
+  void ForgetUnused();
+  static int OnAuthorize(void* self, int action, const char*, const char*, const char*, const char*);
+  static int OnWalCommit(void* self, sqlite3*, const char*, int frames);
+
+  sqlite3* db_;
+  bool saw_control_ = false;  // set by the authorizer while a statement is prepared
+  int64_t wal_frames_ = 0;
+  std::unordered_map<std::string, PreparedStatement, TextHash, std::equal_to<>> statements_;
+};
+
+}  // namespace jammi::sqlite

@@ -1,0 +1,27 @@
+// One engine per catalog file: a lock on a file beside it. Never on the database file itself: SQLite's
+// own locks there belong to the process, and closing any descriptor of the file drops them all.
+#pragma once
+
+#include <filesystem>
+
+#include "jammi/clock.h"
+#include "jammi/result.h"
+
+namespace jammi::sqlite {
+
+// Held while it lives; also against a second engine of the same process. The file stays behind.
+class LockFile {
+ public:
+  // Errors: kFailedPrecondition with CatalogLockedDetail naming the holder; BackendDetail(kReadOnly,
+  // kFull, kIo).
+  [[nodiscard]] static Result<LockFile> Take(const std::filesystem::path& path, UnixMicros now);
+  LockFile(LockFile&& other) noexcept;
+  LockFile& operator=(LockFile&&) = delete;
+  ~LockFile();
+
+ private:
+  explicit LockFile(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+}  // namespace jammi::sqlite

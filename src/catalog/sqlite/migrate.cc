@@ -1,0 +1,99 @@
+#include "catalog/sqlite/migrate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "base/hash.h"
+#include "jammi/ids.h"
+
+namespace jammi::sqlite {
+namespace {
+
+constexpr int64_t kApplicationId = 0x4a616d6d;  // "Jamm"; tells `file` and us what this is
+constexpr int64_t kFormat = 1;                  // of the file as a whole; migrations change the schema within it
+
+Error Refuse(std::string_view object, std::string message) {
+  return Error(ErrorCode::kFailedPrecondition, std::move(message),
+               BackendDetail{BackendFault::kMigration, std::string(object), {}});
+}
+
+// The names in the ledger, all of them known and unaltered. Empty when there is no ledger.
+Result<std::set<std::string>> ReadLedger(Connection& connection, std::span<const Migration> migrations) {
+  std::set<std::string> applied;
+  JAMMI_ASSIGN(const int64_t ledgers,
+               connection.GetInt("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migrations'"));
+  if (ledgers == 0) return applied;
+  JAMMI_ASSIGN(Statement ledger, connection.Prepare("SELECT name, sha256 FROM schema_migrations ORDER BY name"));
+  while (true) {
+    JAMMI_ASSIGN(const bool row, ledger.Step());
+    if (!row) return applied;
+    JAMMI_ASSIGN(const auto name, ledger.Get<std::string>("name"));
+    JAMMI_ASSIGN(const auto digest, ledger.Get<std::string>("sha256"));
+    const auto known = std::ranges::find(migrations, std::string_view(name), &Migration::name);
+    if (known == migrations.end()) {
+      return Refuse(name, fmt::format("the catalog was written by a newer version: migration {} is unknown", name));
+    }
+    if (Sha256Hex(known->sql) != digest) {
+      return Refuse(name, fmt::format("migration {} was applied with another text than this version has", name));
+    }
+    applied.insert(name);
+  }
+}
+
+Result<void> Apply(Connection& connection, const Migration& migration, UnixMicros now) {
+  JAMMI_TRY(connection.Run("BEGIN IMMEDIATE"));
+  JAMMI_TRY(connection.RunScript(migration.sql));
+  JAMMI_TRY(connection.Run("INSERT INTO schema_migrations (name, sha256, applied_at) VALUES ($1, $2, $3)",
+                           {migration.name, Sha256Hex(migration.sql), now}));
+  return connection.Run("COMMIT");
+}
+
+}  // namespace
+
+Result<void> CheckIsCatalog(Connection& connection, std::span<const Migration> migrations, std::string_view path) {
+  JAMMI_ASSIGN(const int64_t application, connection.GetInt("PRAGMA application_id"));
+  JAMMI_ASSIGN(const int64_t objects, connection.GetInt("SELECT count(*) FROM sqlite_schema"));
+  if (application != kApplicationId && (application != 0 || objects > 0)) {
+    return Refuse("application_id", fmt::format("{} is the database of another application", path));
+  }
+  JAMMI_ASSIGN(const int64_t format, connection.GetInt("PRAGMA user_version"));
+  if (format > kFormat) {
+    return Refuse("user_version", fmt::format("{} has format {}, this version knows {}", path, format, kFormat));
+  }
+  JAMMI_TRY(ReadLedger(connection, migrations));
+  return {};
+}
+
+Result<void> Migrate(Connection& connection, std::span<const Migration> migrations, UnixMicros now) {
+  JAMMI_ASSIGN(const auto applied, ReadLedger(connection, migrations));
+  if (applied.empty()) {
+    // In this order a crash in between leaves a file that is refused by nobody and begun again.
+    JAMMI_TRY(connection.RunScript(fmt::format("PRAGMA application_id={}; PRAGMA user_version={};"
+                                               "CREATE TABLE IF NOT EXISTS schema_migrations ("
+                                               "name TEXT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL,"
+                                               "applied_at BIGINT NOT NULL);",
+                                               kApplicationId, kFormat)));
+  }
+  for (const Migration& migration : migrations) {
+    if (applied.contains(std::string(migration.name))) continue;
+    if (auto done = Apply(connection, migration, now); !done) {
+      connection.RollbackQuietly();
+      return std::move(done).error().While(fmt::format("migration {}", migration.name));
+    }
+  }
+  return {};
+}
+
+Result<std::string> EnsureIncarnation(Connection& connection, UnixMicros now) {
+  JAMMI_TRY(connection.Run("INSERT INTO catalog_identity (id, incarnation, created_at, format)"
+                           " VALUES (1, $1, $2, $3) ON CONFLICT (id) DO NOTHING",
+                           {Uuid::RandomV4().ToString(), now, kFormat}));
+  JAMMI_ASSIGN(Statement identity, connection.Prepare("SELECT incarnation FROM catalog_identity WHERE id = 1"));
+  JAMMI_TRY(identity.Step());
+  return identity.Get<std::string>("incarnation");
+}
+
+}  // namespace jammi::sqlite

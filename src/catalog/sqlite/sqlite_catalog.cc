@@ -1,0 +1,237 @@
+// A catalog in one SQLite file: opening, closing, and the backend over writer and readers.
+#include <fmt/format.h>
+
+#include <mutex>
+#include <utility>
+
+#include "base/log.h"
+#include "catalog/catalog.h"
+#include "catalog/migrations.h"
+#include "catalog/sqlite/call_guard.h"
+#include "catalog/sqlite/checkpointer.h"
+#include "catalog/sqlite/connection.h"
+#include "catalog/sqlite/data_folder.h"
+#include "catalog/sqlite/lock_file.h"
+#include "catalog/sqlite/migrate.h"
+#include "catalog/sqlite/reader_pool.h"
+#include "catalog/sqlite/sqlite_error.h"
+#include "catalog/sqlite/sqlite_log.h"
+#include "catalog/sqlite/transaction.h"
+#include "catalog/sqlite/writer.h"
+
+namespace jammi {
+namespace sqlite {
+namespace {
+
+class SqliteCatalog final : public Catalog, public CatalogBackend {
+ public:
+  SqliteCatalog(SqliteOptions options, LockFile lock)
+      : options_(std::move(options)),
+        lock_(std::move(lock)),
+        writer_(options_, this, statistics_, [this] { return OpenConnection({}); }),
+        checkpointer_(writer_, statistics_),
+        log_(this, writer_, readers_) {}
+  ~SqliteCatalog() override { Close(); }
+
+  [[nodiscard]] Result<void> Start();
+
+  // Catalog
+  [[nodiscard]] CatalogBackend& backend() override { return *this; }
+  [[nodiscard]] EventLog& log() override { return log_; }
+  [[nodiscard]] const std::string& incarnation() const override { return incarnation_; }
+  [[nodiscard]] Result<void> Checkpoint() override;
+  void Close() override;
+
+  // CatalogBackend
+  [[nodiscard]] Result<void> RunTransaction(const TxOptions& options, const Body& body) override;
+  [[nodiscard]] Result<void> Migrate() override;
+  [[nodiscard]] Result<void> Ping(Deadline deadline) override;
+  [[nodiscard]] BackendKind kind() const override { return BackendKind::kSqlite; }
+  [[nodiscard]] BackendStats stats() const override;
+
+ private:
+  struct Purpose {
+    bool create = false;
+    bool query_only = false;
+    bool checkpoint = false;  // a checkpoint is always synced
+  };
+  [[nodiscard]] Result<std::unique_ptr<Connection>> OpenConnection(Purpose purpose) const;
+  [[nodiscard]] Result<void> Prepare(Connection& connection);
+  [[nodiscard]] Result<void> RunReadOnly(const TxOptions& options, const Body& body);
+  [[nodiscard]] Result<void> ReadOn(Connection& connection, const Body& body, BodyEffects& effects);
+
+  const SqliteOptions options_;
+  const LockFile lock_;  // outlives all connections
+  std::string incarnation_;
+  mutable Statistics statistics_;
+  mutable Writer writer_;
+  ReaderPool readers_;
+  Checkpointer checkpointer_;
+  SqliteLog log_;
+
+  std::mutex ping_mutex_;
+  std::unique_ptr<Connection> ping_;
+
+  std::mutex close_mutex_;
+  bool closed_ = false;
+};
+
+Result<std::unique_ptr<Connection>> SqliteCatalog::OpenConnection(Purpose purpose) const {
+  return Connection::Open({.path = options_.path.string(),
+                           .vfs = options_.vfs,
+                           .durability = purpose.checkpoint ? Durability::kFull : options_.durability,
+                           .create = purpose.create,
+                           .query_only = purpose.query_only});
+}
+
+// Brings the file into shape before anybody else is there. Nothing is changed in a file that is refused.
+Result<void> SqliteCatalog::Prepare(Connection& connection) {
+  JAMMI_TRY(CheckIsCatalog(connection, SqliteMigrations(), options_.path.string()));
+  JAMMI_TRY(connection.RunScript("PRAGMA journal_mode=WAL"));
+  JAMMI_TRY(sqlite::Migrate(connection, SqliteMigrations(), options_.clock->Now()));
+  JAMMI_ASSIGN(incarnation_, EnsureIncarnation(connection, options_.clock->Now()));
+  // What an earlier process left in the log may be in memory only, if that process died of a failed sync.
+  // In the database file, synced, it is safe; new commits must not stand behind it in the log.
+  JAMMI_TRY(connection.RunCheckpoint(Connection::Checkpoint::kTruncate));
+  return SyncFolder(options_.path.parent_path());
+}
+
+Result<void> SqliteCatalog::Start() {
+  JAMMI_ASSIGN(auto checkpoint, OpenConnection({.create = true, .checkpoint = true}));
+  JAMMI_TRY(Prepare(*checkpoint));
+  JAMMI_TRY(readers_.Start(options_.reader_connections, [this] { return OpenConnection({.query_only = true}); }));
+  JAMMI_ASSIGN(ping_, OpenConnection({.query_only = true}));
+  JAMMI_TRY(checkpointer_.Start(std::move(checkpoint), options_.background_checkpoints));
+  writer_.SetOnWalGrowth([this](int64_t frames) { checkpointer_.OnWalGrowth(frames); });
+  return writer_.Start();
+}
+
+void SqliteCatalog::Close() {
+  if (auto allowed = RefuseReentry(this); !allowed) {
+    Log(LogLevel::kError, "catalog: not closed: {}", allowed.error().message());
+    return;
+  }
+  const std::lock_guard lock(close_mutex_);
+  if (std::exchange(closed_, true)) return;
+  writer_.Close();
+  readers_.Close();
+  {
+    const std::lock_guard ping_lock(ping_mutex_);
+    ping_.reset();
+  }
+  checkpointer_.Close();
+}
+
+Result<void> SqliteCatalog::Checkpoint() {
+  JAMMI_TRY(RefuseReentry(this));
+  return checkpointer_.Run();
+}
+
+Result<void> SqliteCatalog::RunTransaction(const TxOptions& options, const Body& body) {
+  if (options.read_only) return RunReadOnly(options, body);
+  Work work;
+  work.lane = options.lane;
+  work.deadline = options.deadline;
+  work.body = &body;
+  return writer_.RunAndWait(work);
+}
+
+Result<void> SqliteCatalog::RunReadOnly(const TxOptions& options, const Body& body) {
+  JAMMI_TRY(RefuseReentry(this));
+  BodyEffects effects;
+  {
+    JAMMI_ASSIGN(const auto lease, readers_.Acquire(options.deadline));
+    JAMMI_TRY(lease->Run("BEGIN"));
+    auto outcome = ReadOn(*lease, body, effects);
+    lease->RollbackQuietly();
+    if (!outcome) {
+      Add(statistics_.failed);
+      return outcome;
+    }
+  }
+  Add(statistics_.read_transactions);
+  const CallScope inside(this, CallScope::Kind::kCallback);
+  for (auto& fn : effects.after_commit) fn();
+  return {};
+}
+
+Result<void> SqliteCatalog::ReadOn(Connection& connection, const Body& body, BodyEffects& effects) {
+  SqliteTransaction tx(connection, effects);
+  const CallScope inside(this, CallScope::Kind::kBody);
+  JAMMI_TRY(CallBody(body, tx));
+  if (effects.appends.empty()) return {};
+  return Error(ErrorCode::kFailedPrecondition, "an event was appended in a read-only transaction",
+               BackendDetail{BackendFault::kReadOnly, "events", {}});
+}
+
+Result<void> SqliteCatalog::Migrate() {
+  JAMMI_TRY(RefuseReentry(this));
+  return writer_.RunExclusive([this](Connection& connection) {
+    return sqlite::Migrate(connection, SqliteMigrations(), options_.clock->Now());
+  });
+}
+
+Result<void> SqliteCatalog::Ping(Deadline deadline) {
+  JAMMI_TRY(RefuseReentry(this));
+  if (deadline.Passed()) return Error(ErrorCode::kDeadlineExceeded, "ping: the deadline has passed");
+  JAMMI_TRY(writer_.CheckOpen());
+  const std::lock_guard lock(ping_mutex_);
+  if (ping_ == nullptr) return writer_.CheckOpen();
+  JAMMI_TRY(ping_->GetInt("SELECT 1"));
+  return {};
+}
+
+BackendStats SqliteCatalog::stats() const {
+  const auto get = [](const Statistics::Counter& counter) { return counter.load(std::memory_order_relaxed); };
+  return {.transactions = get(statistics_.transactions),
+          .read_transactions = get(statistics_.read_transactions),
+          .failed = get(statistics_.failed),
+          .reruns = get(statistics_.reruns),
+          .events_appended = get(statistics_.events_appended),
+          .groups = get(statistics_.groups),
+          .group_work = get(statistics_.group_work),
+          .queue_depth = writer_.queue_depth(),
+          .queue_wait_us = get(statistics_.queue_wait_us),
+          .commit_us = get(statistics_.commit_us),
+          .checkpoints = get(statistics_.checkpoints),
+          .wal_bytes = get(statistics_.wal_bytes),
+          .writer_reopened = get(statistics_.writer_reopened)};
+}
+
+// The same file must have the same lock, however its path is spelled.
+Result<std::filesystem::path> CanonicalPath(const std::filesystem::path& path) {
+  if (path.empty() || !path.has_filename()) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("'{}' names no catalog file", path.string()));
+  }
+  std::error_code error;
+  auto canonical = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  if (error) return FromErrno(error.value(), fmt::format("finding {}", path.string()));
+  return canonical;
+}
+
+Result<void> CheckOptions(const SqliteOptions& options) {
+  const auto refuse = [](std::string_view what) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("{} must be at least 1", what));
+  };
+  if (options.reader_connections < 1) return refuse("reader_connections");
+  if (options.group_max_work < 1) return refuse("group_max_work");
+  if (options.group_max_bytes < 1) return refuse("group_max_bytes");
+  if (options.queue_limit < 1) return refuse("queue_limit");
+  return {};
+}
+
+}  // namespace
+}  // namespace sqlite
+
+Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const SqliteOptions& options) {
+  JAMMI_TRY(sqlite::CheckOptions(options));
+  SqliteOptions resolved = options;
+  JAMMI_ASSIGN(resolved.path, sqlite::CanonicalPath(options.path));
+  JAMMI_TRY(sqlite::EnsureFolder(resolved.path.parent_path()));
+  JAMMI_ASSIGN(auto lock, sqlite::LockFile::Take(resolved.path.string() + ".lock", resolved.clock->Now()));
+  auto catalog = std::make_unique<sqlite::SqliteCatalog>(std::move(resolved), std::move(lock));
+  JAMMI_TRY(catalog->Start());
+  return Result<std::unique_ptr<Catalog>>(std::move(catalog));
+}
+
+}  // namespace jammi
