@@ -239,7 +239,7 @@ struct Config {
 };
 
 // Refuses what the configuration may say but this build cannot do. Errors: kUnimplemented with
-// ConfigDetail; the message says what to do instead.
+// ConfigDetail; the message says what to do instead, one line for each thing that is refused.
 [[nodiscard]] Result<void> CheckSupported(const Config& config);
 
 // --- Loading.

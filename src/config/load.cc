@@ -1,14 +1,10 @@
-// LoadConfig(): from a file and variables to a Config, and for each value where it was said.
+#include "config/load.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <memory>
 #include <set>
-#include <system_error>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -16,6 +12,7 @@
 #include "config/interpolate.h"
 #include "config/settings.h"
 #include "config/toml_tree.h"
+#include "config/toml_value.h"
 #include "config/validate.h"
 
 namespace jammi {
@@ -23,186 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Source = ConfigOrigin::Source;
-
-constexpr size_t kMaxFileBytes = 16 << 20;
-
-// --- Finding and reading the file.
-
-struct ConfigFile {
-  std::string name;  // as messages show it
-  fs::path path;
-  std::string text;
-};
-
-Error FileError(ErrorCode code, std::string_view name, std::string_view problem) {
-  return Error(code, fmt::format("configuration file {}: {}", name, problem),
-               ConfigDetail{.file = std::string(name)});
-}
-
-std::string SystemMessage(int error) { return std::generic_category().message(error); }
-
-// nullopt: there is no such file.
-Result<std::optional<ConfigFile>> ReadFile(std::string name, const fs::path& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
-  if (file == nullptr) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::optional<ConfigFile>();
-    return FileError(ErrorCode::kInvalidArgument, name,
-                     fmt::format("cannot be opened: {}", SystemMessage(errno)));
-  }
-  std::string text;
-  std::array<char, 65'536> buffer;
-  while (const size_t read = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-    text.append(buffer.data(), read);
-    if (text.size() > kMaxFileBytes)
-      return FileError(ErrorCode::kInvalidArgument, name, "is larger than 16 MiB");
-  }
-  if (std::ferror(file.get()) != 0) {
-    return FileError(ErrorCode::kInvalidArgument, name,
-                     fmt::format("cannot be read: {}", SystemMessage(errno)));
-  }
-  if (!IsValidUtf8(text)) return FileError(ErrorCode::kInvalidArgument, name, "is no UTF-8 text");
-  return std::optional(ConfigFile{std::move(name), path.lexically_normal(), std::move(text)});
-}
-
-// A file that was asked for by name must be there.
-Result<std::optional<ConfigFile>> ReadNamedFile(const std::string& name, const fs::path& path,
-                                                std::string_view who) {
-  JAMMI_ASSIGN(auto file, ReadFile(name, path));
-  if (file) return file;
-  return FileError(ErrorCode::kNotFound, name, fmt::format("no such file; {} names it", who));
-}
-
-Result<std::optional<ConfigFile>> FindFile(const LoadOptions& options, const Environment& environment,
-                                           const fs::path& directory) {
-  if (options.path) return ReadNamedFile(options.path->string(), directory / *options.path, "the caller");
-  if (const auto* named = FindVariable(environment, "JAMMI_CONFIG")) {
-    return ReadNamedFile(*named, directory / *named, "the environment variable JAMMI_CONFIG");
-  }
-  JAMMI_ASSIGN(auto local, ReadFile("jammi.toml", directory / "jammi.toml"));
-  if (local) return local;
-  const auto platform = FindDirectories(ThisPlatform(), environment).config;
-  if (!platform) return std::optional<ConfigFile>();
-  const auto path = directory / *platform / "config.toml";
-  return ReadFile(path.string(), path);
-}
-
-// --- From a TOML value to a setting's.
-
-std::string_view ExpectedText(SettingType type) {
-  switch (type) {
-    case SettingType::kBool:
-      return "true or false";
-    case SettingType::kInteger:
-      return "a whole number";
-    case SettingType::kSize:
-      return "a number of bytes or text such as \"16MiB\"";
-    case SettingType::kFloat:
-      return "a number";
-    case SettingType::kText:
-    case SettingType::kPath:
-    case SettingType::kChoice:
-      return "a string";
-    case SettingType::kTextList:
-      return "a list of strings";
-    case SettingType::kTextMap:
-      return "a table of strings";
-    case SettingType::kServices:
-      return "\"all\" or a list of strings";
-  }
-  return {};
-}
-
-std::optional<TextList> AllStrings(const TomlArray& array) {
-  TextList items;
-  for (const auto& node : array) {
-    const auto* text = std::get_if<std::string>(&node.value);
-    if (text == nullptr) return std::nullopt;
-    items.push_back(*text);
-  }
-  return items;
-}
-
-std::optional<TextMap> AllStrings(const TomlTable& table) {
-  TextMap items;
-  for (const auto& entry : table) {
-    const auto* text = std::get_if<std::string>(&entry.node.value);
-    if (text == nullptr) return std::nullopt;
-    items.emplace(entry.key, *text);
-  }
-  return items;
-}
-
-OrComplaint<SettingValue> FromToml(SettingType type, const TomlNode& node) {
-  const auto* number = std::get_if<int64_t>(&node.value);
-  const auto* text = std::get_if<std::string>(&node.value);
-  const auto* array = std::get_if<TomlArray>(&node.value);
-  const auto* table = std::get_if<TomlTable>(&node.value);
-  switch (type) {
-    case SettingType::kBool:
-      if (const auto* flag = std::get_if<bool>(&node.value)) return *flag;
-      break;
-    case SettingType::kInteger:
-      if (number != nullptr) return *number;
-      break;
-    case SettingType::kSize:
-      if (number != nullptr) return *number;
-      if (text != nullptr) return ParseSize(*text);
-      break;
-    case SettingType::kFloat:
-      if (const auto* real = std::get_if<double>(&node.value)) return *real;
-      if (number != nullptr) return static_cast<double>(*number);
-      break;
-    case SettingType::kText:
-    case SettingType::kPath:
-    case SettingType::kChoice:
-      if (text != nullptr) return *text;
-      break;
-    case SettingType::kServices:
-      if (text != nullptr) return *text;
-      [[fallthrough]];
-    case SettingType::kTextList:
-      if (const auto items = array != nullptr ? AllStrings(*array) : std::nullopt) return *items;
-      break;
-    case SettingType::kTextMap:
-      if (const auto items = table != nullptr ? AllStrings(*table) : std::nullopt) return *items;
-      break;
-  }
-  const auto found = array != nullptr || table != nullptr ? fmt::format("{} of other things", TypeName(node))
-                                                          : std::string(TypeName(node));
-  const bool right_container =
-      (array != nullptr && (type == SettingType::kTextList || type == SettingType::kServices)) ||
-      (table != nullptr && type == SettingType::kTextMap);
-  return std::unexpected(Complaint{
-      fmt::format("expected {}, found {}", ExpectedText(type), right_container ? found : TypeName(node)),
-      {}});
-}
-
-// --- Names.
-
-bool IsSection(std::string_view key) {
-  return std::ranges::find(AllSections(), key, &SectionInfo::key) != AllSections().end();
-}
-
-std::string_view LastName(std::string_view key) { return key.substr(key.rfind('.') + 1); }  // npos + 1 == 0
-
-// The known key that was probably meant: a near name in the same section, else the same name elsewhere.
-std::string SuggestKey(std::string_view unknown) {
-  std::vector<std::string_view> near;
-  std::set<std::string_view> elsewhere;
-  const auto consider = [&](std::string_view key) {
-    if (SectionOf(key) == SectionOf(unknown)) near.push_back(key);
-    if (LastName(key) == LastName(unknown)) elsewhere.insert(key);
-  };
-  for (const auto& setting : AllSettings()) consider(setting.key);
-  for (const auto& section : AllSections()) consider(section.key);
-  std::vector<std::string_view> names;
-  names.reserve(near.size());
-  for (const auto key : near) names.push_back(LastName(key));
-  if (const auto name = Nearest(LastName(unknown), names); !name.empty()) {
-    return std::string(near[static_cast<size_t>(std::ranges::find(names, name) - names.begin())]);
-  }
-  return elsewhere.size() == 1 ? std::string(*elsewhere.begin()) : std::string();
-}
 
 const TomlNode* FindNode(const TomlTable& table, std::string_view key) {
   const size_t dot = key.find('.');
@@ -220,8 +37,7 @@ std::string Collapse(std::string_view name) {
   return collapsed;
 }
 
-// --- The loader.
-
+// From a file and variables to a Config, and for each value where it was said.
 class Loader {
  public:
   Loader(const Environment& environment, fs::path directory)
@@ -326,7 +142,7 @@ class Loader {
     const auto known = std::ranges::find_if(AllSettings(), named);
     if (known == AllSettings().end()) {
       const bool table = std::holds_alternative<TomlTable>(entry.node.value);
-      Complain(key, {table ? "unknown section" : "unknown key", SuggestKey(key)}, InFile(entry.at));
+      Complain(key, {table ? "unknown section" : "unknown key", NearestKey(key)}, InFile(entry.at));
       return;
     }
     if (const auto* setting = FindApplicable(named)) {
@@ -496,12 +312,17 @@ std::string ToString(const ConfigOrigin& origin) {
   return "default";
 }
 
+Result<LoadedConfig> LoadFrom(const std::optional<ConfigFile>& file, const Environment& environment,
+                              const fs::path& directory) {
+  return Loader(environment, directory).Load(file);
+}
+
 Result<LoadedConfig> LoadConfig(const LoadOptions& options) {
   const Environment environment = options.environment ? *options.environment : ProcessEnvironment();
   std::error_code error;
   const fs::path directory = options.current_directory ? *options.current_directory : fs::current_path(error);
-  JAMMI_ASSIGN(const auto file, FindFile(options, environment, directory));
-  JAMMI_ASSIGN(auto loaded, Loader(environment, directory).Load(file));
+  JAMMI_ASSIGN(const auto file, FindConfigFile(options, environment, directory));
+  JAMMI_ASSIGN(auto loaded, LoadFrom(file, environment, directory));
   if (options.log_warnings) LogWarnings(loaded);
   return loaded;
 }

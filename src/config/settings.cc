@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "config/field.h"
@@ -581,6 +582,30 @@ std::span<const SectionInfo> AllSections() { return kSections; }
 std::string_view SectionOf(std::string_view key) {
   const size_t dot = key.rfind('.');
   return dot == std::string_view::npos ? std::string_view() : key.substr(0, dot);
+}
+
+std::string_view LastName(std::string_view key) { return key.substr(key.rfind('.') + 1); }  // npos + 1 == 0
+
+bool IsSection(std::string_view key) {
+  return std::ranges::find(kSections, key, &SectionInfo::key) != kSections.end();
+}
+
+std::string NearestKey(std::string_view unknown) {
+  std::vector<std::string_view> near;
+  std::set<std::string_view> elsewhere;
+  const auto consider = [&](std::string_view key) {
+    if (SectionOf(key) == SectionOf(unknown)) near.push_back(key);
+    if (LastName(key) == LastName(unknown)) elsewhere.insert(key);
+  };
+  for (const auto& setting : AllSettings()) consider(setting.key);
+  for (const auto& section : AllSections()) consider(section.key);
+  std::vector<std::string_view> names;
+  names.reserve(near.size());
+  for (const auto key : near) names.push_back(LastName(key));
+  if (const auto name = Nearest(LastName(unknown), names); !name.empty()) {
+    return std::string(near[static_cast<size_t>(std::ranges::find(names, name) - names.begin())]);
+  }
+  return elsewhere.size() == 1 ? std::string(*elsewhere.begin()) : std::string();
 }
 
 std::string EnvironmentName(const Setting& setting) {

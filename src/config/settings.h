@@ -80,5 +80,11 @@ struct SectionInfo {
 
 // "embedding.ann" for "embedding.ann.connectivity"; empty for "artifact_dir".
 [[nodiscard]] std::string_view SectionOf(std::string_view key);
+// "connectivity" for "embedding.ann.connectivity".
+[[nodiscard]] std::string_view LastName(std::string_view key);
+[[nodiscard]] bool IsSection(std::string_view key);
+// The key of a setting or section that was probably meant: a near name in the same section, else the
+// same name in another; empty if there is none.
+[[nodiscard]] std::string NearestKey(std::string_view unknown);
 
 }  // namespace jammi

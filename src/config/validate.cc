@@ -150,15 +150,18 @@ Result<void> Config::Validate() const {
 }
 
 Result<void> CheckSupported(const Config& config) {
+  std::string message;
+  std::string first_key;
   for (const auto& section : AllTaggedSections()) {
     const auto current = section.current(config);
     if (!current || section.kinds[*current].refusal.empty()) continue;
     const auto& kind = section.kinds[*current];
-    return Error(ErrorCode::kUnimplemented,
-                 fmt::format("{}.kind = \"{}\": {}", section.key, kind.name, kind.refusal),
-                 ConfigDetail{.key = fmt::format("{}.kind", section.key)});
+    if (first_key.empty()) first_key = fmt::format("{}.kind", section.key);
+    if (!message.empty()) message += '\n';
+    message += fmt::format("{}.kind = \"{}\": {}", section.key, kind.name, kind.refusal);
   }
-  return {};
+  if (message.empty()) return {};
+  return Error(ErrorCode::kUnimplemented, std::move(message), ConfigDetail{.key = std::move(first_key)});
 }
 
 }  // namespace jammi
