@@ -316,6 +316,33 @@ TEST_F(Variables, TheProcessEnvironmentIsTheDefault) {
   EXPECT_EQ(loaded->config.trigger.page_events, 77u);
 }
 
+// --- The example that ships.
+
+TEST_F(FileText, TheSampleForPostgresAndJetStreamLoads) {
+  const auto load = [&](Environment environment) {
+    return LoadConfig({.path = JAMMI_SOURCE_DIR "/examples/sample-postgres.toml",
+                       .environment = std::move(environment),
+                       .current_directory = directory_});
+  };
+  const auto loaded =
+      load({{"POSTGRES_URL", "postgres://jammi:p\"w@db:5432/jammi"}, {"NATS_HOST", "nats.example"}});
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  EXPECT_TRUE(loaded->warnings.empty());
+  EXPECT_EQ(loaded->config.artifact_dir, "/var/lib/jammi");
+  const auto& catalog = std::get<PostgresCatalogConfig>(loaded->config.catalog);
+  EXPECT_EQ(catalog.url.Reveal(), "postgres://jammi:p\"w@db:5432/jammi");
+  EXPECT_EQ(catalog.pool_size, 16u);
+  EXPECT_EQ(catalog.max_lifetime_secs, 1800u);
+  const auto& broker = std::get<JetStreamBrokerConfig>(loaded->config.broker);
+  EXPECT_EQ(broker.url.Reveal(), "nats://nats.example:4222");
+  EXPECT_EQ(broker.retention_seconds, 604'800u);
+  EXPECT_EQ(broker.credentials_path, "/var/run/secrets/nats.creds");
+
+  const auto unset = load({{"POSTGRES_URL", "postgres://h/d"}});
+  ASSERT_FALSE(unset);
+  EXPECT_THAT(unset.error().message(), HasSubstr("NATS_HOST is not set"));
+}
+
 // --- Origins and warnings.
 
 TEST_F(Origins, SayWhereEachValueWasMade) {

@@ -1,0 +1,31 @@
+// What the commands of `jammi` share. Each command is a file of its own: it adds its subcommands and
+// options to the program in one function, which is listed in cli.cc.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+
+namespace CLI {
+class App;
+}
+
+namespace jammi {
+
+// The program's exit codes.
+enum class Exit : int {
+  kDone = 0,
+  kFailed = 1,  // what was asked failed; the reason is on the error stream
+  kUsage = 2,   // it was not understood what was asked
+};
+
+struct Program {
+  std::ostream& out;
+  std::ostream& err;
+  // What the command line asks for: a command sets it when it is chosen, and it runs after parsing.
+  std::function<Exit()> action;
+};
+
+// `jammi config check|show|docs`
+void AddConfigCommand(CLI::App& app, Program& program);
+
+}  // namespace jammi

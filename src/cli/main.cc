@@ -1,0 +1,9 @@
+#include <csignal>
+#include <iostream>
+
+#include "cli/cli.h"
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is a failed write, not the end of the process
+  return jammi::RunCli(argc, argv, std::cout, std::cerr);
+}
