@@ -34,10 +34,7 @@ class EngineCore;
 // thread-safe; it keeps the engine's core alive, and answers kUnavailable once the engine is closed.
 class Topics {
  public:
-  struct Page {
-    std::vector<Topic> topics;
-    std::string next_page_token;  // empty = that was all
-  };
+  using Page = TopicPage;
 
   // Creates a topic owned by the session's scope. `name` is 1..512 bytes of UTF-8; `schema` has one
   // column at least, of any type Arrow IPC carries; metadata is dropped.

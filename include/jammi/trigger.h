@@ -34,6 +34,11 @@ struct Topic {
   UnixMicros created_at = 0;
 };
 
+struct TopicPage {
+  std::vector<Topic> topics;
+  std::string next_page_token;  // empty = that was all
+};
+
 struct Offset {
   uint64_t value = 0;
   UnixMicros committed_at = 0;
@@ -44,9 +49,9 @@ struct Offset {
 // An event, as a subscriber sees it: the rows that its predicate selected, in order.
 struct Delivery {
   uint64_t offset = 0;
-  UnixMicros produced_at = 0;               // when it was committed
+  UnixMicros produced_at = 0;  // when it was committed
   std::shared_ptr<arrow::RecordBatch> batch;
-  std::optional<TenantId> tenant;           // who published it; absent = unscoped
+  std::optional<TenantId> tenant;  // who published it; absent = unscoped
 };
 
 // Where a subscription starts.
@@ -149,7 +154,8 @@ class TriggerBroker {
 
   // Carries an event that is durable already to whoever is attached. `publish_tenant` travels with it
   // and is never compared. Errors: kNotFound with TopicNotFoundDetail; kUnavailable with BrokerDetail.
-  [[nodiscard]] virtual Result<Offset> Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+  [[nodiscard]] virtual Result<Offset> Publish(const TopicId& topic,
+                                               const std::shared_ptr<arrow::RecordBatch>& batch,
                                                UnixMicros produced_at, uint64_t offset,
                                                const std::optional<TenantId>& publish_tenant) = 0;
 
@@ -158,13 +164,30 @@ class TriggerBroker {
   // events published after the call.
   // Errors: kNotFound with TopicNotFoundDetail. kFailedPrecondition with OffsetEvictedDetail: the driver
   // no longer has `from_offset`.
-  [[nodiscard]] virtual Result<std::unique_ptr<Subscription>> Subscribe(const TopicId& topic, Predicate predicate,
-                                                                        std::optional<uint64_t> from_offset) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<Subscription>> Subscribe(
+      const TopicId& topic, Predicate predicate, std::optional<uint64_t> from_offset) = 0;
 
   // One entry per consumer attached now. Errors: kNotFound with TopicNotFoundDetail.
   [[nodiscard]] virtual Result<std::vector<ConsumerOffsetSnapshot>> ListConsumers(const TopicId& topic) = 0;
 
+  // May be asked before Publish(): false means that nobody would receive the event, and that the call may
+  // be left out.
+  [[nodiscard]] virtual bool WantsPublish(const TopicId& topic) = 0;
+
   [[nodiscard]] virtual BrokerKind driver_kind() const = 0;
 };
+
+struct MemoryBrokerOptions {
+  // The newest events that are kept for each topic with a subscriber; rounded up to a power of two. A
+  // subscriber further behind gets OffsetEvictedDetail.
+  size_t ring_events = 1024;
+  int64_t ring_bytes = 64 << 20;
+  int dispatch_threads = 1;  // for OnReady callbacks
+};
+
+// The driver that needs no server: delivers inside this process, keeps nothing beyond its rings. Offsets
+// published to a topic must ascend (gaps are allowed): kInvalidArgument otherwise. Its subscriptions end
+// when it is destroyed; not from one of their callbacks.
+[[nodiscard]] std::unique_ptr<TriggerBroker> NewMemoryBroker(const MemoryBrokerOptions& options = {});
 
 }  // namespace jammi

@@ -1,0 +1,76 @@
+// What the catalog knows about topics. Schemas are bytes here; what they mean is trigger/'s business.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jammi/catalog_backend.h"
+#include "jammi/clock.h"
+#include "jammi/ids.h"
+#include "jammi/scope.h"
+
+namespace jammi {
+
+struct StoredTopic {
+  int64_t topic_no = 0;  // the log's number; given once, never again
+  TopicId id{Uuid{}};
+  std::string name;
+  Scope owner = Scope::Global();
+  std::string schema;  // an IPC schema message
+  std::map<std::string, std::string> broker_metadata;
+  UnixMicros created_at = 0;
+};
+
+struct StoredTopicPage {
+  std::vector<StoredTopic> topics;
+  std::string next_page_token;  // empty = that was all
+};
+
+// Thread-safe. Scopes are those of the caller; what a scope cannot see is not found.
+class TopicRepo {
+ public:
+  // The backend must outlive the repository.
+  TopicRepo(CatalogBackend& backend, std::shared_ptr<Clock> clock)
+      : backend_(backend), clock_(std::move(clock)) {}
+
+  // Creates the topic with its log's head, in one transaction (TRG-003). `name` is 1..512 bytes of UTF-8
+  // without U+0000; broker metadata likewise, 64 KiB at most in all.
+  // Errors: kInvalidArgument; kAlreadyExists with TopicExistsDetail: `owner` has a topic of that name;
+  // kResourceExhausted: there are no more topic numbers; the backend's.
+  [[nodiscard]] Result<StoredTopic> Register(const Scope& owner, std::string_view name,
+                                             std::string_view schema,
+                                             const std::map<std::string, std::string>& broker_metadata);
+
+  // The scope's own topic of that name, else the global one (TRG-020, W-19).
+  // Errors: kNotFound with TopicNotFoundDetail.
+  [[nodiscard]] Result<StoredTopic> FindByName(const Scope& scope, std::string_view name);
+  [[nodiscard]] Result<StoredTopic> FindById(const Scope& scope, const TopicId& id);
+  // Whoever owns it. For a caller who checks the owner himself (TRG-033).
+  [[nodiscard]] Result<StoredTopic> FindAnyById(const TopicId& id);
+
+  // Visible topics by (created_at, id), `page_size` (1..1000) at a time (TRG-023).
+  // Errors: kInvalidArgument for a page size out of range or a token that is none.
+  [[nodiscard]] Result<StoredTopicPage> List(const Scope& scope, int page_size, std::string_view page_token);
+
+  // Marks the topic dropped and deletes its head, so that nothing is appended any more; its name is free
+  // at once (TRG-024, TRG-025). `dropped(topic_no)` runs after the commit and only if there was one, in
+  // commit order. Errors: kNotFound with TopicNotFoundDetail unless `owner` itself owns it; nothing is
+  // changed then.
+  [[nodiscard]] Result<void> Drop(const Scope& owner, const TopicId& id,
+                                  const std::function<void(int64_t topic_no)>& dropped);
+
+  // Removes some events of dropped topics, or a dropped topic without events: one short transaction in
+  // the lowest lane. False: nothing is left to remove.
+  [[nodiscard]] Result<bool> PurgeStep(Deadline deadline);
+
+ private:
+  CatalogBackend& backend_;
+  const std::shared_ptr<Clock> clock_;
+};
+
+}  // namespace jammi

@@ -1,0 +1,297 @@
+#include "trigger/cursor.h"
+
+#include <arrow/buffer.h>
+#include <arrow/record_batch.h>
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/hash.h"
+#include "base/sync_point.h"
+
+namespace jammi {
+namespace {
+
+Error Evicted(uint64_t next, uint64_t low_water) {
+  return Error(ErrorCode::kFailedPrecondition,
+               fmt::format("offset {} is gone; the oldest that can be read is {}", next, low_water),
+               OffsetEvictedDetail{low_water});
+}
+
+Error Missing(uint64_t offset) {
+  return Error(ErrorCode::kDataLoss, fmt::format("event {} is missing in the log", offset));
+}
+
+}  // namespace
+
+Cursor::Cursor(std::shared_ptr<TopicFeed> feed, CursorStart start)
+    : feed_(std::move(feed)), start_(std::move(start)), next_(start_.next) {}
+
+uint64_t Cursor::lag() const {
+  const uint64_t next = position();
+  const uint64_t head = feed_->head();
+  return head > next ? head - next : 0;
+}
+
+uint64_t Cursor::last_pulled() const {
+  const uint64_t next = position();
+  return next == start_.next ? 0 : next - 1;
+}
+
+// --- The consumer's thread ----------------------------------------------------------------------------
+
+Result<std::optional<Delivery>> Cursor::Next(Deadline deadline) {
+  for (;;) {
+    JAMMI_ASSIGN(auto polled, TryNext());
+    if (auto* delivery = std::get_if<Delivery>(&polled)) return std::optional(std::move(*delivery));
+    if (std::holds_alternative<Subscription::End>(polled)) return std::optional<Delivery>();
+    if (!Await(deadline)) return Error(ErrorCode::kDeadlineExceeded, "no event before the deadline");
+  }
+}
+
+Result<Subscription::Polled> Cursor::TryNext() {
+  for (;;) {
+    if (failed_) return *failed_;
+    if (closed()) return Error(ErrorCode::kCancelled, "the subscription was closed");
+    if (ended_ || position() >= start_.stop_at) return End();
+    if (Buffered()) {
+      auto delivery = TakeBuffered();
+      if (!delivery) return Fail(std::move(delivery).error());
+      if (delivery->batch != nullptr) return *std::move(delivery);
+      continue;
+    }
+    const auto refill = loading_ ? FillFromPage() : FillFromRing();
+    if (!refill) return Fail(refill.error());
+    if (*refill == Refill::kNotReady) return Subscription::NotReady{};
+    if (*refill == Refill::kEnded) return End();
+  }
+}
+
+Result<Delivery> Cursor::TakeBuffered() {
+  if (!burst_.empty()) {
+    const Frame& frame = burst_.front();
+    auto delivery = Look(frame);
+    if (!delivery) return std::move(delivery).error().While(fmt::format("event {}", frame.offset()));
+    next_.store(frame.offset() + 1, std::memory_order_release);
+    burst_.Pop();
+    return delivery;
+  }
+  const LogEvent& event = page_->events[page_at_];
+  auto delivery = Look(event);
+  if (!delivery) return std::move(delivery).error().While(fmt::format("event {}", event.offset));
+  next_.store(event.offset + 1, std::memory_order_release);
+  if (++page_at_ == page_->events.size()) page_.reset();
+  return delivery;
+}
+
+// The tenant first, then the predicate: nobody pays for, or fails on, rows that he may not see (W-18).
+Result<Delivery> Cursor::Look(const Frame& frame) const {
+  Delivery delivery{
+      .offset = frame.offset(), .produced_at = frame.committed_at(), .tenant = frame.scope().tenant()};
+  if (start_.reader && !start_.reader->Sees(frame.scope())) return delivery;
+  JAMMI_ASSIGN(delivery.batch, frame.Select(feed_->codec(), *start_.predicate));
+  return delivery;
+}
+
+Result<Delivery> Cursor::Look(const LogEvent& event) const {
+  Delivery delivery{
+      .offset = event.offset, .produced_at = event.committed_at, .tenant = event.scope.tenant()};
+  if (event.payload == nullptr || !start_.reader->Sees(event.scope)) return delivery;
+  if (Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())}) != event.checksum) {
+    return Error(ErrorCode::kDataLoss, "stored event is damaged: its checksum differs");
+  }
+  JAMMI_ASSIGN(const auto batch, feed_->codec().Decode(event.payload, event.row_count));
+  JAMMI_ASSIGN(delivery.batch, SelectRows(batch, start_.predicate->predicate));
+  return delivery;
+}
+
+Result<Cursor::Refill> Cursor::FillFromRing() {
+  const uint64_t next = position();
+  switch (feed_->Take(next, &burst_)) {
+    case TopicFeed::Found::kFrames:
+      return Refill::kFilled;
+    case TopicFeed::Found::kAtHead:
+      return Refill::kNotReady;
+    case TopicFeed::Found::kEnded:
+      return Refill::kEnded;
+    case TopicFeed::Found::kBelowRing:
+      break;
+  }
+  if (feed_->runtime().log == nullptr) return Evicted(next, feed_->ring_start());
+  loading_ = feed_->runtime().loader.Post([self = shared_from_this(), next] { self->LoadPage(next); });
+  return loading_ ? Refill::kNotReady : Refill::kEnded;
+}
+
+Result<Cursor::Refill> Cursor::FillFromPage() {
+  std::optional<Result<LogPage>> loaded;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!loaded_) return Refill::kNotReady;
+    loaded.swap(loaded_);
+  }
+  loading_ = false;
+  if (*loaded) return TakePage(std::move(**loaded));
+  // The topic was dropped, here or by another process: there is nothing more to come.
+  if (loaded->error().code() == ErrorCode::kNotFound) return Refill::kEnded;
+  return std::move(*loaded).error();
+}
+
+Result<Cursor::Refill> Cursor::TakePage(LogPage page) {
+  const uint64_t next = position();
+  if (next < page.head.low_water) return Evicted(next, page.head.low_water);
+  feed_->RaiseHead(page.head.next_offset);
+  if (page.events.empty() || page.events.front().offset != next) return Missing(next);
+  page_ = std::make_unique<LogPage>(std::move(page));
+  page_at_ = 0;
+  return Refill::kFilled;
+}
+
+Result<Subscription::Polled> Cursor::End() {
+  ended_ = true;
+  return Subscription::End{};
+}
+
+Error Cursor::Fail(Error error) {
+  failed_ = error;
+  burst_ = {};
+  page_.reset();
+  return error;
+}
+
+bool Cursor::Arm() {
+  if (failed_ || ended_ || closed() || Buffered() || position() >= start_.stop_at) return true;
+  if (loading_) {
+    const std::lock_guard lock(mutex_);
+    return loaded_.has_value();
+  }
+  return !feed_->Park(position(), shared_from_this());
+}
+
+bool Cursor::Await(Deadline deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = false;
+  }
+  if (Arm()) return true;
+  std::unique_lock lock(mutex_);
+  const auto ready = [this] { return woken_ || closed(); };
+  if (deadline.IsNever()) {
+    changed_.wait(lock, ready);
+    return true;
+  }
+  if (deadline.Passed()) return ready();
+  return changed_.wait_until(lock, deadline.at(), ready);
+}
+
+void Cursor::OnReady(std::move_only_function<void()> ready) {
+  std::move_only_function<void()> replaced;  // dies outside the lock
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed()) return;
+    replaced = std::exchange(on_ready_, std::move(ready));
+    callback_again_ = false;
+  }
+  if (Arm()) Wake();
+}
+
+// --- Other threads ------------------------------------------------------------------------------------
+
+void Cursor::LoadPage(uint64_t from) {
+  if (closed()) return;
+  const auto& runtime = feed_->runtime();
+  auto page = runtime.log->Read(feed_->topic_no(), from, *start_.reader, runtime.limits.page);
+  {
+    const std::lock_guard lock(mutex_);
+    loaded_ = std::move(page);
+  }
+  Wake();
+}
+
+void Cursor::Wake() {
+  bool post = false;
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+    if (on_ready_) {
+      post = callback_ == Callback::kIdle;
+      if (post) callback_ = Callback::kPosted;
+      callback_again_ = callback_ == Callback::kRunning;
+    }
+  }
+  changed_.notify_all();
+  if (post) PostCallback();
+}
+
+void Cursor::PostCallback() {
+  // Once the dispatch threads are gone the caller's own is all that is left.
+  if (!feed_->runtime().dispatch.Post([self = shared_from_this()] { self->RunCallback(); })) RunCallback();
+}
+
+void Cursor::RunCallback() {
+  std::unique_lock lock(mutex_);
+  if (auto ready = std::exchange(on_ready_, nullptr)) {
+    callback_ = Callback::kRunning;
+    callback_thread_ = std::this_thread::get_id();
+    lock.unlock();
+    ready();
+    ready = nullptr;  // what it holds dies as part of it
+    lock.lock();
+  }
+  callback_ = Callback::kIdle;
+  callback_thread_ = {};
+  const bool again = std::exchange(callback_again_, false) && on_ready_ != nullptr;
+  if (again) callback_ = Callback::kPosted;
+  lock.unlock();
+  changed_.notify_all();
+  if (again) PostCallback();
+}
+
+void Cursor::Close() {
+  std::move_only_function<void()> dropped;  // dies outside the lock
+  {
+    std::unique_lock lock(mutex_);
+    closed_.store(true, std::memory_order_release);
+    dropped = std::exchange(on_ready_, nullptr);
+    changed_.notify_all();
+    changed_.wait(lock, [this] {
+      return callback_ != Callback::kRunning || callback_thread_ == std::this_thread::get_id();
+    });
+  }
+  feed_->Unpark(this);
+}
+
+// --- The handle ---------------------------------------------------------------------------------------
+
+namespace {
+
+class SubscriptionHandle final : public Subscription {
+ public:
+  explicit SubscriptionHandle(std::shared_ptr<Cursor> cursor) : cursor_(std::move(cursor)) {}
+  ~SubscriptionHandle() override { SubscriptionHandle::Close(); }
+
+  Result<std::optional<Delivery>> Next(Deadline deadline) override { return cursor_->Next(deadline); }
+  Result<Polled> TryNext() override { return cursor_->TryNext(); }
+  // A callback that is replaced or dropped may own this handle: the cursor outlives the call.
+  void OnReady(std::move_only_function<void()> ready) override {
+    const auto cursor = cursor_;
+    cursor->OnReady(std::move(ready));
+  }
+  void Close() override {
+    const auto cursor = cursor_;
+    cursor->Close();
+  }
+  [[nodiscard]] SubscriptionId id() const override { return cursor_->id(); }
+  [[nodiscard]] uint64_t position() const override { return cursor_->position(); }
+  [[nodiscard]] uint64_t lag() const override { return cursor_->lag(); }
+
+ private:
+  const std::shared_ptr<Cursor> cursor_;
+};
+
+}  // namespace
+
+std::unique_ptr<Subscription> MakeSubscription(std::shared_ptr<Cursor> cursor) {
+  return std::make_unique<SubscriptionHandle>(std::move(cursor));
+}
+
+}  // namespace jammi

@@ -1,0 +1,95 @@
+// A subscription: a position in a topic, and nothing else while it is idle.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "jammi/trigger.h"
+#include "trigger/topic_feed.h"
+
+namespace jammi {
+
+struct CursorStart {
+  uint64_t next = 0;
+  uint64_t stop_at = UINT64_MAX;  // ends before this offset; the default follows for ever
+  std::optional<Scope> reader;    // sees its own and unscoped events; absent: everything, as a driver does
+  std::shared_ptr<const SharedPredicate> predicate;
+};
+
+// The state behind a Subscription; outlives its handle while a wake-up or a page is under way.
+class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> {
+ public:
+  Cursor(std::shared_ptr<TopicFeed> feed, CursorStart start);
+
+  [[nodiscard]] Result<std::optional<Delivery>> Next(Deadline deadline);
+  [[nodiscard]] Result<Subscription::Polled> TryNext();
+  void OnReady(std::move_only_function<void()> ready);
+  void Close();
+
+  [[nodiscard]] const SubscriptionId& id() const { return id_; }
+  [[nodiscard]] uint64_t position() const { return next_.load(std::memory_order_acquire); }
+  [[nodiscard]] uint64_t lag() const;
+  [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
+  // The offset looked at last, or 0 (TRG-061).
+  [[nodiscard]] uint64_t last_pulled() const;
+
+  void Wake() override;
+
+ private:
+  enum class Refill : uint8_t { kFilled, kNotReady, kEnded };
+  enum class Callback : uint8_t { kIdle, kPosted, kRunning };
+
+  // Consumer's thread.
+  [[nodiscard]] Result<Refill> FillFromRing();
+  [[nodiscard]] Result<Refill> FillFromPage();
+  [[nodiscard]] Result<Refill> TakePage(LogPage page);
+  // The next buffered event as its subscriber sees it; without a batch if he sees nothing of it.
+  [[nodiscard]] Result<Delivery> TakeBuffered();
+  [[nodiscard]] Result<Delivery> Look(const Frame& frame) const;
+  [[nodiscard]] Result<Delivery> Look(const LogEvent& event) const;
+  [[nodiscard]] bool Buffered() const { return !burst_.empty() || page_ != nullptr; }
+  [[nodiscard]] Result<Subscription::Polled> End();
+  [[nodiscard]] Error Fail(Error error);
+  // True if TryNext() may have something to say now; else Wake() comes when it may.
+  [[nodiscard]] bool Arm();
+  [[nodiscard]] bool Await(Deadline deadline);
+
+  // Other threads.
+  void LoadPage(uint64_t from);
+  void PostCallback();
+  void RunCallback();
+
+  const SubscriptionId id_ = SubscriptionId::Random();
+  const std::shared_ptr<TopicFeed> feed_;
+  const CursorStart start_;
+
+  // Written by the consumer's thread alone.
+  std::atomic<uint64_t> next_;
+  FrameBurst burst_;
+  std::unique_ptr<LogPage> page_;
+  size_t page_at_ = 0;
+  bool loading_ = false;
+  bool ended_ = false;
+  std::optional<Error> failed_;
+
+  std::atomic<bool> closed_ = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  bool woken_ = false;
+  std::optional<Result<LogPage>> loaded_;
+  std::move_only_function<void()> on_ready_;
+  Callback callback_ = Callback::kIdle;
+  bool callback_again_ = false;  // woken while it ran
+  std::thread::id callback_thread_;
+};
+
+[[nodiscard]] std::unique_ptr<Subscription> MakeSubscription(std::shared_ptr<Cursor> cursor);
+
+}  // namespace jammi

@@ -1,0 +1,149 @@
+// An event log in memory: the model that the tests of this folder compare with, and a stage on which
+// they place commits, faults and delays one by one.
+#pragma once
+
+#include <arrow/buffer.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "catalog/event_log.h"
+
+namespace jammi {
+
+// Thread-safe. Commits are in the order of Append calls; the listener hears them in that order.
+class FakeLog final : public EventLog {
+ public:
+  void Create(int64_t topic_no) {
+    const std::lock_guard lock(mutex_);
+    topics_[topic_no];
+  }
+  void Drop(int64_t topic_no) {
+    const std::lock_guard lock(mutex_);
+    topics_.erase(topic_no);
+  }
+  void Trim(int64_t topic_no, uint64_t low_water) {
+    const std::lock_guard lock(mutex_);
+    topics_.at(topic_no).low_water = low_water;
+  }
+  // The next appends are not told to the listener, as if another process had committed them.
+  void set_silent(bool silent) {
+    const std::lock_guard lock(mutex_);
+    silent_ = silent;
+  }
+  // What each Read does first, on the reader's thread; an error fails the read.
+  void set_before_read(std::function<Result<void>()> hook) {
+    const std::lock_guard lock(mutex_);
+    before_read_ = std::move(hook);
+  }
+  // Lets a test damage what is stored.
+  template <class Fn>
+  void Edit(int64_t topic_no, uint64_t offset, Fn edit) {
+    const std::lock_guard lock(mutex_);
+    edit(topics_.at(topic_no).events.at(offset));
+  }
+  [[nodiscard]] std::vector<LogEvent> Events(int64_t topic_no) const {
+    const std::lock_guard lock(mutex_);
+    return topics_.at(topic_no).events;
+  }
+  [[nodiscard]] int reads() const {
+    const std::lock_guard lock(mutex_);
+    return reads_;
+  }
+  void set_now(UnixMicros now) {
+    const std::lock_guard lock(mutex_);
+    now_ = now;
+  }
+
+  Result<AppendOutcome> Append(EventAppend event, Deadline /*deadline*/) override {
+    // Held to the end: the listener hears commits in order.
+    const std::lock_guard order(commit_mutex_);
+    CommittedEvent committed;
+    Listener listener;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto topic = topics_.find(event.topic_no);
+      if (topic == topics_.end()) return Error(ErrorCode::kNotFound, "no head");
+      const AppendOutcome outcome{topic->second.events.size(), now_};
+      topic->second.events.push_back({.offset = outcome.offset,
+                                      .committed_at = now_,
+                                      .scope = event.scope,
+                                      .row_count = event.row_count,
+                                      .checksum = event.checksum,
+                                      .payload = event.payload});
+      committed = {event.topic_no, outcome, event.scope, event.row_count, event.checksum, event.payload};
+      if (!silent_) listener = listener_;
+    }
+    if (listener) listener({&committed, 1});
+    return committed.outcome;
+  }
+  void AppendAsync(EventAppend event, Deadline deadline, Done done) override {
+    done(Append(std::move(event), deadline));
+  }
+  void SetListener(Listener listener) override {
+    const std::lock_guard lock(mutex_);
+    listener_ = std::move(listener);
+  }
+
+  Result<LogPage> Read(int64_t topic_no, uint64_t from, const Scope& reader,
+                       const PageLimit& limit) override {
+    std::function<Result<void>()> hook;
+    {
+      const std::lock_guard lock(mutex_);
+      ++reads_;
+      hook = before_read_;
+    }
+    if (hook) JAMMI_TRY(hook());
+    const std::lock_guard lock(mutex_);
+    const auto topic = topics_.find(topic_no);
+    if (topic == topics_.end()) return Error(ErrorCode::kNotFound, "no head");
+    const auto& events = topic->second.events;
+    LogPage page{.head = {topic->second.low_water, events.size()}};
+    if (from < page.head.low_water) return page;
+    for (int64_t bytes = 0; from < events.size() && std::ssize(page.events) < limit.events; ++from) {
+      LogEvent event = events[from];
+      if (!reader.Sees(event.scope)) {
+        event.payload = nullptr;
+      } else if (bytes += event.payload->size(); !page.events.empty() && bytes > limit.bytes) {
+        break;
+      }
+      page.events.push_back(std::move(event));
+    }
+    return page;
+  }
+  Result<LogHead> ReadHead(int64_t topic_no) override {
+    const std::lock_guard lock(mutex_);
+    const auto topic = topics_.find(topic_no);
+    if (topic == topics_.end()) return Error(ErrorCode::kNotFound, "no head");
+    return LogHead{topic->second.low_water, topic->second.events.size()};
+  }
+  Result<uint64_t> FindTime(int64_t topic_no, UnixMicros time) override {
+    const std::lock_guard lock(mutex_);
+    const auto& topic = topics_.at(topic_no);
+    const auto found =
+        std::find_if(topic.events.begin() + static_cast<int64_t>(topic.low_water), topic.events.end(),
+                     [&](const LogEvent& event) { return event.committed_at >= time; });
+    return static_cast<uint64_t>(found - topic.events.begin());
+  }
+
+ private:
+  struct TopicLog {
+    uint64_t low_water = 0;
+    std::vector<LogEvent> events;
+  };
+  std::mutex commit_mutex_;
+  mutable std::mutex mutex_;
+  std::map<int64_t, TopicLog> topics_;
+  Listener listener_;
+  std::function<Result<void>()> before_read_;
+  bool silent_ = false;
+  int reads_ = 0;
+  UnixMicros now_ = 1'000'000;
+};
+
+}  // namespace jammi

@@ -1,0 +1,109 @@
+#include "trigger/feeds.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+namespace jammi {
+
+Feeds::Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads)
+    : runtime_(std::make_shared<FeedRuntime>(&log, limits, dispatch_threads, loader_threads)) {}
+
+Result<std::unique_ptr<Subscription>> Feeds::Attach(const TopicEntry& topic, const Scope& reader, From from,
+                                                    const SubscribeOptions& options) {
+  // The feed first, then the head: what is committed after the head was read comes to the feed, or is
+  // below a head that will.
+  const auto feed = FindOrMake(topic);
+  CursorStart start{.reader = reader};
+  JAMMI_ASSIGN(start.predicate, feed->Compile(options.predicate));
+
+  const auto head = runtime_->log->ReadHead(topic.topic_no);
+  if (!head) {
+    return head.error().code() == ErrorCode::kNotFound ? TopicNotFound(topic.topic.id.ToString())
+                                                       : head.error();
+  }
+  feed->RaiseHead(head->next_offset);
+  switch (from.kind()) {
+    case From::Kind::kOffset:
+      start.next = from.offset();
+      break;
+    case From::Kind::kNewest:
+      start.next = head->next_offset;
+      break;
+    case From::Kind::kTime: {
+      JAMMI_ASSIGN(start.next, runtime_->log->FindTime(topic.topic_no, from.time()));
+      break;
+    }
+  }
+  if (start.next < head->low_water) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 fmt::format("topic '{}': offset {} is gone; the oldest that can be read is {}",
+                             topic.topic.name, start.next, head->low_water),
+                 OffsetEvictedDetail{head->low_water});
+  }
+  if (!options.follow) start.stop_at = head->next_offset;
+  return MakeSubscription(std::make_shared<Cursor>(feed, std::move(start)));
+}
+
+void Feeds::OnCommitted(std::span<const CommittedEvent> events) {
+  std::vector<std::shared_ptr<const Frame>> frames;
+  for (size_t begin = 0; begin < events.size();) {
+    size_t end = begin;
+    while (end < events.size() && events[end].topic_no == events[begin].topic_no) ++end;
+    if (const auto feed = Find(events[begin].topic_no)) {
+      frames.clear();
+      for (const auto& event : events.subspan(begin, end - begin)) {
+        frames.push_back(std::make_shared<const Frame>(event.outcome.offset, event.outcome.committed_at,
+                                                       event.scope, event.row_count, event.payload));
+      }
+      feed->Push(frames);
+    }
+    begin = end;
+  }
+}
+
+void Feeds::OnDropped(int64_t topic_no) {
+  if (const auto feed = Find(topic_no)) feed->End(/*drain=*/true);
+}
+
+void Feeds::Shutdown() {
+  std::vector<std::shared_ptr<TopicFeed>> feeds;
+  {
+    const std::lock_guard lock(registry_->mutex);
+    for (const auto& [topic_no, weak] : registry_->feeds) {
+      if (auto feed = weak.lock()) feeds.push_back(std::move(feed));
+    }
+  }
+  for (const auto& feed : feeds) feed->End(/*drain=*/false);
+  runtime_->loader.Stop();
+  runtime_->dispatch.Stop();
+}
+
+size_t Feeds::size() const {
+  const std::lock_guard lock(registry_->mutex);
+  return registry_->feeds.size();
+}
+
+std::shared_ptr<TopicFeed> Feeds::Find(int64_t topic_no) const {
+  const std::lock_guard lock(registry_->mutex);
+  const auto it = registry_->feeds.find(topic_no);
+  return it == registry_->feeds.end() ? nullptr : it->second.lock();
+}
+
+std::shared_ptr<TopicFeed> Feeds::FindOrMake(const TopicEntry& topic) {
+  const std::lock_guard lock(registry_->mutex);
+  auto& entry = registry_->feeds[topic.topic_no];
+  if (auto feed = entry.lock()) return feed;
+  // With its last subscription the feed goes, and its entry, unless a new one has taken its place.
+  const auto forget = [registry = registry_, topic_no = topic.topic_no](TopicFeed* feed) {
+    delete feed;
+    const std::lock_guard relock(registry->mutex);
+    const auto it = registry->feeds.find(topic_no);
+    if (it != registry->feeds.end() && it->second.expired()) registry->feeds.erase(it);
+  };
+  std::shared_ptr<TopicFeed> feed(new TopicFeed(runtime_, topic.topic_no, topic.codec), forget);
+  entry = feed;
+  return feed;
+}
+
+}  // namespace jammi

@@ -1,0 +1,57 @@
+// The feeds of the topics in use, by topic: filled by the log's listener, attached to by subscriptions.
+// A topic nobody subscribes to has none, and costs one look-up per group of commits.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <span>
+#include <unordered_map>
+
+#include "trigger/cursor.h"
+#include "trigger/topic_entry.h"
+#include "trigger/topic_feed.h"
+
+namespace jammi {
+
+// Thread-safe.
+class Feeds {
+ public:
+  // The log must live until Shutdown() has returned.
+  Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads);
+  ~Feeds() { Shutdown(); }
+
+  // A cursor over the topic for `reader`. Reads the head, and for a start by time looks that up.
+  // Errors: as Session::Subscribe.
+  [[nodiscard]] Result<std::unique_ptr<Subscription>> Attach(const TopicEntry& topic, const Scope& reader,
+                                                             From from, const SubscribeOptions& options);
+
+  // What the log's listener hears.
+  void OnCommitted(std::span<const CommittedEvent> events);
+
+  // The topic is gone: its subscriptions end after what the ring still holds for them.
+  void OnDropped(int64_t topic_no);
+
+  // Ends every subscription, lets callbacks finish, ends the threads; the log is not touched after it.
+  // Idempotent. Not from a callback.
+  void Shutdown();
+
+  // Page reads and other work that may wait for the catalog; false once shut down.
+  bool PostBackground(Executor::Task task) { return runtime_->loader.Post(std::move(task)); }
+
+  // Topics that have a feed now.
+  [[nodiscard]] size_t size() const;
+
+ private:
+  [[nodiscard]] std::shared_ptr<TopicFeed> Find(int64_t topic_no) const;
+  [[nodiscard]] std::shared_ptr<TopicFeed> FindOrMake(const TopicEntry& topic);
+
+  // Outlives the registry where a subscription does: a feed that dies tells it.
+  struct Registry {
+    std::mutex mutex;
+    std::unordered_map<int64_t, std::weak_ptr<TopicFeed>> feeds;
+  };
+  const std::shared_ptr<FeedRuntime> runtime_;
+  const std::shared_ptr<Registry> registry_ = std::make_shared<Registry>();
+};
+
+}  // namespace jammi

@@ -1,0 +1,37 @@
+// From a batch to an event in the log: checks, encodes, appends. What must happen after the commit is
+// the log's listener's business.
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include <functional>
+#include <memory>
+
+#include "catalog/event_log.h"
+#include "jammi/trigger.h"
+#include "trigger/topic_entry.h"
+
+namespace jammi {
+
+// Thread-safe. Errors of both calls: as Session::Publish.
+class Publisher {
+ public:
+  Publisher(EventLog& log, int64_t max_batch_bytes) : log_(log), max_batch_bytes_(max_batch_bytes) {}
+
+  [[nodiscard]] Result<Offset> Publish(const TopicEntry& topic, const Scope& scope,
+                                       const arrow::RecordBatch& batch, Deadline deadline);
+
+  using Done = std::move_only_function<void(Result<Offset>)>;
+  void PublishAsync(const TopicEntry& topic, const Scope& scope, const arrow::RecordBatch& batch,
+                    Deadline deadline, Done done);
+
+ private:
+  // TRG-031: the schema first, then the tenant, before any I/O; then size, then encoding.
+  [[nodiscard]] Result<EventAppend> Prepare(const TopicEntry& topic, const Scope& scope,
+                                            const arrow::RecordBatch& batch) const;
+
+  EventLog& log_;
+  const int64_t max_batch_bytes_;
+};
+
+}  // namespace jammi

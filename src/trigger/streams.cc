@@ -1,0 +1,233 @@
+#include "trigger/streams.h"
+
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "trigger/topic_schema.h"
+
+namespace jammi {
+namespace {
+
+// Beyond it the cache starts anew; a topic costs a look-up then, no more.
+constexpr size_t kMaxEntries = 16384;
+
+Error Closed() { return Error(ErrorCode::kUnavailable, "the engine is closed"); }
+
+Result<void> CheckOptions(const StreamsOptions& options) {
+  const auto check = [](std::string_view name, int64_t value) -> Result<void> {
+    if (value >= 1) return {};
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("trigger.{} = {}: expected 1 or more", name, value));
+  };
+  JAMMI_TRY(check("ring_bytes", options.ring_bytes));
+  JAMMI_TRY(check("page_bytes", options.page.bytes));
+  JAMMI_TRY(check("page_events", options.page.events));
+  JAMMI_TRY(check("max_batch_bytes", options.max_batch_bytes));
+  JAMMI_TRY(check("page_loader_threads", options.page_loader_threads));
+  return check("dispatch_threads", options.dispatch_threads);
+}
+
+Result<TopicEntry> ToEntry(StoredTopic stored) {
+  auto schema = DecodeSchema(stored.schema);
+  if (!schema) return std::move(schema).error().While(fmt::format("topic '{}'", stored.name));
+  JAMMI_ASSIGN(auto codec, EventCodec::Make(*schema));
+  return TopicEntry{.topic = {.id = stored.id,
+                              .name = std::move(stored.name),
+                              .schema = std::move(*schema),
+                              .owner = stored.owner,
+                              .broker_metadata = std::move(stored.broker_metadata),
+                              .created_at = stored.created_at},
+                    .topic_no = stored.topic_no,
+                    .codec = std::move(codec)};
+}
+
+// Inside as long as it lives.
+class Pass {
+ public:
+  explicit Pass(Gate& gate) : gate_(gate.Enter() ? &gate : nullptr) {}
+  ~Pass() {
+    if (gate_ != nullptr) gate_->Leave();
+  }
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+  explicit operator bool() const { return gate_ != nullptr; }
+
+ private:
+  Gate* gate_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Streams>> Streams::Open(Catalog& catalog, const StreamsOptions& options,
+                                               std::shared_ptr<TriggerBroker> broker,
+                                               std::shared_ptr<Clock> clock) {
+  JAMMI_TRY(CheckOptions(options));
+  std::unique_ptr<Streams> streams(new Streams(catalog, options, std::move(broker), std::move(clock)));
+  streams->SchedulePurge();
+  return streams;
+}
+
+Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
+                 std::shared_ptr<Clock> clock)
+    : repo_(catalog.backend(), std::move(clock)),
+      publisher_(catalog.log(), options.max_batch_bytes),
+      broker_(std::move(broker)),
+      feeds_(std::make_shared<Feeds>(catalog.log(),
+                                     FeedLimits{.ring_bytes = options.ring_bytes, .page = options.page},
+                                     options.dispatch_threads, options.page_loader_threads)) {
+  catalog.log().SetListener(
+      [feeds = feeds_](std::span<const CommittedEvent> events) { feeds->OnCommitted(events); });
+}
+
+// --- Topics -------------------------------------------------------------------------------------------
+
+Result<Topic> Streams::RegisterTopic(const Scope& scope, std::string_view name,
+                                     const std::shared_ptr<arrow::Schema>& schema,
+                                     const std::map<std::string, std::string>& broker_metadata) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_ASSIGN(const auto prepared, PrepareTopicSchema(schema));
+  JAMMI_ASSIGN(const auto bytes, EncodeSchema(*prepared));
+  JAMMI_ASSIGN(auto stored, repo_.Register(scope, name, bytes, broker_metadata));
+  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
+  return entry->topic;
+}
+
+Result<Topic> Streams::FindTopic(const Scope& scope, std::string_view name) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_ASSIGN(auto stored, repo_.FindByName(scope, name));
+  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
+  return entry->topic;
+}
+
+Result<Topic> Streams::FindTopic(const Scope& scope, const TopicId& id) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_ASSIGN(auto stored, repo_.FindById(scope, id));
+  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
+  return entry->topic;
+}
+
+Result<TopicPage> Streams::ListTopics(const Scope& scope, int page_size, std::string_view page_token) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_ASSIGN(auto stored, repo_.List(scope, page_size, page_token));
+  TopicPage page{.next_page_token = std::move(stored.next_page_token)};
+  for (auto& topic : stored.topics) {
+    JAMMI_ASSIGN(auto entry, ToEntry(std::move(topic)));
+    page.topics.push_back(std::move(entry.topic));
+  }
+  return page;
+}
+
+Result<void> Streams::DropTopic(const Scope& scope, const TopicId& id) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_TRY(repo_.Drop(scope, id, [feeds = feeds_](int64_t topic_no) { feeds->OnDropped(topic_no); }));
+  Forget(id);
+  SchedulePurge();
+  return {};
+}
+
+Result<Streams::Entry> Streams::Resolve(const TopicId& id) {
+  {
+    const std::lock_guard lock(entries_mutex_);
+    if (const auto it = entries_.find(id); it != entries_.end()) return it->second;
+  }
+  JAMMI_ASSIGN(auto stored, repo_.FindAnyById(id));
+  return Remember(std::move(stored));
+}
+
+Result<Streams::Entry> Streams::Remember(StoredTopic stored) {
+  {
+    const std::lock_guard lock(entries_mutex_);
+    if (const auto it = entries_.find(stored.id); it != entries_.end()) return it->second;
+  }
+  JAMMI_ASSIGN(auto made, ToEntry(std::move(stored)));
+  const auto entry = std::make_shared<const TopicEntry>(std::move(made));
+  const std::lock_guard lock(entries_mutex_);
+  if (entries_.size() >= kMaxEntries) entries_.clear();
+  return entries_.try_emplace(entry->topic.id, entry).first->second;
+}
+
+void Streams::Forget(const TopicId& id) {
+  const std::lock_guard lock(entries_mutex_);
+  entries_.erase(id);
+}
+
+// The rows of dropped topics go a little at a time, so that publishes never wait long behind them.
+void Streams::SchedulePurge() {
+  background_.Post([this] {
+    const Pass pass(gate_);
+    if (!pass) return;
+    const auto more = repo_.PurgeStep(Deadline::After(std::chrono::seconds(10)));
+    if (!more) {
+      Log(LogLevel::kWarning, "purge of dropped topics: {}; the next drop or start goes on",
+          more.error().ToString());
+    } else if (*more) {
+      SchedulePurge();
+    }
+  });
+}
+
+// --- Publish ------------------------------------------------------------------------------------------
+
+Result<Offset> Streams::Publish(const Scope& scope, const TopicId& topic,
+                                const std::shared_ptr<arrow::RecordBatch>& batch, Deadline deadline) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  if (batch == nullptr) return Error(ErrorCode::kInvalidArgument, "there is no batch to publish");
+  JAMMI_ASSIGN(const auto entry, Resolve(topic));
+  auto offset = publisher_.Publish(*entry, scope, *batch, deadline);
+  if (!offset && offset.error().code() == ErrorCode::kNotFound) Forget(topic);
+  return offset;
+}
+
+void Streams::PublishAsync(const Scope& scope, const TopicId& topic,
+                           const std::shared_ptr<arrow::RecordBatch>& batch, Deadline deadline,
+                           Publisher::Done done) {
+  if (!gate_.Enter()) return done(Closed());
+  auto leave_after = [this, topic, done = std::move(done)](Result<Offset> offset) mutable {
+    if (!offset && offset.error().code() == ErrorCode::kNotFound) Forget(topic);
+    std::exchange(done, nullptr)(std::move(offset));  // and what it holds dies before we leave
+    gate_.Leave();
+  };
+  if (batch == nullptr)
+    return leave_after(Error(ErrorCode::kInvalidArgument, "there is no batch to publish"));
+  const auto entry = Resolve(topic);
+  if (!entry) return leave_after(entry.error());
+  publisher_.PublishAsync(**entry, scope, *batch, deadline, std::move(leave_after));
+}
+
+// --- Subscribe ----------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Subscription>> Streams::Subscribe(const Scope& scope, std::string_view name, From from,
+                                                         const SubscribeOptions& options) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_ASSIGN(auto stored, repo_.FindByName(scope, name));
+  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
+  return feeds_->Attach(*entry, scope, from, options);
+}
+
+Result<std::unique_ptr<Subscription>> Streams::Subscribe(const Scope& scope, const TopicId& id, From from,
+                                                         const SubscribeOptions& options) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_ASSIGN(const auto entry, Resolve(id));
+  if (!scope.Sees(entry->topic.owner)) return TopicNotFound(id.ToString());
+  return feeds_->Attach(*entry, scope, from, options);
+}
+
+void Streams::Shutdown() {
+  gate_.Shut();
+  background_.Stop();
+  feeds_->Shutdown();
+}
+
+}  // namespace jammi

@@ -1,0 +1,96 @@
+// The door of this folder: topics, publishing and subscriptions over an open catalog.
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "catalog/catalog.h"
+#include "catalog/topic_repo.h"
+#include "jammi/trigger.h"
+#include "trigger/feeds.h"
+#include "trigger/gate.h"
+#include "trigger/publisher.h"
+#include "trigger/topic_entry.h"
+
+namespace jammi {
+
+struct StreamsOptions {
+  int64_t ring_bytes = 8 << 20;        // newest events kept in memory, for each topic with a subscription
+  PageLimit page;                      // of one read from the log
+  int64_t max_batch_bytes = 16 << 20;  // of one event, encoded
+  int page_loader_threads = 2;         // reads of the log that run at once
+  int dispatch_threads = 2;            // for doorbells and OnReady callbacks
+};
+
+// Thread-safe. What each call means, and its errors: Topics and Session in jammi/engine.h.
+class Streams {
+ public:
+  // The catalog must outlive Shutdown(); this becomes its log's listener, so nothing has been appended yet.
+  // Errors: kInvalidArgument naming an option that is out of range.
+  [[nodiscard]] static Result<std::unique_ptr<Streams>> Open(Catalog& catalog, const StreamsOptions& options,
+                                                             std::shared_ptr<TriggerBroker> broker,
+                                                             std::shared_ptr<Clock> clock);
+  ~Streams() { Shutdown(); }
+  Streams(const Streams&) = delete;
+  Streams& operator=(const Streams&) = delete;
+
+  [[nodiscard]] Result<Topic> RegisterTopic(const Scope& scope, std::string_view name,
+                                            const std::shared_ptr<arrow::Schema>& schema,
+                                            const std::map<std::string, std::string>& broker_metadata = {});
+  [[nodiscard]] Result<Topic> FindTopic(const Scope& scope, std::string_view name);
+  [[nodiscard]] Result<Topic> FindTopic(const Scope& scope, const TopicId& id);
+  [[nodiscard]] Result<TopicPage> ListTopics(const Scope& scope, int page_size,
+                                             std::string_view page_token = {});
+  [[nodiscard]] Result<void> DropTopic(const Scope& scope, const TopicId& id);
+
+  [[nodiscard]] Result<Offset> Publish(const Scope& scope, const TopicId& topic,
+                                       const std::shared_ptr<arrow::RecordBatch>& batch,
+                                       Deadline deadline = {});
+  void PublishAsync(const Scope& scope, const TopicId& topic,
+                    const std::shared_ptr<arrow::RecordBatch>& batch, Deadline deadline,
+                    Publisher::Done done);
+
+  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const Scope& scope, std::string_view name,
+                                                                From from,
+                                                                const SubscribeOptions& options = {});
+  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const Scope& scope, const TopicId& id,
+                                                                From from,
+                                                                const SubscribeOptions& options = {});
+
+  // Refuses new work with kUnavailable, answers every publish that was accepted, ends every subscription.
+  // The catalog is not touched after it. Idempotent. Not from a callback of a publish or a subscription.
+  void Shutdown();
+
+  // For tests and statistics: topics that cost memory because somebody subscribes to them.
+  [[nodiscard]] size_t feeds() const { return feeds_->size(); }
+
+ private:
+  using Entry = std::shared_ptr<const TopicEntry>;
+
+  Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
+          std::shared_ptr<Clock> clock);
+
+  // The topic, whoever owns it; asks the catalog the first time.
+  [[nodiscard]] Result<Entry> Resolve(const TopicId& id);
+  [[nodiscard]] Result<Entry> Remember(StoredTopic stored);
+  void Forget(const TopicId& id);
+  void SchedulePurge();
+
+  TopicRepo repo_;
+  Publisher publisher_;
+  std::shared_ptr<TriggerBroker> broker_;
+  Gate gate_;
+  std::mutex entries_mutex_;
+  std::unordered_map<TopicId, Entry> entries_;
+  const std::shared_ptr<Feeds> feeds_;  // shared with the log's listener, which may outlive us
+  Executor background_{1};
+};
+
+}  // namespace jammi

@@ -1,0 +1,23 @@
+// A topic as this process knows it: looked up once, then shared.
+#pragma once
+
+#include <cstdint>
+
+#include "jammi/trigger.h"
+#include "trigger/codec.h"
+
+namespace jammi {
+
+struct TopicEntry {
+  Topic topic;
+  int64_t topic_no = 0;  // the log's number for it
+  EventCodec codec;
+};
+
+// Errors of operations on topics, worded in one place.
+[[nodiscard]] inline Error TopicNotFound(std::string_view topic) {
+  return Error(ErrorCode::kNotFound, "topic not found: " + std::string(topic),
+               TopicNotFoundDetail{std::string(topic)});
+}
+
+}  // namespace jammi
