@@ -53,10 +53,9 @@ Result<LockFile> LockFile::Take(const std::filesystem::path& path, UnixMicros no
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return FromErrno(errno, fmt::format("locking {}", path.string()));
     CatalogLockedDetail holder = ReadHolder(fd, path);
-    return Error(ErrorCode::kFailedPrecondition,
-                 fmt::format("the catalog is in use: {} is held by process {} on {} since {}", holder.lock_path,
-                             holder.pid, holder.host, holder.started_at),
-                 std::move(holder));
+    std::string message = fmt::format("the catalog is in use: {} is held by process {} on {} since {}",
+                                      holder.lock_path, holder.pid, holder.host, holder.started_at);
+    return Error(ErrorCode::kFailedPrecondition, std::move(message), std::move(holder));
   }
   JAMMI_TRY(WriteHolder(fd, path, now));
   return lock;
@@ -64,8 +63,8 @@ Result<LockFile> LockFile::Take(const std::filesystem::path& path, UnixMicros no
 
 LockFile::LockFile(LockFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 
-LockFile::~LockFile() {
-  if (fd_ >= 0) close(fd_);
+void LockFile::Release() {
+  if (fd_ >= 0) close(std::exchange(fd_, -1));
 }
 
 }  // namespace jammi::sqlite

@@ -17,7 +17,10 @@ class LockFile {
   [[nodiscard]] static Result<LockFile> Take(const std::filesystem::path& path, UnixMicros now);
   LockFile(LockFile&& other) noexcept;
   LockFile& operator=(LockFile&&) = delete;
-  ~LockFile();
+  ~LockFile() { Release(); }
+
+  // Lets go of it; idempotent.
+  void Release();
 
  private:
   explicit LockFile(int fd) : fd_(fd) {}

@@ -61,7 +61,7 @@ class SqliteCatalog final : public Catalog, public CatalogBackend {
   [[nodiscard]] Result<void> ReadOn(Connection& connection, const Body& body, BodyEffects& effects);
 
   const SqliteOptions options_;
-  const LockFile lock_;  // outlives all connections
+  LockFile lock_;  // outlives all connections
   std::string incarnation_;
   mutable Statistics statistics_;
   mutable Writer writer_;
@@ -120,6 +120,7 @@ void SqliteCatalog::Close() {
     ping_.reset();
   }
   checkpointer_.Close();
+  lock_.Release();  // a closed catalog may be kept alive by whoever still has a handle
 }
 
 Result<void> SqliteCatalog::Checkpoint() {
