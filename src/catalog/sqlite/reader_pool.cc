@@ -11,8 +11,8 @@ Result<void> ReaderPool::Start(int count, const OpenFn& open) {
   for (int i = 0; i < count; ++i) {
     JAMMI_ASSIGN(auto connection, open());
     free_.push_back(std::move(connection));
+    count_ = free_.size();  // also when the next one cannot be opened: Close() waits for all of them
   }
-  count_ = free_.size();
   open_ = true;
   return {};
 }
