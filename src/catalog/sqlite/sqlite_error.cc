@@ -36,6 +36,17 @@ BackendFault FaultOf(int code) {
   }
 }
 
+BackendFault FaultOfErrno(int error_number) {
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT: return BackendFault::kFull;
+    case EROFS:
+    case EACCES:
+    case EPERM: return BackendFault::kReadOnly;
+    default: return BackendFault::kIo;
+  }
+}
+
 // Symbols, not numbers, go to logs and callers.
 std::string SymbolOf(int code) {
 #define JAMMI_SYMBOL(name) \
@@ -127,7 +138,12 @@ ErrorCode CodeOf(BackendFault fault) {
 
 Error FromSqlite(sqlite3* db, int code, std::string_view doing) {
   const std::string message = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
-  const BackendFault fault = FaultOf(code);
+  BackendFault fault = FaultOf(code);
+  // SQLite says only that a file cannot be opened, or shared memory not be grown; the system says why.
+  if (fault == BackendFault::kIo && db != nullptr) {
+    const BackendFault why = FaultOfErrno(sqlite3_system_errno(db));
+    if (why == BackendFault::kFull || (code & 0xff) == SQLITE_CANTOPEN) fault = why;
+  }
   std::string symbol = SymbolOf(code);
   std::string text = doing.empty() ? fmt::format("{} ({})", message, symbol)
                                    : fmt::format("{}: {} ({})", doing, message, symbol);
@@ -136,9 +152,7 @@ Error FromSqlite(sqlite3* db, int code, std::string_view doing) {
 }
 
 Error FromErrno(int error_number, std::string_view doing) {
-  BackendFault fault = BackendFault::kIo;
-  if (error_number == ENOSPC || error_number == EDQUOT) fault = BackendFault::kFull;
-  if (error_number == EROFS || error_number == EACCES || error_number == EPERM) fault = BackendFault::kReadOnly;
+  const BackendFault fault = FaultOfErrno(error_number);
   const char* symbol = strerrorname_np(error_number);
   return Error(CodeOf(fault), fmt::format("{}: {}", doing, strerrordesc_np(error_number)),
                BackendDetail{fault, {}, symbol != nullptr ? symbol : ""});
