@@ -15,7 +15,9 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr auto kReopenPause = std::chrono::milliseconds(100);
+// Between attempts to reopen the file: what passes quickly costs little, what lasts is not hammered.
+constexpr auto kFirstReopenPause = std::chrono::milliseconds(1);
+constexpr auto kLongestReopenPause = std::chrono::milliseconds(100);
 
 uint64_t MicrosSince(SteadyClock::time_point from, SteadyClock::time_point to) {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(to - from).count());
@@ -260,6 +262,7 @@ Result<void> Writer::RunExclusive(const std::function<Result<void>(Connection&)>
 
 void Writer::WriterThread() {
   std::unique_lock lock(mutex_);
+  auto reopen_pause = kFirstReopenPause;
   while (true) {
     thread_is_alert_ = false;
     const auto may_run = [this] { return !held_ && exclusive_waiting_ == 0 && HasWorkLocked(); };
@@ -270,9 +273,11 @@ void Writer::WriterThread() {
       lock.unlock();
       Reopen();
       lock.lock();
-      wake_writer_.wait_for(lock, kReopenPause, [this] { return state_ != State::kReopening; });
+      wake_writer_.wait_for(lock, reopen_pause, [this] { return state_ != State::kReopening; });
+      reopen_pause = std::min(reopen_pause * 2, kLongestReopenPause);
       continue;
     }
+    reopen_pause = kFirstReopenPause;
     thread_is_alert_ = true;
     AwaitStragglers(lock);
     if (!may_run()) continue;
