@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -113,6 +114,7 @@ struct FaultVfs::State {
     ++candidates;
     if (candidates < fault->nth || (candidates > fault->nth && !fault->lasting)) return SQLITE_OK;
     ++fired;
+    last_errno = fault->kind == DiskFault::Kind::kFull ? ENOSPC : EIO;
     return fault->kind == DiskFault::Kind::kFull ? FullError(op) : IoError(op);
   }
 
@@ -127,6 +129,7 @@ struct FaultVfs::State {
   sqlite3_vfs vfs{};
   std::function<void(const DiskOperation&)> hook;
   std::atomic<uint64_t> operations{0};
+  std::atomic<int> last_errno{0};  // of a fault; for sqlite3_system_errno()
 
   mutable std::mutex mutex;  // guards what follows, every DiskFile, SharedState and SharedMemory
   Disk disk;
@@ -227,7 +230,7 @@ struct FaultVfsGlue {
   static int CurrentTime64(sqlite3_vfs*, sqlite3_int64* out) {
     return System()->xCurrentTimeInt64(System(), out);
   }
-  static int LastError(sqlite3_vfs*, int, char*) { return 0; }
+  static int LastError(sqlite3_vfs* vfs, int, char*) { return Of(vfs).last_errno.load(); }
 
   // --- bytes
 

@@ -1,0 +1,86 @@
+#include "support/mount_namespace.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <system_error>
+#include <vector>
+
+namespace jammi::test {
+namespace {
+
+[[noreturn]] void Throw(const std::string& doing) {
+  throw std::system_error(errno, std::generic_category(), doing);
+}
+
+bool WriteTo(const char* path, const std::string& text) {
+  std::ofstream file(path);
+  file << text << std::flush;
+  return file.good();
+}
+
+constexpr const char* kFiller = "filler";
+
+}  // namespace
+
+std::string EnterMountNamespace() {
+  const uid_t user = geteuid();
+  const gid_t group = getegid();
+  if (unshare(CLONE_NEWNS) != 0) {
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+      return fmt::format(
+          "no private mounts here ({}): run as root, or allow user namespaces "
+          "(sysctl kernel.unprivileged_userns_clone=1)",
+          std::strerror(errno));
+    }
+    if (!WriteTo("/proc/self/setgroups", "deny") ||
+        !WriteTo("/proc/self/uid_map", fmt::format("0 {} 1", user)) ||
+        !WriteTo("/proc/self/gid_map", fmt::format("0 {} 1", group))) {
+      return "the user namespace could not be set up: /proc/self/uid_map cannot be written";
+    }
+  }
+  // Nothing of what follows may reach the mounts outside.
+  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    return fmt::format("the mounts cannot be made private: {}", std::strerror(errno));
+  }
+  return {};
+}
+
+SmallFileSystem::SmallFileSystem(std::filesystem::path at, uint64_t bytes) : path_(std::move(at)) {
+  const std::string options = fmt::format("size={}", bytes);
+  if (mount("tmpfs", path_.c_str(), "tmpfs", 0, options.c_str()) != 0)
+    Throw("mount a tmpfs at " + path_.string());
+}
+
+SmallFileSystem::~SmallFileSystem() { umount2(path_.c_str(), MNT_DETACH); }
+
+void SmallFileSystem::MakeReadOnly() { Remount(MS_RDONLY); }
+
+void SmallFileSystem::MakeWritable() { Remount(0); }
+
+void SmallFileSystem::Remount(unsigned long flags) {
+  if (mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT | flags, nullptr) != 0)
+    Throw("remount " + path_.string());
+}
+
+void SmallFileSystem::Fill() {
+  const int file = open((path_ / kFiller).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) Throw("create the filler");
+  const std::vector<char> block(4096, 'x');
+  while (write(file, block.data(), block.size()) > 0) {
+  }
+  const int reason = errno;
+  close(file);
+  errno = reason;
+  if (reason != ENOSPC) Throw("fill " + path_.string());
+}
+
+void SmallFileSystem::Free() { std::filesystem::remove(path_ / kFiller); }
+
+}  // namespace jammi::test
