@@ -239,7 +239,7 @@ class FaultTest : public ::testing::TestWithParam<FaultCase> {
                (nth - 1) / kStride);
   }
 
-  const TempDir directory_;
+  const TempDir directory_{TempDir::On::kMemory};  // for the lock file, which is a real one
   const std::string path_ = directory_ / "catalog.db";
 };
 

@@ -27,7 +27,7 @@ class Found : public ::testing::Test {
     return system;
   }
 
-  const TempDir directory_;
+  const TempDir directory_{TempDir::On::kMemory};  // for the lock file, which is a real one
   const std::string path_ = directory_ / "catalog.db";
   FaultVfs vfs_;
 };

@@ -153,7 +153,7 @@ class PowerLoss {
   }
 
   const bool durable_;
-  const TempDir directory_;  // for the lock file, which is a real one
+  const TempDir directory_{TempDir::On::kMemory};  // for the lock file, which is a real one
   const std::string path_ = directory_ / "catalog.db";
 };
 

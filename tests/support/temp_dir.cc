@@ -6,8 +6,10 @@
 
 namespace jammi::test {
 
-TempDir::TempDir() {
-  std::string name = std::filesystem::temp_directory_path() / "jammi-test-XXXXXX";
+TempDir::TempDir(On on) {
+  const std::filesystem::path memory = "/dev/shm";
+  const bool in_memory = on == On::kMemory && std::filesystem::is_directory(memory);
+  std::string name = (in_memory ? memory : std::filesystem::temp_directory_path()) / "jammi-test-XXXXXX";
   if (mkdtemp(name.data()) == nullptr)
     throw std::system_error(errno, std::generic_category(), "mkdtemp " + name);
   path_ = name;

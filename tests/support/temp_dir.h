@@ -1,6 +1,7 @@
 // A directory of a test's own.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 
@@ -9,7 +10,9 @@ namespace jammi::test {
 // Made when constructed, removed with all in it when destroyed.
 class TempDir {
  public:
-  TempDir();
+  // kMemory: on a file system without a disk, for what is synced often and proves nothing by it.
+  enum class On : uint8_t { kDisk, kMemory };
+  explicit TempDir(On on = On::kDisk);
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;
