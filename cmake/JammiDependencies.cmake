@@ -42,7 +42,8 @@ set_target_properties(DuckDB::duckdb PROPERTIES
   IMPORTED_LOCATION ${JAMMI_DEPS_DIR}/duckdb/lib/libduckdb.so
   INTERFACE_INCLUDE_DIRECTORIES ${JAMMI_DEPS_DIR}/duckdb/include)
 
-# SQLite is built by us: recent, and with the options that the catalog relies on.
+# SQLite is built by us: recent, and with the options that the catalog relies on. QPSG: with STAT4 alone
+# every bound value may change the plan, so each use of a prepared statement would parse it again.
 add_library(sqlite_bundled STATIC ${JAMMI_DEPS_DIR}/sqlite/sqlite3.c)
 target_include_directories(sqlite_bundled SYSTEM PUBLIC ${JAMMI_DEPS_DIR}/sqlite)
 target_compile_definitions(sqlite_bundled PRIVATE
@@ -50,7 +51,7 @@ target_compile_definitions(sqlite_bundled PRIVATE
   SQLITE_DEFAULT_FOREIGN_KEYS=1 SQLITE_DEFAULT_WAL_SYNCHRONOUS=2
   SQLITE_LIKE_DOESNT_MATCH_BLOBS SQLITE_MAX_EXPR_DEPTH=0 SQLITE_OMIT_DEPRECATED
   SQLITE_OMIT_SHARED_CACHE SQLITE_OMIT_LOAD_EXTENSION SQLITE_USE_ALLOCA
-  SQLITE_ENABLE_STAT4 SQLITE_STRICT_SUBTYPE=1 HAVE_USLEEP=1)
+  SQLITE_ENABLE_STAT4 SQLITE_ENABLE_QPSG SQLITE_STRICT_SUBTYPE=1 HAVE_USLEEP=1)
 target_compile_options(sqlite_bundled PRIVATE -O2 -w)
 target_link_libraries(sqlite_bundled PUBLIC Threads::Threads m)
 add_library(SQLite::bundled ALIAS sqlite_bundled)
