@@ -49,9 +49,7 @@ struct ModelUid {
 
 // One version of a model.
 struct ModelRecord {
-  std::string model_id;    // the name
-  std::string catalog_pk;  // "<tenant>::<name>::<version>", without tenant for a global one (CAT-001).
-                           // For people: names may hold "::" too. References hold `uid`.
+  std::string model_id;  // the name
   ModelUid uid;
   Scope owner = Scope::Global();
   int32_t version = 0;
@@ -65,6 +63,10 @@ struct ModelRecord {
   int64_t revision = 0;  // 1 when registered, one more with every change
   UnixMicros created_at = 0;
   UnixMicros updated_at = 0;
+
+  // "<tenant>::<name>::<version>", without tenant for a global one (CAT-001). For people: a name may hold
+  // "::" too, so the text is no key. References hold `uid`.
+  [[nodiscard]] std::string CatalogPk() const;
   bool operator==(const ModelRecord&) const = default;
 };
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <tuple>
 
 #include "base/hash.h"
 #include "base/text.h"
@@ -176,12 +177,6 @@ Error NotFound(std::string_view model_id, std::optional<int32_t> version) {
 
 // --- Rows.
 
-// The only place that builds it (CAT-001).
-std::string CatalogPk(const Scope& owner, std::string_view name, int32_t version) {
-  return owner.is_global() ? fmt::format("{}::{}", name, version)
-                           : fmt::format("{}::{}::{}", owner.Key(), name, version);
-}
-
 // CAT-007. `parse` says what the column may hold.
 template <class T>
 Result<T> ReadEnum(const Row& row, std::string_view column, Result<T> (*parse)(std::string_view)) {
@@ -192,41 +187,57 @@ Result<T> ReadEnum(const Row& row, std::string_view column, Result<T> (*parse)(s
                BackendDetail{BackendFault::kTypeConversion, std::string(column), {}});
 }
 
-Result<ModelRecord> ReadRecord(const Row& row) {
-  ModelRecord record;
+// Fills `record`. These columns every statement returns; they describe a version and its place in a list.
+Result<void> ReadOutline(const Row& row, ModelRecord& record) {
   JAMMI_ASSIGN(const auto scope, row.Get<std::string_view>("scope"));
   JAMMI_ASSIGN(record.owner, Scope::FromKey(scope));
-  JAMMI_ASSIGN(record.model_id, row.Get<std::string>("name"));
+  JAMMI_ASSIGN(record.model_id, row.Get<std::string_view>("name"));
   JAMMI_ASSIGN(record.version, row.Get<int32_t>("version"));
-  JAMMI_ASSIGN(record.uid.value, row.Get<std::string>("model_uid"));
-  JAMMI_ASSIGN(record.model_type, row.Get<std::string>("model_type"));
   JAMMI_ASSIGN(record.task, ReadEnum(row, "task", ParseModelTask));
-  JAMMI_ASSIGN(record.backend, row.Get<std::string>("backend"));
+  JAMMI_ASSIGN(record.backend, row.Get<std::string_view>("backend"));
   JAMMI_ASSIGN(record.status, ReadEnum(row, "status", ParseModelStatus));
-  JAMMI_ASSIGN(record.base_model_id, row.Get<std::optional<std::string>>("base_model_id"));
-  JAMMI_ASSIGN(record.artifact_path, row.Get<std::optional<std::string>>("artifact_path"));
-  JAMMI_ASSIGN(record.config_json, row.Get<std::optional<std::string>>("config_json"));
-  JAMMI_ASSIGN(record.revision, row.Get<int64_t>("revision"));
   JAMMI_ASSIGN(record.created_at, row.Get<int64_t>("created_at"));
+  return {};
+}
+
+Result<void> ReadRecord(const Row& row, ModelRecord& record) {
+  JAMMI_TRY(ReadOutline(row, record));
+  JAMMI_ASSIGN(record.uid.value, row.Get<std::string_view>("model_uid"));
+  JAMMI_ASSIGN(record.model_type, row.Get<std::string_view>("model_type"));
+  JAMMI_ASSIGN(record.base_model_id, row.Get<std::optional<std::string_view>>("base_model_id"));
+  JAMMI_ASSIGN(record.artifact_path, row.Get<std::optional<std::string_view>>("artifact_path"));
+  JAMMI_ASSIGN(record.config_json, row.Get<std::optional<std::string_view>>("config_json"));
+  JAMMI_ASSIGN(record.revision, row.Get<int64_t>("revision"));
   JAMMI_ASSIGN(record.updated_at, row.Get<int64_t>("updated_at"));
-  record.catalog_pk = CatalogPk(record.owner, record.model_id, record.version);
-  return record;
+  return {};
 }
 
 // --- Steps of the verbs, each inside a transaction.
 
+// The record that a statement returns, if it returns one.
+Result<std::optional<ModelRecord>> QueryRecord(Transaction& tx, std::string_view sql,
+                                               std::initializer_list<SqlValue> params) {
+  std::optional<ModelRecord> record;
+  const auto take = [&](const Row& row) -> Result<bool> {
+    JAMMI_TRY(ReadRecord(row, record.emplace()));
+    return false;
+  };
+  JAMMI_TRY(tx.Query(sql, params, take));
+  return record;
+}
+
 Result<std::optional<ModelRecord>> FindOwned(Transaction& tx, const Scope& owner, std::string_view model_id,
                                              std::optional<int32_t> version) {
   const std::string scope = owner.Key();
-  return version ? tx.QueryFirst(kGetVersion, {scope, model_id, *version}, ReadRecord)
-                 : tx.QueryFirst(kGetHighest, {scope, model_id}, ReadRecord);
+  return version ? QueryRecord(tx, kGetVersion, {scope, model_id, *version})
+                 : QueryRecord(tx, kGetHighest, {scope, model_id});
 }
 
 // Own beats global (CAT-004, CAT-005).
 Result<std::optional<ModelRecord>> FindVisible(Transaction& tx, const Scope& reader,
                                                std::string_view model_id, std::optional<int32_t> version) {
-  JAMMI_ASSIGN(auto own, FindOwned(tx, reader, model_id, version));
-  if (own || reader.is_global()) return own;
+  auto own = FindOwned(tx, reader, model_id, version);
+  if (!own || *own || reader.is_global()) return own;
   return FindOwned(tx, Scope::Global(), model_id, version);
 }
 
@@ -234,17 +245,15 @@ Result<std::optional<ModelRecord>> Put(Transaction& tx, std::string_view sql, co
                                        const RegisterModelParams& params, int32_t version, UnixMicros now) {
   const std::string scope = owner.Key();
   const std::string uid = Uuid::TimeOrderedV7(now / 1000).ToString();
-  return tx.QueryFirst(sql,
-                       {scope, params.model_id, version, uid, params.model_type, ToString(params.task),
-                        params.backend, params.base_model_id, params.artifact_path, params.config_json, now},
-                       ReadRecord);
+  return QueryRecord(tx, sql,
+                     {scope, params.model_id, version, uid, params.model_type, ToString(params.task),
+                      params.backend, params.base_model_id, params.artifact_path, params.config_json, now});
 }
 
 // Runs kSetStatus or kSetArtifactPath on `current`, unless it has been changed since it was read.
 Result<ModelRecord> Change(Transaction& tx, std::string_view sql, const ModelRecord& current,
                            const SqlValue& value, UnixMicros now) {
-  JAMMI_ASSIGN(auto changed,
-               tx.QueryFirst(sql, {value, now, current.uid.value, current.revision}, ReadRecord));
+  JAMMI_ASSIGN(auto changed, QueryRecord(tx, sql, {value, now, current.uid.value, current.revision}));
   if (changed) return std::move(*changed);
   return Error(ErrorCode::kAborted, fmt::format("model {} was changed at the same time",
                                                 Describe(current.model_id, current.version)));
@@ -262,46 +271,28 @@ Result<std::vector<std::string>> ReferencesTo(Transaction& tx, const ModelUid& u
 
 // --- Pages.
 
-// Where a page ends: the last row on it. The first page starts after a position before all rows.
+// The place of a version in a list. A page starts after a position: the first one before all of them.
 struct Position {
   UnixMicros created_at = std::numeric_limits<UnixMicros>::min();
   std::string name;
   int32_t version = 0;
-  std::string scope;
-
-  auto operator<=>(const Position&) const = default;
+  bool own = false;  // of the reader's scope; the global one of the same rank comes first
 };
 
-// A row of a page, whatever is made of it.
-template <class T>
-struct Listed {
-  Position position;
-  T value;
-};
-
-Result<Position> ReadPosition(const Row& row) {
-  Position position;
-  JAMMI_ASSIGN(position.created_at, row.Get<int64_t>("created_at"));
-  JAMMI_ASSIGN(position.name, row.Get<std::string>("name"));
-  JAMMI_ASSIGN(position.version, row.Get<int32_t>("version"));
-  JAMMI_ASSIGN(position.scope, row.Get<std::string>("scope"));
-  return position;
+Position PositionOf(const ModelRecord& record) {
+  return {record.created_at, record.model_id, record.version, !record.owner.is_global()};
 }
 
-Result<ModelDescriptor> ReadDescriptor(const Row& row) {
-  ModelDescriptor descriptor;
-  JAMMI_ASSIGN(descriptor.model_id, row.Get<std::string>("name"));
-  JAMMI_ASSIGN(descriptor.backend, row.Get<std::string>("backend"));
-  JAMMI_ASSIGN(descriptor.task, ReadEnum(row, "task", ParseModelTask));
-  JAMMI_ASSIGN(descriptor.status, ReadEnum(row, "status", ParseModelStatus));
-  return descriptor;
+bool ComesBefore(const ModelRecord& a, const ModelRecord& b) {
+  return std::forward_as_tuple(a.created_at, a.model_id, a.version, !a.owner.is_global()) <
+         std::forward_as_tuple(b.created_at, b.model_id, b.version, !b.owner.is_global());
 }
 
 // Hexadecimal of "<created_at> <version> <own?> <name>", led by its checksum, so that a token that was
 // cut or altered is refused instead of leading elsewhere. It names no tenant: "own" is whoever reads.
 std::string EncodeToken(const Position& position) {
   const std::string text = fmt::format("{} {} {} {}", position.created_at, position.version,
-                                       position.scope.empty() ? 'g' : 'o', position.name);
+                                       position.own ? 'o' : 'g', position.name);
   const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
   return fmt::format("{:016x}{}", Checksum(bytes), ToHex(bytes));
 }
@@ -336,7 +327,7 @@ Result<Position> DecodeToken(std::string_view token, const Scope& reader) {
   std::string_view rest = *text;
   if (!TakeInt(rest, position.created_at) || !TakeInt(rest, position.version) || rest.size() < 3)
     return malformed;
-  if (rest.starts_with("o ")) position.scope = reader.Key();
+  position.own = rest.starts_with("o ") && !reader.is_global();
   position.name = rest.substr(2);
   // Encoded again it must be the same text, checksum included. A reader without a scope of its own has
   // been given no "own" position.
@@ -344,46 +335,50 @@ Result<Position> DecodeToken(std::string_view token, const Scope& reader) {
   return position;
 }
 
-// The rows after `after` that `reader` sees, `size` at most; `more` says that there are others.
-template <class T>
-Result<std::vector<Listed<T>>> ReadPage(Transaction& tx, std::string_view sql, const Scope& reader,
-                                        const Position& after, int size, Result<T> (*read)(const Row&)) {
-  std::vector<Listed<T>> rows;
-  const auto collect = [&](const Row& row) -> Result<bool> {
-    JAMMI_ASSIGN(Position position, ReadPosition(row));
-    JAMMI_ASSIGN(T value, read(row));
-    rows.push_back({std::move(position), std::move(value)});
-    return true;
-  };
+// ReadRecord or ReadOutline.
+using ReadFn = Result<void> (*)(const Row&, ModelRecord&);
+
+// The first `size` rows after `after` that `reader` sees.
+Result<std::vector<ModelRecord>> ReadPage(Transaction& tx, std::string_view sql, const Scope& reader,
+                                          const Position& after, size_t size, ReadFn read) {
+  std::vector<ModelRecord> rows;
+  rows.reserve(reader.is_global() ? size : 2 * size);
   const std::string own = reader.Key();
-  JAMMI_TRY(tx.Query(sql, {own, after.created_at, after.name, after.version, after.scope, size}, collect));
-  if (!reader.is_global()) {
-    const auto middle = static_cast<std::ptrdiff_t>(rows.size());
-    JAMMI_TRY(tx.Query(sql, {"", after.created_at, after.name, after.version, after.scope, size}, collect));
-    std::inplace_merge(rows.begin(), rows.begin() + middle, rows.end(),
-                       [](const Listed<T>& a, const Listed<T>& b) { return a.position < b.position; });
-  }
+  const auto append = [&](const std::string& scope) {
+    return tx.Query(sql,
+                    {scope, after.created_at, after.name, after.version, after.own ? own : "",
+                     static_cast<int64_t>(size)},
+                    [&](const Row& row) -> Result<bool> {
+                      JAMMI_TRY(read(row, rows.emplace_back()));
+                      return true;
+                    });
+  };
+  JAMMI_TRY(append(own));
+  if (reader.is_global()) return rows;
+  const auto middle = static_cast<std::ptrdiff_t>(rows.size());
+  JAMMI_TRY(append(""));
+  std::inplace_merge(rows.begin(), rows.begin() + middle, rows.end(), ComesBefore);
+  rows.resize(std::min(size, rows.size()));
   return rows;
 }
 
 // List() and ListDescriptors().
-template <class Page, class T>
-Result<Page> ListPage(CatalogBackend& backend, const TxOptions& options, const Scope& reader, int page_size,
-                      std::string_view page_token, std::string_view sql, Result<T> (*read)(const Row&)) {
+Result<Models::Page> ListPage(CatalogBackend& backend, const TxOptions& options, const Scope& reader,
+                              int page_size, std::string_view page_token, std::string_view sql, ReadFn read) {
   if (page_size < 1 || page_size > kMaxPageSize) {
     return Invalid("page_size", fmt::format("must be 1 to {}, not {}", kMaxPageSize, page_size));
   }
   JAMMI_ASSIGN(const Position after, DecodeToken(page_token, reader));
-  // One row more than asked for tells whether there is a next page.
-  JAMMI_ASSIGN(auto rows, backend.Transact(options, [&](Transaction& tx) {
-    return ReadPage(tx, sql, reader, after, page_size + 1, read);
-  }));
-  Page page;
   const auto size = static_cast<size_t>(page_size);
-  if (rows.size() > size) page.next_page_token = EncodeToken(rows[size - 1].position);
-  rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(std::min(size, rows.size())), rows.end());
-  page.models.reserve(rows.size());
-  for (auto& row : rows) page.models.push_back(std::move(row.value));
+  Models::Page page;
+  // One row more than asked for tells whether there is a next page.
+  JAMMI_ASSIGN(page.models, backend.Transact(options, [&](Transaction& tx) {
+    return ReadPage(tx, sql, reader, after, size + 1, read);
+  }));
+  if (page.models.size() > size) {
+    page.models.pop_back();
+    page.next_page_token = EncodeToken(PositionOf(page.models.back()));
+  }
   return page;
 }
 
@@ -400,6 +395,11 @@ Result<ModelTask> ParseModelTask(std::string_view text) {
 bool IsEmbeddingTask(ModelTask task) {
   return task == ModelTask::kTextEmbedding || task == ModelTask::kImageEmbedding ||
          task == ModelTask::kAudioEmbedding;
+}
+
+std::string ModelRecord::CatalogPk() const {
+  return owner.is_global() ? fmt::format("{}::{}", model_id, version)
+                           : fmt::format("{}::{}::{}", owner.Key(), model_id, version);
 }
 
 std::string_view ToString(ModelStatus status) { return TextOf(kStatusTexts, status); }
@@ -461,8 +461,10 @@ Result<ModelRecord> Models::Upsert(const RegisterModelParams& params) {
 
 Result<ModelRecord> Models::Find(std::string_view model_id, std::optional<int32_t> version) const {
   JAMMI_TRY(CheckKey(model_id, version));
-  JAMMI_ASSIGN(auto found, backend_->Transact(Reading(), [&](Transaction& tx) {
-    return FindVisible(tx, scope_, model_id, version);
+  std::optional<ModelRecord> found;
+  JAMMI_TRY(backend_->RunTransaction(Reading(), [&](Transaction& tx) -> Result<void> {
+    JAMMI_ASSIGN(found, FindVisible(tx, scope_, model_id, version));
+    return {};
   }));
   if (found) return std::move(*found);
   return NotFound(model_id, version);
@@ -480,12 +482,20 @@ Result<ModelRecord> Models::GetVersion(std::string_view model_id, int32_t versio
 }
 
 Result<Models::Page> Models::List(int page_size, std::string_view page_token) const {
-  return ListPage<Page>(*backend_, Reading(), scope_, page_size, page_token, kPage, ReadRecord);
+  return ListPage(*backend_, Reading(), scope_, page_size, page_token, kPage, ReadRecord);
 }
 
 Result<Models::DescriptorPage> Models::ListDescriptors(int page_size, std::string_view page_token) const {
-  return ListPage<DescriptorPage>(*backend_, Reading(), scope_, page_size, page_token, kDescriptorPage,
-                                  ReadDescriptor);
+  JAMMI_ASSIGN(Page page,
+               ListPage(*backend_, Reading(), scope_, page_size, page_token, kDescriptorPage, ReadOutline));
+  DescriptorPage descriptors;
+  descriptors.next_page_token = std::move(page.next_page_token);
+  descriptors.models.reserve(page.models.size());
+  for (auto& record : page.models) {
+    descriptors.models.push_back(
+        {std::move(record.model_id), std::move(record.backend), record.task, record.status});
+  }
+  return descriptors;
 }
 
 Result<ModelRecord> Models::UpdateStatus(std::string_view model_id, int32_t version, ModelStatus status) {

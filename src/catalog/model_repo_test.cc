@@ -22,8 +22,8 @@ using testing::IsEmpty;
 // --- Rules.
 
 TEST_F(ModelsTest, Cat001TextOfTheKeyNamesTenantNameAndVersion) {
-  EXPECT_EQ(Ok(As(kGlobal).Register(Params("org/x", 3))).catalog_pk, "org/x::3");
-  EXPECT_EQ(Ok(As(kA).Register(Params("org/x", 3))).catalog_pk, kA.Key() + "::org/x::3");
+  EXPECT_EQ(Ok(As(kGlobal).Register(Params("org/x", 3))).CatalogPk(), "org/x::3");
+  EXPECT_EQ(Ok(As(kA).Register(Params("org/x", 3))).CatalogPk(), kA.Key() + "::org/x::3");
 }
 
 // The text of a key is ambiguous (WK-08): a global model called "<tenant>::x" reads like the tenant's x.
@@ -35,7 +35,7 @@ TEST_F(ModelsTest, Cat001EqualTextsAreDifferentModels) {
   params.model_id = kA.Key() + "::x";
   params.artifact_path = "/global";
   const auto global = Ok(As(kGlobal).Upsert(params));
-  EXPECT_EQ(tenants.catalog_pk, global.catalog_pk);
+  EXPECT_EQ(tenants.CatalogPk(), global.CatalogPk());
   EXPECT_NE(tenants.uid, global.uid);
   EXPECT_EQ(Ok(As(kA).Get("x")), tenants);
 }
@@ -52,7 +52,6 @@ TEST_F(ModelsTest, Cat002RegistersWithStatusOwnerAndEveryField) {
   for (const auto& scope : {kA, kGlobal}) {
     const auto stored = Ok(As(scope).Register(params));
     ModelRecord expected = {.model_id = "ranker",
-                            .catalog_pk = stored.catalog_pk,
                             .uid = stored.uid,
                             .owner = scope,
                             .version = 2,
@@ -120,9 +119,9 @@ TEST_F(ModelsTest, Cat003RegisteringAgainRefreshesAndKeeps) {
 TEST_F(ModelsTest, Cat004OwnBeatsGlobalThenTheHighestVersion) {
   Ok(As(kGlobal).Register(Params("m", 9)));
   Ok(As(kGlobal).Register(Params("m", 10)));
-  EXPECT_EQ(Ok(As(kA).Get("m")).catalog_pk, "m::10");
+  EXPECT_EQ(Ok(As(kA).Get("m")).CatalogPk(), "m::10");
   Ok(As(kA).Register(Params("m", 1)));
-  EXPECT_EQ(Ok(As(kA).Get("m")).catalog_pk, kA.Key() + "::m::1");
+  EXPECT_EQ(Ok(As(kA).Get("m")).CatalogPk(), kA.Key() + "::m::1");
   Ok(As(kA).Register(Params("m", 2)));
   EXPECT_EQ(Ok(As(kA).LatestVersion("m")), 2);
   EXPECT_EQ(Ok(As(kB).LatestVersion("m")), 10);
@@ -157,13 +156,13 @@ TEST_F(ModelsTest, Cat006ListsEveryVisibleVersionByCreationTime) {
       kA.Key() + "::z::1", "z::1", kA.Key() + "::a::1", "a::2", kA.Key() + "::a::2", kA.Key() + "::b::1"};
   for (const int page_size : {1, 2, 3, 5, 6, 7, 1000}) {
     std::vector<std::string> listed;
-    for (const auto& record : ListAll(kA, page_size)) listed.push_back(record.catalog_pk);
+    for (const auto& record : ListAll(kA, page_size)) listed.push_back(record.CatalogPk());
     EXPECT_EQ(listed, of_a) << page_size;
   }
   const auto global = ListAll(kGlobal, 1);
   ASSERT_EQ(global.size(), 2U);
-  EXPECT_EQ(global[0].catalog_pk, "z::1");
-  EXPECT_EQ(global[1].catalog_pk, "a::2");
+  EXPECT_EQ(global[0].CatalogPk(), "z::1");
+  EXPECT_EQ(global[1].CatalogPk(), "a::2");
 }
 
 // The database refuses such a row; a file that somebody has edited may hold it.

@@ -31,7 +31,7 @@ TEST_F(ModelsTest, Wk26PagesAreStableWhileModelsComeAndGo) {
     clock_->Advance(std::chrono::microseconds(random.Below(2)));
     const Scope scope = std::array{kA, kB, kGlobal}[random.Below(3)];
     const auto record = Ok(As(scope).Register(Params(fmt::format("m{}", i % 100), i / 100 + 1)));
-    if (scope != kB) stay.insert(record.catalog_pk);
+    if (scope != kB) stay.insert(record.CatalogPk());
   }
   std::set<std::string> seen;
   std::string token;
@@ -40,13 +40,13 @@ TEST_F(ModelsTest, Wk26PagesAreStableWhileModelsComeAndGo) {
   do {
     const auto page = Ok(As(kA).List(7, token));
     for (const auto& record : page.models)
-      EXPECT_TRUE(seen.insert(record.catalog_pk).second) << record.catalog_pk;
+      EXPECT_TRUE(seen.insert(record.CatalogPk()).second) << record.CatalogPk();
     token = page.next_page_token;
     // Before and behind where the next page starts, even the row the token names.
     clock_->Set(kStart + static_cast<int64_t>(random.Below(200)));
     for (int i = 0; i < 3; ++i) Ok(As(i == 0 ? kGlobal : kA).Register(Params(fmt::format("new{}", added++))));
     const auto& last = page.models.back();
-    if (!stay.contains(last.catalog_pk)) {
+    if (!stay.contains(last.CatalogPk())) {
       Ok(As(last.owner).Delete(last.model_id, last.version));
     }
   } while (!token.empty());
@@ -269,7 +269,6 @@ class ModelsRandomTest : public ModelsTest, public testing::WithParamInterface<u
   void Insert(const Scope& scope, const RegisterModelParams& params, int32_t version,
               const ModelRecord& stored) {
     const ModelRecord expected = {.model_id = params.model_id,
-                                  .catalog_pk = stored.catalog_pk,
                                   .uid = stored.uid,
                                   .owner = scope,
                                   .version = version,
