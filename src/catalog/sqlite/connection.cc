@@ -169,10 +169,12 @@ int Connection::OnAuthorize(void* self, int action, const char*, const char*, co
     case SQLITE_SAVEPOINT:
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
-    case SQLITE_PRAGMA: static_cast<Connection*>(self)->saw_control_ = true; break;
-    default: break;
+    case SQLITE_PRAGMA: break;
+    default: return SQLITE_OK;
   }
-  return SQLITE_OK;
+  auto* const connection = static_cast<Connection*>(self);
+  connection->saw_control_ = true;
+  return connection->deny_control_ ? SQLITE_DENY : SQLITE_OK;
 }
 
 int Connection::OnWalCommit(void* self, sqlite3*, const char*, int frames) {
@@ -193,12 +195,31 @@ Result<sqlite3_stmt*> Connection::Compile(std::string_view sql, bool keep, std::
 }
 
 Result<Statement> Connection::Prepare(std::string_view sql) {
-  if (const auto found = statements_.find(sql); found != statements_.end()) {
-    if (found->second.in_use) {
-      return Error(ErrorCode::kInvalidState, fmt::format("a statement of the same text is running: {}", Excerpt(sql)));
-    }
-    return Statement(*this, found->second);
+  JAMMI_ASSIGN(PreparedStatement * prepared, Find(sql));
+  return Lend(*prepared);
+}
+
+Result<Statement> Connection::PrepareForBody(std::string_view sql) {
+  saw_control_ = false;
+  deny_control_ = true;
+  auto prepared = Find(sql);
+  deny_control_ = false;
+  if (prepared ? (*prepared)->control : saw_control_) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("not allowed inside a transaction: {}", Excerpt(sql)));
   }
+  if (!prepared) return std::move(prepared).error();
+  return Lend(**prepared);
+}
+
+Result<Statement> Connection::Lend(PreparedStatement& prepared) {
+  if (!prepared.in_use) return Statement(*this, prepared);
+  return Error(ErrorCode::kInvalidState,
+               fmt::format("a statement of the same text is running: {}", Excerpt(sqlite3_sql(prepared.handle))));
+}
+
+// From the cache, or compiled and put there.
+Result<PreparedStatement*> Connection::Find(std::string_view sql) {
+  if (const auto found = statements_.find(sql); found != statements_.end()) return &found->second;
   if (statements_.size() >= kCachedStatements) ForgetUnused();
   const std::string numbered = NumberPlaceholders(sql);
   std::string_view rest;
@@ -222,7 +243,7 @@ Result<Statement> Connection::Prepare(std::string_view sql) {
   prepared.handle = handle;
   prepared.control = control;
   for (int i = 0; i < sqlite3_column_count(handle); ++i) prepared.columns.emplace_back(sqlite3_column_name(handle, i));
-  return Statement(*this, prepared);
+  return &prepared;
 }
 
 void Connection::ForgetUnused() {

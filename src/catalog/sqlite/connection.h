@@ -49,7 +49,6 @@ class Statement final : public Row {
   // Ready to be bound and run once more.
   void Reset();
 
-  [[nodiscard]] bool control() const { return prepared_->control; }
   [[nodiscard]] bool IsNull(int index) const { return TypeAt(index) == Type::kNull; }
   [[nodiscard]] int64_t Int(int index) const { return IntAt(index); }
   [[nodiscard]] std::string_view Text(int index) const { return TextAt(index); }
@@ -88,6 +87,9 @@ class Connection {
   // Takes a statement from the cache, or prepares it. `sql` must hold exactly one statement.
   // Errors: kInvalidState while the same text is in use; kInvalidArgument; BackendDetail.
   [[nodiscard]] Result<Statement> Prepare(std::string_view sql);
+  // The same for text of a body: what begins or ends transactions, attaches files or is a PRAGMA is
+  // kInvalidArgument. (Some PRAGMAs act while they are prepared.)
+  [[nodiscard]] Result<Statement> PrepareForBody(std::string_view sql);
 
   // Prepares and runs to the end.
   [[nodiscard]] Result<void> Run(std::string_view sql, std::initializer_list<SqlValue> params = {});
@@ -128,13 +130,17 @@ class Connection {
 
   explicit Connection(sqlite3* db) : db_(db) {}
   [[nodiscard]] Result<void> SetUp(const ConnectionOptions& options);
+  [[nodiscard]] Result<PreparedStatement*> Find(std::string_view sql);
+  [[nodiscard]] Result<Statement> Lend(PreparedStatement& prepared);
   [[nodiscard]] Result<sqlite3_stmt*> Compile(std::string_view sql, bool keep, std::string_view* rest);
   void ForgetUnused();
   static int OnAuthorize(void* self, int action, const char*, const char*, const char*, const char*);
   static int OnWalCommit(void* self, sqlite3*, const char*, int frames);
 
   sqlite3* db_;
-  bool saw_control_ = false;  // set by the authorizer while a statement is prepared
+  // Of the statement that is being prepared, for and from the authorizer.
+  bool deny_control_ = false;
+  bool saw_control_ = false;
   int64_t wal_frames_ = 0;
   std::unordered_map<std::string, PreparedStatement, TextHash, std::equal_to<>> statements_;
 };

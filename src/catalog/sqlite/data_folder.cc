@@ -9,7 +9,9 @@
 #include "catalog/sqlite/sqlite_error.h"
 
 namespace jammi::sqlite {
+namespace {
 
+// Brings the entries of `folder` to disk.
 Result<void> SyncFolder(const std::filesystem::path& folder) {
   const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return FromErrno(errno, fmt::format("opening the folder {}", folder.string()));
@@ -18,6 +20,8 @@ Result<void> SyncFolder(const std::filesystem::path& folder) {
   if (failed != 0) return FromErrno(failed, fmt::format("syncing the folder {}", folder.string()));
   return {};
 }
+
+}  // namespace
 
 Result<void> EnsureFolder(const std::filesystem::path& folder) {
   std::error_code error;

@@ -7,11 +7,9 @@
 
 namespace jammi::sqlite {
 
-// Creates `folder` and what is missing above it; a new entry is on disk when this returns.
+// Creates `folder` and what is missing above it; a new entry is on disk when this returns. (The entries
+// of the files in it are SQLite's business: it syncs the folder with the first sync of a journal or log.)
 // Errors: BackendDetail(kReadOnly, kFull, kIo).
 [[nodiscard]] Result<void> EnsureFolder(const std::filesystem::path& folder);
-
-// Brings the entries of `folder` to disk.
-[[nodiscard]] Result<void> SyncFolder(const std::filesystem::path& folder);
 
 }  // namespace jammi::sqlite

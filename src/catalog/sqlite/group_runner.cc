@@ -21,18 +21,13 @@ Error OutcomeUnknown(const Error& error) {
 }
 
 // Codes of COMMIT after which SQLite guarantees that nothing of the transaction can come back. After
-// others, a failed sync above all, a complete commit record may lie in the write-ahead log.
+// others, a failed sync above all, a complete commit record may lie in the write-ahead log. The fault
+// does not tell: a sync that finds no space is BackendFault::kFull too.
 bool IsSurelyRolledBack(const Error& error) {
   const auto* detail = error.As<BackendDetail>();
   if (detail == nullptr) return false;
-  switch (detail->fault) {
-    case BackendFault::kFull:
-    case BackendFault::kBusy:
-    case BackendFault::kUnique:
-    case BackendFault::kForeignKey:
-    case BackendFault::kCheck: return true;
-    default: return false;
-  }
+  const std::string_view code = detail->native_code;
+  return code == "SQLITE_FULL" || code.starts_with("SQLITE_BUSY") || code.starts_with("SQLITE_CONSTRAINT");
 }
 
 Error WhyNoOffsets(Connection& connection, int64_t topic_no) {

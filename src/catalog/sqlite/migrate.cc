@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <string>
 
@@ -43,12 +44,31 @@ Result<std::set<std::string>> ReadLedger(Connection& connection, std::span<const
   }
 }
 
-Result<void> Apply(Connection& connection, const Migration& migration, UnixMicros now) {
+// Runs `step` in a transaction of its own.
+Result<void> InTransaction(Connection& connection, const std::function<Result<void>()>& step) {
   JAMMI_TRY(connection.Run("BEGIN IMMEDIATE"));
-  JAMMI_TRY(connection.RunScript(migration.sql));
-  JAMMI_TRY(connection.Run("INSERT INTO schema_migrations (name, sha256, applied_at) VALUES ($1, $2, $3)",
-                           {migration.name, Sha256Hex(migration.sql), now}));
-  return connection.Run("COMMIT");
+  auto done = step();
+  if (done) done = connection.Run("COMMIT");
+  if (!done) connection.RollbackQuietly();
+  return done;
+}
+
+Result<void> MakeLedger(Connection& connection) {
+  return InTransaction(connection, [&] {
+    return connection.RunScript(fmt::format("PRAGMA application_id={}; PRAGMA user_version={};"
+                                            "CREATE TABLE IF NOT EXISTS schema_migrations ("
+                                            "name TEXT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL,"
+                                            "applied_at BIGINT NOT NULL);",
+                                            kApplicationId, kFormat));
+  });
+}
+
+Result<void> Apply(Connection& connection, const Migration& migration, UnixMicros now) {
+  return InTransaction(connection, [&]() -> Result<void> {
+    JAMMI_TRY(connection.RunScript(migration.sql));
+    return connection.Run("INSERT INTO schema_migrations (name, sha256, applied_at) VALUES ($1, $2, $3)",
+                          {migration.name, Sha256Hex(migration.sql), now});
+  });
 }
 
 }  // namespace
@@ -69,18 +89,10 @@ Result<void> CheckIsCatalog(Connection& connection, std::span<const Migration> m
 
 Result<void> Migrate(Connection& connection, std::span<const Migration> migrations, UnixMicros now) {
   JAMMI_ASSIGN(const auto applied, ReadLedger(connection, migrations));
-  if (applied.empty()) {
-    // In this order a crash in between leaves a file that is refused by nobody and begun again.
-    JAMMI_TRY(connection.RunScript(fmt::format("PRAGMA application_id={}; PRAGMA user_version={};"
-                                               "CREATE TABLE IF NOT EXISTS schema_migrations ("
-                                               "name TEXT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL,"
-                                               "applied_at BIGINT NOT NULL);",
-                                               kApplicationId, kFormat)));
-  }
+  if (applied.empty()) JAMMI_TRY(MakeLedger(connection));
   for (const Migration& migration : migrations) {
     if (applied.contains(std::string(migration.name))) continue;
     if (auto done = Apply(connection, migration, now); !done) {
-      connection.RollbackQuietly();
       return std::move(done).error().While(fmt::format("migration {}", migration.name));
     }
   }

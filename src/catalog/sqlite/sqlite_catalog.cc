@@ -1,5 +1,6 @@
 // A catalog in one SQLite file: opening, closing, and the backend over writer and readers.
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <mutex>
 #include <utility>
@@ -93,7 +94,7 @@ Result<void> SqliteCatalog::Prepare(Connection& connection) {
   // What an earlier process left in the log may be in memory only, if that process died of a failed sync.
   // In the database file, synced, it is safe; new commits must not stand behind it in the log.
   JAMMI_TRY(connection.RunCheckpoint(Connection::Checkpoint::kTruncate));
-  return SyncFolder(options_.path.parent_path());
+  return {};
 }
 
 Result<void> SqliteCatalog::Start() {
@@ -218,6 +219,9 @@ Result<void> CheckOptions(const SqliteOptions& options) {
   if (options.group_max_work < 1) return refuse("group_max_work");
   if (options.group_max_bytes < 1) return refuse("group_max_bytes");
   if (options.queue_limit < 1) return refuse("queue_limit");
+  if (!options.vfs.empty() && sqlite3_vfs_find(options.vfs.c_str()) == nullptr) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("no SQLite file system is named {}", options.vfs));
+  }
   return {};
 }
 

@@ -4,46 +4,32 @@
 #include <arrow/buffer.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "base/hash.h"
 #include "catalog/catalog.h"
 #include "jammi/ids.h"
+#include "support/fault_vfs.h"
+#include "support/temp_dir.h"
 
 namespace jammi::sqlite {
 
-// Gone with everything in it when the test ends.
-class TempFolder {
- public:
-  TempFolder() : path_(std::filesystem::temp_directory_path() / ("jammi-" + Uuid::RandomV4().ToHex())) {
-    std::filesystem::create_directories(path_);
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-// Fails the test when the result is an error, and says which.
-#define JAMMI_OK(expr)                                        \
-  do {                                                        \
-    const auto& jammi_ok = (expr);                            \
-    ASSERT_TRUE(jammi_ok) << jammi_ok.error().ToString();     \
-  } while (false)
+// Ends the test when the result is an error, and says which.
+template <class T>
+testing::AssertionResult IsOk(const char* expression, const Result<T>& result) {
+  if (result) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << expression << ": " << result.error().ToString();
+}
+#define JAMMI_OK(expr) ASSERT_PRED_FORMAT1(::jammi::sqlite::IsOk, expr)
 
 class CatalogTest : public testing::Test {
  protected:
-  CatalogTest() { options_.path = folder_.path() / "catalog.db"; }
+  CatalogTest() {
+    options_.path = folder_ / "catalog.db";
+    options_.vfs = disk_.name();
+  }
 
   void SetUp() override { Open(); }
 
@@ -83,7 +69,8 @@ class CatalogTest : public testing::Test {
     return event;
   }
 
-  TempFolder folder_;
+  test::TempDir folder_;
+  test::FaultVfs disk_;  // in memory: quick
   SqliteOptions options_;
   std::unique_ptr<Catalog> catalog_;
 };

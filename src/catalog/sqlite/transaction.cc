@@ -18,10 +18,7 @@ void SqliteTransaction::AfterCommit(std::move_only_function<void()> fn) {
 
 Result<Statement> SqliteTransaction::Start(std::string_view sql, SqlParams params) {
   if (lost_) return *lost_;
-  JAMMI_ASSIGN(Statement statement, connection_.Prepare(sql));
-  if (statement.control()) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("not allowed inside a transaction: {}", sql));
-  }
+  JAMMI_ASSIGN(Statement statement, connection_.PrepareForBody(sql));
   JAMMI_TRY(statement.Bind(params));
   return statement;
 }

@@ -360,23 +360,24 @@ void Writer::Deliver() {
     if (listener_) CallBack(listener_, std::span<const CommittedEvent>(committed_));
     committed_.clear();
   }
-  for (Work* work : group_) {
-    if (!work->outcome) continue;
+  for (Work* work : group_) Tell(*work);
+  for (Work* work : not_run_) Tell(*work);
+}
+
+void Writer::Tell(Work& work) {
+  if (work.outcome) {
     Add(statistics_.group_work);
-    if (work->is_body()) Add(statistics_.transactions);
-    for (auto& append : work->effects.appends) {
+    if (work.is_body()) Add(statistics_.transactions);
+    for (auto& append : work.effects.appends) {
       if (append.done) CallBack(append.done, append.outcome);
     }
-    for (auto& fn : work->effects.after_commit) CallBack(fn);
+    for (auto& fn : work.effects.after_commit) CallBack(fn);
+  } else {
+    Add(statistics_.failed);
   }
-  for (const auto* works : {&group_, &not_run_}) {
-    for (Work* work : *works) {
-      if (!work->outcome) Add(statistics_.failed);
-      if (work->is_waited_for()) continue;
-      CallBack(work->done, work->outcome ? Result<AppendOutcome>(work->appended)
-                                         : Result<AppendOutcome>(std::move(work->outcome).error()));
-    }
-  }
+  if (work.is_waited_for()) return;
+  CallBack(work.done, work.outcome ? Result<AppendOutcome>(work.appended)
+                                   : Result<AppendOutcome>(std::move(work.outcome).error()));
 }
 
 // Gives the writer back first, so that those who wake find it free, then the works to their owners.

@@ -78,6 +78,7 @@ class Writer {
   void Reopen();
   void FailQueueLocked();
   void Deliver();
+  void Tell(Work& work);
   void Finish(const Work* own);
   void Await(Work& work);
 
