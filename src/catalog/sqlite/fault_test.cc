@@ -126,6 +126,19 @@ TEST_F(FaultTest, AGroupWhoseOutcomeIsUnknownIsToldSoOneAndAll) {
   JAMMI_OK(backend().RunTransaction({}, Insert(4)));
 }
 
+// The shared memory of the log has to grow when the commit record is written already, and there is no space
+// for it. It looked like a full disk, after which nothing is left of a transaction, and was called that.
+TEST_F(FaultTest, NoSpaceAfterTheCommitRecordIsOutcomeUnknown) {
+  disk_.Inject({.kind = DiskFault::Kind::kFull, .ops = {DiskOp::kShmMap}});
+  Result<AppendOutcome> append = AppendOutcome{};
+  for (int i = 0; i < 10'000 && append; ++i) append = log().Append(Event(1, "x"), {});
+  ASSERT_EQ(disk_.faults_fired(), 1U);
+  EXPECT_EQ(append.error().code(), ErrorCode::kOutcomeUnknown) << append.error().ToString();
+  ASSERT_EQ(append.error().As<BackendDetail>()->fault, BackendFault::kFull);
+  EXPECT_EQ(backend().stats().writer_reopened, 1U);
+  JAMMI_OK(log().Append(Event(1, "y"), {}));
+}
+
 // SQLITE_FULL at COMMIT is a roll-back for sure: nobody needs to be told, each is run again alone.
 TEST_F(FaultTest, AGroupThatFillsTheDiskIsRunAgainOneByOne) {
   const BackendStats before = backend().stats();
