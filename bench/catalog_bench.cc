@@ -1,0 +1,197 @@
+// Publishing at the level of the event log: threads that append one event after the other and wait for
+// each, beside a plain C loop over SQLite that commits the same rows in groups of the same size.
+//
+//   catalog_bench [folder] [seconds per case] [payload bytes]
+#include <arrow/buffer.h>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/hash.h"
+#include "catalog/catalog.h"
+#include "jammi/ids.h"
+
+namespace jammi {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+struct Settings {
+  std::filesystem::path folder;
+  double seconds = 2;
+  size_t payload_bytes = 512;
+};
+
+struct Rate {
+  double events_per_second = 0;
+  double group_size = 1;
+};
+
+[[noreturn]] void Die(std::string_view why) {
+  fmt::print(stderr, "catalog_bench: {}\n", why);
+  std::exit(1);
+}
+
+template <class T>
+T Must(Result<T> result) {
+  if (!result) Die(result.error().ToString());
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+double SecondsSince(SteadyClock::time_point begin) {
+  return std::chrono::duration<double>(SteadyClock::now() - begin).count();
+}
+
+// Keeps the processors from falling asleep, at a priority below everything else. On virtual machines a
+// sleeping processor sees the end of a sync only at its next timer tick, up to 4 ms late; then the plain
+// loop, which sleeps the most, would be measured by that.
+class Awake {
+ public:
+  Awake() {
+    for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i) {
+      threads_.emplace_back([](const std::stop_token& stop) {
+        const sched_param none{};
+        pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+        while (!stop.stop_requested()) {
+        }
+      });
+    }
+  }
+
+ private:
+  std::vector<std::jthread> threads_;
+};
+
+// --- The limit: nothing but SQLite.
+
+void Check(sqlite3* db, int code) {
+  if (code != SQLITE_OK && code != SQLITE_DONE && code != SQLITE_ROW) Die(sqlite3_errmsg(db));
+}
+
+sqlite3_stmt* Compile(sqlite3* db, const char* sql) {
+  sqlite3_stmt* statement = nullptr;
+  Check(db, sqlite3_prepare_v2(db, sql, -1, &statement, nullptr));
+  return statement;
+}
+
+void Run(sqlite3* db, sqlite3_stmt* statement) {
+  Check(db, sqlite3_step(statement));
+  Check(db, sqlite3_reset(statement));
+}
+
+Rate PlainLoop(const Settings& settings, int group) {
+  const auto path = settings.folder / fmt::format("plain-{}.db", Uuid::RandomV4().ToHex());
+  sqlite3* db = nullptr;
+  Check(db, sqlite3_open(path.c_str(), &db));
+  Check(db, sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"
+                             "CREATE TABLE heads (topic INTEGER PRIMARY KEY, next BIGINT, events BIGINT, bytes BIGINT,"
+                             " at BIGINT);"
+                             "CREATE TABLE events (key INTEGER PRIMARY KEY, at BIGINT, scope TEXT, rows BIGINT,"
+                             " checksum BIGINT, payload BLOB);"
+                             "INSERT INTO heads VALUES (1, 0, 0, 0, 0);", nullptr, nullptr, nullptr));
+  sqlite3_stmt* const begin = Compile(db, "BEGIN IMMEDIATE");
+  sqlite3_stmt* const advance = Compile(db, "UPDATE heads SET next = next + ?1, events = events + ?1, bytes = bytes + ?2,"
+                                            " at = ?3 WHERE topic = 1");
+  sqlite3_stmt* const insert = Compile(db, "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+  sqlite3_stmt* const commit = Compile(db, "COMMIT");
+  const std::string payload(settings.payload_bytes, 'x');
+  int64_t next = 0;
+  const auto start = SteadyClock::now();
+  while (SecondsSince(start) < settings.seconds) {
+    Run(db, begin);
+    sqlite3_bind_int64(advance, 1, group);
+    sqlite3_bind_int64(advance, 2, static_cast<int64_t>(payload.size()) * group);
+    sqlite3_bind_int64(advance, 3, next);
+    Run(db, advance);
+    for (int i = 0; i < group; ++i, ++next) {
+      sqlite3_bind_int64(insert, 1, (int64_t{1} << 40) + next);
+      sqlite3_bind_int64(insert, 2, next);
+      sqlite3_bind_text(insert, 3, "", 0, SQLITE_STATIC);
+      sqlite3_bind_int64(insert, 4, 1);
+      sqlite3_bind_int64(insert, 5, next);
+      sqlite3_bind_blob(insert, 6, payload.data(), static_cast<int>(payload.size()), SQLITE_STATIC);
+      Run(db, insert);
+    }
+    Run(db, commit);
+  }
+  const double seconds = SecondsSince(start);
+  for (sqlite3_stmt* statement : {begin, advance, insert, commit}) sqlite3_finalize(statement);
+  sqlite3_close(db);
+  std::filesystem::remove(path);
+  return {static_cast<double>(next) / seconds, static_cast<double>(group)};
+}
+
+// --- Ours.
+
+std::unique_ptr<Catalog> OpenWithTopic(const Settings& settings) {
+  SqliteOptions options;
+  options.path = settings.folder / Uuid::RandomV4().ToHex() / "catalog.db";
+  auto catalog = Must(OpenSqliteCatalog(options));
+  Must(catalog->backend().RunTransaction({}, [](Transaction& tx) -> Result<void> {
+    JAMMI_TRY(tx.Execute("INSERT INTO topics (topic_no, topic_id, name, schema, created_at)"
+                         " VALUES (1, $1, 'bench', $2, 0)", {Uuid::RandomV4().ToString(), SqlBytes()}));
+    JAMMI_TRY(tx.Execute("INSERT INTO topic_heads (topic_no) VALUES (1)"));
+    return {};
+  }));
+  return catalog;
+}
+
+Rate Publish(const Settings& settings, int threads) {
+  const auto catalog = OpenWithTopic(settings);
+  const std::shared_ptr<arrow::Buffer> payload = arrow::Buffer::FromString(std::string(settings.payload_bytes, 'x'));
+  const uint64_t checksum = Checksum({payload->data(), settings.payload_bytes});
+  const BackendStats before = catalog->backend().stats();
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> publishers;
+  const auto start = SteadyClock::now();
+  for (int i = 0; i < threads; ++i) {
+    publishers.emplace_back([&] {
+      while (!stop.load(std::memory_order_relaxed)) {
+        EventAppend event{.topic_no = 1, .row_count = 1, .checksum = checksum, .payload = payload};
+        Must(catalog->log().Append(std::move(event), {}));
+      }
+    });
+  }
+  std::this_thread::sleep_for(std::chrono::duration<double>(settings.seconds));
+  stop = true;
+  for (auto& publisher : publishers) publisher.join();
+  const double seconds = SecondsSince(start);
+  const BackendStats after = catalog->backend().stats();
+  return {static_cast<double>(after.events_appended - before.events_appended) / seconds,
+          static_cast<double>(after.group_work - before.group_work) / static_cast<double>(after.groups - before.groups)};
+}
+
+void Main(const Settings& settings) {
+  const Awake awake;
+  fmt::print("{:>8} {:>12} {:>12} {:>14} {:>8}\n", "threads", "events/s", "group size", "plain loop/s", "ratio");
+  for (const int threads : {1, 8, 64}) {
+    const Rate ours = Publish(settings, threads);
+    const Rate plain = PlainLoop(settings, std::max(1, static_cast<int>(ours.group_size + 0.5)));
+    fmt::print("{:>8} {:>12.0f} {:>12.1f} {:>14.0f} {:>8.2f}\n", threads, ours.events_per_second, ours.group_size,
+               plain.events_per_second, ours.events_per_second / plain.events_per_second);
+  }
+}
+
+}  // namespace
+}  // namespace jammi
+
+int main(int argc, char** argv) {
+  jammi::Settings settings;
+  settings.folder = std::filesystem::path(argc > 1 ? argv[1] : std::filesystem::temp_directory_path()) /
+                    ("jammi-bench-" + jammi::Uuid::RandomV4().ToHex());
+  if (argc > 2) settings.seconds = std::atof(argv[2]);
+  if (argc > 3) settings.payload_bytes = static_cast<size_t>(std::atoll(argv[3]));
+  std::filesystem::create_directories(settings.folder);
+  jammi::Main(settings);
+  std::filesystem::remove_all(settings.folder);
+}
