@@ -120,7 +120,7 @@ class Engine {
   // database is newer); kDataLoss (the file is damaged or no database); kResourceExhausted, kUnavailable.
   [[nodiscard]] static Result<std::unique_ptr<Engine>> Open(const Config& config, EngineOptions options = {});
 
-  // Close(), with a deadline of ten seconds.
+  // Close().
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -1,0 +1,116 @@
+#include "jammi/engine.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "engine/engine_core.h"
+
+namespace jammi {
+namespace {
+
+SqliteOptions CatalogOptions(const Config& config, const EngineOptions& options) {
+  const auto& sqlite = std::get<SqliteCatalogConfig>(config.catalog);
+  SqliteOptions made;
+  made.path = config.CatalogPath();
+  made.durability = sqlite.synchronous == SqliteSynchronous::kFull ? Durability::kFull : Durability::kNormal;
+  made.reader_connections = sqlite.reader_connections;
+  made.group_max_work = sqlite.group_max_work;
+  made.group_max_bytes = sqlite.group_max_bytes;
+  made.group_max_wait = std::chrono::microseconds(sqlite.group_max_wait_us);
+  made.queue_limit = sqlite.queue_limit;
+  made.clock = options.clock;
+  made.vfs = options.sqlite_vfs;
+  return made;
+}
+
+StreamsOptions TriggerOptions(const Config& config) {
+  StreamsOptions made;
+  made.ring_bytes = config.trigger.ring_bytes;
+  made.page.bytes = config.trigger.page_bytes;
+  made.page.events = config.trigger.page_events;
+  made.max_batch_bytes = config.trigger.max_batch_bytes;
+  made.page_loader_threads = config.trigger.page_loader_threads;
+  return made;
+}
+
+}  // namespace
+
+// --- Topics -------------------------------------------------------------------------------------------
+
+Result<Topic> Topics::Register(std::string_view name, const std::shared_ptr<arrow::Schema>& schema,
+                               const std::map<std::string, std::string>& broker_metadata) {
+  return core_->streams->RegisterTopic(scope_, name, schema, broker_metadata);
+}
+
+Result<Topic> Topics::Find(std::string_view name) const { return core_->streams->FindTopic(scope_, name); }
+
+Result<Topic> Topics::Find(const TopicId& id) const { return core_->streams->FindTopic(scope_, id); }
+
+Result<Topics::Page> Topics::List(int page_size, std::string_view page_token) const {
+  return core_->streams->ListTopics(scope_, page_size, page_token);
+}
+
+Result<void> Topics::Drop(const TopicId& id) { return core_->streams->DropTopic(scope_, id); }
+
+// --- Session ------------------------------------------------------------------------------------------
+
+Models Session::models() const {
+  return Models(std::shared_ptr<CatalogBackend>(core_, &core_->catalog->backend()), scope_, core_->clock);
+}
+
+Result<Offset> Session::Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+                                Deadline deadline) const {
+  return core_->streams->Publish(scope_, topic, batch, deadline);
+}
+
+void Session::PublishAsync(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+                           std::move_only_function<void(Result<Offset>)> done, Deadline deadline) const {
+  core_->streams->PublishAsync(scope_, topic, batch, deadline, std::move(done));
+}
+
+Result<std::unique_ptr<Subscription>> Session::Subscribe(std::string_view topic, From from,
+                                                         SubscribeOptions options) const {
+  return core_->streams->Subscribe(scope_, topic, from, std::move(options));
+}
+
+Result<std::unique_ptr<Subscription>> Session::Subscribe(const TopicId& topic, From from,
+                                                         SubscribeOptions options) const {
+  return core_->streams->Subscribe(scope_, topic, from, std::move(options));
+}
+
+// --- Engine -------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions options) {
+  JAMMI_TRY(config.Validate());
+  JAMMI_TRY(CheckSupported(config));
+  if (options.clock == nullptr) options.clock = Clock::System();
+
+  auto core = std::make_shared<EngineCore>();
+  core->clock = options.clock;
+  const SqliteOptions catalog_options = CatalogOptions(config, options);
+  JAMMI_ASSIGN(core->catalog, OpenSqliteCatalog(catalog_options));
+  auto broker = options.broker != nullptr ? options.broker : std::shared_ptr<TriggerBroker>(NewMemoryBroker());
+  JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, TriggerOptions(config), std::move(broker), options.clock));
+  Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", catalog_options.path.string(),
+      core->catalog->incarnation());
+  return std::unique_ptr<Engine>(new Engine(std::move(core)));
+}
+
+Engine::~Engine() { Close(); }
+
+Session Engine::ForTenant(const TenantId& tenant) const { return {core_, Scope::ForTenant(tenant)}; }
+
+Session Engine::Global() const { return {core_, Scope::Global()}; }
+
+void Engine::Close() {
+  core_->streams->Shutdown();
+  core_->catalog->Close();
+}
+
+Result<void> Engine::Ping(Deadline deadline) const { return core_->catalog->backend().Ping(deadline); }
+
+const std::string& Engine::incarnation() const { return core_->catalog->incarnation(); }
+
+BackendStats Engine::stats() const { return core_->catalog->backend().stats(); }
+
+}  // namespace jammi

@@ -1,0 +1,19 @@
+// What an open engine is made of; shared by the engine, its sessions and their handles.
+#pragma once
+
+#include <memory>
+
+#include "catalog/catalog.h"
+#include "trigger/streams.h"
+
+namespace jammi {
+
+// The parts die in reverse order: streams use the catalog.
+class EngineCore {
+ public:
+  std::shared_ptr<Clock> clock;
+  std::unique_ptr<Catalog> catalog;
+  std::unique_ptr<Streams> streams;
+};
+
+}  // namespace jammi

@@ -1,0 +1,258 @@
+// The engine as its user sees it: open, work, close, open again.
+#include "jammi/engine.h"
+
+#include <arrow/api.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <latch>
+#include <thread>
+
+namespace jammi {
+namespace {
+
+using std::chrono::seconds;
+
+// Long enough for a loaded machine; a test that waits so long has failed.
+Deadline Patience() { return Deadline::After(seconds(60)); }
+
+std::shared_ptr<arrow::Schema> QuakeSchema() {
+  return arrow::schema({arrow::field("id", arrow::int64(), false), arrow::field("kind", arrow::utf8(), false)});
+}
+
+std::shared_ptr<arrow::RecordBatch> Quakes(std::vector<int64_t> ids, const std::string& kind = "X") {
+  arrow::Int64Builder id;
+  arrow::StringBuilder kinds;
+  for (const int64_t value : ids) {
+    EXPECT_TRUE(id.Append(value).ok());
+    EXPECT_TRUE(kinds.Append(kind).ok());
+  }
+  return arrow::RecordBatch::Make(QuakeSchema(), static_cast<int64_t>(ids.size()), {*id.Finish(), *kinds.Finish()});
+}
+
+class EngineTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "jammi-engine-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    config_.artifact_dir = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(config_.artifact_dir); }
+
+  std::unique_ptr<Engine> Open() {
+    auto engine = Engine::Open(config_);
+    EXPECT_TRUE(engine) << engine.error().ToString();
+    return std::move(*engine);
+  }
+
+  // Offsets of a finite replay as `session` sees it.
+  static std::vector<uint64_t> Replay(const Session& session, std::string_view topic, const std::string& predicate = {}) {
+    std::vector<uint64_t> offsets;
+    auto replay = session.Subscribe(topic, From::Offset(0), {.predicate = predicate, .follow = false});
+    EXPECT_TRUE(replay) << replay.error().ToString();
+    while (true) {
+      auto next = (*replay)->Next(Patience());
+      EXPECT_TRUE(next) << next.error().ToString();
+      if (!next || !*next) return offsets;
+      offsets.push_back((*next)->offset);
+    }
+  }
+
+  const TenantId a_ = *TenantId::From(Uuid::RandomV4());
+  const TenantId b_ = *TenantId::From(Uuid::RandomV4());
+  Config config_;
+};
+
+TEST_F(EngineTest, WhatWasAcknowledgedIsThereAfterReopening) {
+  std::string incarnation;
+  {
+    auto engine = Open();
+    incarnation = engine->incarnation();
+    const Session session = engine->Global();
+    const auto topic = session.topics().Register("quakes", QuakeSchema());
+    ASSERT_TRUE(topic) << topic.error().ToString();
+    for (int64_t i = 0; i < 5; ++i) EXPECT_EQ(session.Publish(topic->id, Quakes({i}))->value, static_cast<uint64_t>(i));
+    ASSERT_TRUE(session.models().RegisterNext({.model_id = "ranker",
+                                               .model_type = "embedding",
+                                               .backend = "http",
+                                               .task = ModelTask::kTextEmbedding}));
+  }
+  auto engine = Open();
+  const Session session = engine->Global();
+  EXPECT_EQ(engine->incarnation(), incarnation);
+  EXPECT_EQ(Replay(session, "quakes"), (std::vector<uint64_t>{0, 1, 2, 3, 4}));
+  const auto topic = session.topics().Find("quakes");
+  ASSERT_TRUE(topic);
+  EXPECT_EQ(session.Publish(topic->id, Quakes({5}))->value, 5U) << "W-05: a topic of an earlier process is usable at once";
+  EXPECT_EQ(*session.models().LatestVersion("ranker"), 1);
+}
+
+TEST_F(EngineTest, ASecondEngineOnTheFileIsRefusedByName) {
+  auto engine = Open();
+  const auto second = Engine::Open(config_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), ErrorCode::kFailedPrecondition);
+  const auto* holder = second.error().As<CatalogLockedDetail>();
+  ASSERT_NE(holder, nullptr) << second.error().ToString();
+  EXPECT_EQ(holder->pid, getpid());
+  EXPECT_FALSE(holder->host.empty());
+  // The message once printed the holder's fields after they had been moved away.
+  EXPECT_NE(second.error().message().find(holder->host + " since " + holder->started_at), std::string::npos)
+      << second.error().message();
+}
+
+// A session kept the lock of a closed engine, so the same program could not open it again.
+TEST_F(EngineTest, ClosingReleasesTheFileThoughASessionIsStillThere) {
+  auto engine = Open();
+  const Session session = engine->Global();
+  engine->Close();
+  EXPECT_TRUE(Engine::Open(config_));
+}
+
+TEST_F(EngineTest, Trg012TenantsSeeTheirOwnAndGlobalEvents) {
+  auto engine = Open();
+  const Session global = engine->Global();
+  const Session a = engine->ForTenant(a_);
+  const Session b = engine->ForTenant(b_);
+  const auto topic = global.topics().Register("shared", QuakeSchema());
+  ASSERT_TRUE(topic);
+  ASSERT_TRUE(a.Publish(topic->id, Quakes({1})));
+  ASSERT_TRUE(b.Publish(topic->id, Quakes({2})));
+  ASSERT_TRUE(global.Publish(topic->id, Quakes({3})));
+  EXPECT_EQ(Replay(a, "shared"), (std::vector<uint64_t>{0, 2}));
+  EXPECT_EQ(Replay(b, "shared"), (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(Replay(global, "shared"), (std::vector<uint64_t>{2}));
+}
+
+TEST_F(EngineTest, Trg024ATenantCannotDropOrSeeWhatIsNotItsOwn) {
+  auto engine = Open();
+  const auto global_topic = engine->Global().topics().Register("shared", QuakeSchema());
+  const auto a_topic = engine->ForTenant(a_).topics().Register("mine", QuakeSchema());
+  ASSERT_TRUE(global_topic && a_topic);
+  auto b = engine->ForTenant(b_);
+  for (const auto& id : {global_topic->id, a_topic->id}) {
+    const auto dropped = b.topics().Drop(id);
+    ASSERT_FALSE(dropped);
+    EXPECT_NE(dropped.error().As<TopicNotFoundDetail>(), nullptr);
+  }
+  EXPECT_FALSE(b.topics().Find("mine"));
+  EXPECT_FALSE(b.topics().Find(a_topic->id));
+  EXPECT_EQ(b.Publish(a_topic->id, Quakes({1})).error().code(), ErrorCode::kPermissionDenied)
+      << "TRG-033";
+  EXPECT_TRUE(engine->ForTenant(a_).topics().Find("mine"));
+}
+
+TEST_F(EngineTest, CloseAnswersEveryAsyncPublishAndEndsEverySubscription) {
+  auto engine = Open();
+  const Session session = engine->Global();
+  const auto topic = session.topics().Register("quakes", QuakeSchema());
+  ASSERT_TRUE(topic);
+  auto parked = session.Subscribe("quakes", From::Newest());
+  ASSERT_TRUE(parked);
+  constexpr int kCount = 500;
+  std::atomic<int> acknowledged = 0;
+  std::atomic<int> refused = 0;
+  for (int i = 0; i < kCount; ++i) {
+    session.PublishAsync(topic->id, Quakes({i}), [&](Result<Offset> offset) { ++(offset ? acknowledged : refused); });
+  }
+  engine->Close();
+  EXPECT_EQ(acknowledged + refused, kCount);
+
+  int64_t delivered = 0;
+  while (true) {
+    auto next = (*parked)->Next(Patience());
+    ASSERT_TRUE(next) << next.error().ToString();
+    if (!*next) break;
+    ++delivered;
+  }
+  EXPECT_LE(delivered, acknowledged);
+
+  engine = Open();
+  EXPECT_EQ(Replay(engine->Global(), "quakes").size(), static_cast<size_t>(acknowledged));
+}
+
+TEST_F(EngineTest, AClosedEngineSaysSo) {
+  auto engine = Open();
+  Session session = engine->Global();
+  const auto topic = session.topics().Register("quakes", QuakeSchema());
+  ASSERT_TRUE(topic);
+  engine->Close();
+  engine->Close();  // idempotent
+  EXPECT_EQ(session.Publish(topic->id, Quakes({1})).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(session.topics().Register("more", QuakeSchema()).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(session.topics().List().error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(session.models().Get("x").error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(session.Subscribe("quakes", From::Newest()).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(engine->Ping(Patience()).error().code(), ErrorCode::kUnavailable);
+  std::promise<ErrorCode> code;
+  session.PublishAsync(topic->id, Quakes({1}), [&](Result<Offset> offset) { code.set_value(offset.error().code()); });
+  EXPECT_EQ(code.get_future().get(), ErrorCode::kUnavailable);
+  engine.reset();
+  EXPECT_EQ(session.Publish(topic->id, Quakes({1})).error().code(), ErrorCode::kUnavailable)
+      << "a session outlives its engine";
+}
+
+TEST_F(EngineTest, CloseRacesWithEveryKindOfCall) {
+  auto engine = Open();
+  const Session session = engine->Global();
+  const auto topic = session.topics().Register("quakes", QuakeSchema());
+  ASSERT_TRUE(topic);
+  constexpr int kThreads = 6;
+  std::latch started(kThreads);
+  std::atomic<uint64_t> acknowledged = 0;
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      started.count_down();
+      while (true) {
+        Result<void> outcome;
+        if (t % 3 == 0) {
+          auto offset = session.Publish(topic->id, Quakes({t}));
+          if (offset) ++acknowledged; else outcome = offset.error();
+        } else if (t % 3 == 1) {
+          auto subscription = session.Subscribe("quakes", From::Offset(0));
+          if (subscription) {
+            const auto next = (*subscription)->Next(Deadline::Now());
+            IgnoreError(next, "the race is for the crash it must not have");
+          } else {
+            outcome = subscription.error();
+          }
+        } else if (auto page = session.topics().List(); !page) {
+          outcome = page.error();
+        }
+        if (!outcome) {
+          EXPECT_EQ(outcome.error().code(), ErrorCode::kUnavailable) << outcome.error().ToString();
+          return;
+        }
+      }
+    });
+  }
+  started.wait();
+  while (acknowledged < 20) std::this_thread::yield();
+  engine->Close();
+  threads.clear();
+  engine = Open();
+  EXPECT_EQ(Replay(engine->Global(), "quakes").size(), acknowledged.load());
+}
+
+TEST_F(EngineTest, Cfg031ADriverThatIsNotBuiltInIsAConfigurationError) {
+  config_.broker = JetStreamBrokerConfig{.url = Secret("nats://127.0.0.1:4222")};
+  const auto engine = Engine::Open(config_);
+  ASSERT_FALSE(engine);
+  ASSERT_NE(engine.error().As<ConfigDetail>(), nullptr) << engine.error().ToString();
+  EXPECT_EQ(engine.error().As<ConfigDetail>()->key, "broker.kind");
+  EXPECT_FALSE(std::filesystem::exists(config_.artifact_dir / "catalog.db")) << "nothing half done";
+}
+
+TEST_F(EngineTest, AnInvalidConfigurationIsRefusedBeforeAnythingIsOpened) {
+  std::get<SqliteCatalogConfig>(config_.catalog).reader_connections = 0;
+  const auto engine = Engine::Open(config_);
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(std::filesystem::exists(config_.artifact_dir / "catalog.db"));
+}
+
+}  // namespace
+}  // namespace jammi
