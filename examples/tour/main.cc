@@ -223,7 +223,7 @@ int main(int argc, char** argv) {
              MillisSince(started) / 1000);
   if (failures != 0) return 1;
   fmt::print(
-      "\nNext: read examples/tour/main.cc, it is what you just saw. build/release/bin/jammi config show tells every\n"
+      "\nNext: read examples/tour/main.cc, it is what you just saw. build/release/src/cli/jammi config show tells every\n"
       "setting; docs/README.md leads to the rest; ./test runs the tests.\n");
   return 0;
 }
