@@ -187,10 +187,10 @@ class FaultTest : public ::testing::TestWithParam<FaultCase> {
     const auto* detail = error.As<BackendDetail>();
     ASSERT_NE(detail, nullptr) << error.ToString();
     if (GetParam().kind == DiskFault::Kind::kFull) {
-      EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted) << error.ToString();
-      EXPECT_EQ(detail->fault, BackendFault::kFull) << error.ToString();
+      EXPECT_EQ(ToString(error.code()), ToString(ErrorCode::kResourceExhausted)) << error.ToString();
+      EXPECT_EQ(ToString(detail->fault), ToString(BackendFault::kFull)) << error.ToString();
     } else if (error.code() != ErrorCode::kOutcomeUnknown) {
-      EXPECT_EQ(error.code(), ErrorCode::kUnavailable) << error.ToString();
+      EXPECT_EQ(ToString(error.code()), ToString(ErrorCode::kUnavailable)) << error.ToString();
       EXPECT_TRUE(detail->fault == BackendFault::kIo || detail->fault == BackendFault::kConnection)
           << error.ToString();
     }

@@ -37,7 +37,8 @@ TEST_F(Found, AnOpenThatFailsHalfWayReturns) {
   for (uint64_t nth = 1;; ++nth) {
     const auto system = OpenWithFault(DiskFault::Kind::kIo, {DiskOp::kOpen}, nth);
     if (system) break;
-    EXPECT_EQ(system.error().code(), ErrorCode::kUnavailable) << system.error().ToString();
+    ASSERT_EQ(ToString(system.error().code()), ToString(ErrorCode::kUnavailable))
+        << system.error().ToString();
   }
 }
 
@@ -47,7 +48,8 @@ TEST_F(Found, AFullDiskIsFullWhateverCannotGrow) {
   for (const DiskOp op : {DiskOp::kOpen, DiskOp::kShmMap, DiskOp::kWrite}) {
     const auto system = OpenWithFault(DiskFault::Kind::kFull, {op}, 1);
     ASSERT_FALSE(system) << ToString(op);
-    EXPECT_EQ(system.error().code(), ErrorCode::kResourceExhausted) << system.error().ToString();
+    EXPECT_EQ(ToString(system.error().code()), ToString(ErrorCode::kResourceExhausted))
+        << system.error().ToString();
   }
 }
 

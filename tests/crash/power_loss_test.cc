@@ -172,7 +172,7 @@ TEST(PowerLossTest, NothingAcknowledgedIsLost) {
     const Chain chain = PowerLoss(/*durable=*/true).Run(seed);
     ASSERT_GT(chain.crashes, 0);
     crashes += static_cast<uint64_t>(chain.crashes);
-    EXPECT_TRUE(chain.problems.empty())
+    ASSERT_TRUE(chain.problems.empty())
         << Replay("JAMMI_CRASH_SEED", seed) << ": " << FirstOf(chain.problems);
   }
   fmt::print("{} power failures in {} chains\n", crashes, only != 0 ? 1 : seed - 1);

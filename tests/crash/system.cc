@@ -1,136 +1,141 @@
 #include "crash/system.h"
 
-#include <arrow/buffer.h>
+#include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <mutex>
+#include <optional>
 #include <utility>
 
-#include "base/hash.h"
-#include "catalog/catalog.h"
+#include "jammi/jammi.h"
 
 namespace jammi::test {
 namespace {
 
-constexpr std::string_view kModelPrefix = "model:";
+// One column, the event's bytes.
+const std::shared_ptr<arrow::Schema>& EventSchema() {
+  static const auto schema = arrow::schema({arrow::field("bytes", arrow::binary(), /*nullable=*/false)});
+  return schema;
+}
 
-class CatalogSystem final : public System {
+std::shared_ptr<arrow::RecordBatch> ToBatch(std::string_view payload) {
+  arrow::BinaryBuilder bytes;
+  if (!bytes.Append(payload).ok()) std::abort();  // no memory
+  return arrow::RecordBatch::Make(EventSchema(), 1, {bytes.Finish().ValueOrDie()});
+}
+
+Result<std::string> ToPayload(const Delivery& delivery) {
+  const auto& batch = *delivery.batch;
+  if (batch.num_rows() != 1 || !batch.schema()->Equals(*EventSchema())) {
+    return Error(ErrorCode::kDataLoss,
+                 fmt::format("{} rows of {}", batch.num_rows(), batch.schema()->ToString()));
+  }
+  return std::string(static_cast<const arrow::BinaryArray&>(*batch.column(0)).GetView(0));
+}
+
+class EngineSystem final : public System {
  public:
-  explicit CatalogSystem(std::unique_ptr<Catalog> catalog) : catalog_(std::move(catalog)) {}
-  ~CatalogSystem() override { catalog_->Close(); }
+  explicit EngineSystem(std::unique_ptr<Engine> engine)
+      : engine_(std::move(engine)), session_(engine_->Global()) {}
 
   Result<void> RegisterTopic(const std::string& name) override {
-    JAMMI_ASSIGN(
-        const int64_t number, catalog_->backend().Transact({}, [&](Transaction& tx) -> Result<int64_t> {
-          JAMMI_ASSIGN(auto counter,
-                       tx.QueryFirst("SELECT next_value FROM catalog_counters WHERE name = 'topic_no'", {},
-                                     [](const Row& row) { return row.Get<int64_t>("next_value"); }));
-          JAMMI_TRY(
-              tx.Execute("UPDATE catalog_counters SET next_value = next_value + 1 WHERE name = 'topic_no'"));
-          const std::string id = Uuid::RandomV4().ToString();
-          JAMMI_TRY(tx.Execute(
-              "INSERT INTO topics (topic_no, topic_id, name, schema, created_at) VALUES ($1, $2, $3, $4, 0)",
-              {*counter, id, name, SqlBytes{}}));
-          JAMMI_TRY(tx.Execute("INSERT INTO topic_heads (topic_no) VALUES ($1)", {*counter}));
-          return *counter;
-        }));
-    std::lock_guard lock(mutex_);
-    numbers_[name] = number;
+    JAMMI_ASSIGN(const Topic topic, session_.topics().Register(name, EventSchema()));
+    const std::lock_guard lock(mutex_);
+    topics_.insert_or_assign(name, topic.id);
     return {};
   }
 
   Result<void> RegisterModel(const std::string& name) override {
-    return catalog_->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
-      JAMMI_TRY(tx.Execute("INSERT INTO catalog_counters (name, next_value) VALUES ($1, 1)",
-                           {fmt::format("{}{}", kModelPrefix, name)}));
-      return {};
-    });
+    JAMMI_TRY(session_.models().Register(
+        {.model_id = name, .model_type = "test", .task = ModelTask::kTextEmbedding}));
+    return {};
   }
 
   Result<uint64_t> Publish(const std::string& topic, std::string_view payload, Deadline deadline) override {
-    JAMMI_ASSIGN(const AppendOutcome outcome, catalog_->log().Append(ToAppend(topic, payload), deadline));
-    return outcome.offset;
+    JAMMI_ASSIGN(const Offset offset, session_.Publish(IdOf(topic), ToBatch(payload), deadline));
+    return offset.value;
   }
 
   void PublishAsync(const std::string& topic, std::string_view payload,
                     std::move_only_function<void(Result<uint64_t>)> done) override {
-    catalog_->log().AppendAsync(ToAppend(topic, payload), Deadline::Never(),
-                                [done = std::move(done)](Result<AppendOutcome> outcome) mutable {
-                                  if (outcome) return done(outcome->offset);
-                                  done(outcome.error());
-                                });
+    session_.PublishAsync(IdOf(topic), ToBatch(payload),
+                          [done = std::move(done)](Result<Offset> offset) mutable {
+                            if (offset) return done(offset->value);
+                            done(std::move(offset).error());
+                          });
   }
 
   Result<Contents> ReadAll() override {
     JAMMI_TRY(FindTopics());
     Contents contents;
-    for (const auto& [name, number] : numbers_) {
-      JAMMI_ASSIGN(contents.topics[name], ReadTopic(number));
+    const auto topics = Copy();
+    for (const auto& [name, id] : topics) {
+      JAMMI_ASSIGN(contents.topics[name], ReadTopic(id));
     }
-    JAMMI_TRY(catalog_->backend().RunTransaction({.read_only = true}, [&](Transaction& tx) {
-      return tx.Query("SELECT name FROM catalog_counters", {}, [&](const Row& row) -> Result<bool> {
-        JAMMI_ASSIGN(const auto name, row.Get<std::string>("name"));
-        if (name.starts_with(kModelPrefix)) contents.models.insert(name.substr(kModelPrefix.size()));
-        return true;
-      });
-    }));
+    std::string token;
+    do {
+      JAMMI_ASSIGN(auto page, session_.models().List(1000, token));
+      for (const ModelRecord& model : page.models) contents.models.insert(model.model_id);
+      token = page.next_page_token;
+    } while (!token.empty());
     return contents;
   }
 
   Result<void> FindTopics() {
-    std::lock_guard lock(mutex_);
-    return catalog_->backend().RunTransaction({.read_only = true}, [&](Transaction& tx) {
-      return tx.Query("SELECT name, topic_no FROM topics", {}, [&](const Row& row) -> Result<bool> {
-        JAMMI_ASSIGN(const auto name, row.Get<std::string>("name"));
-        JAMMI_ASSIGN(numbers_[name], row.Get<int64_t>("topic_no"));
-        return true;
-      });
-    });
+    std::string token;
+    do {
+      JAMMI_ASSIGN(auto page, session_.topics().List(1000, token));
+      const std::lock_guard lock(mutex_);
+      for (const Topic& topic : page.topics) topics_.insert_or_assign(topic.name, topic.id);
+      token = page.next_page_token;
+    } while (!token.empty());
+    return {};
   }
 
-  void Close() override { catalog_->Close(); }
+  void Close() override { engine_->Close(); }
 
  private:
-  EventAppend ToAppend(const std::string& topic, std::string_view payload) {
-    std::lock_guard lock(mutex_);
-    return {.topic_no = numbers_.at(topic),
-            .row_count = 1,
-            .checksum = Checksum({reinterpret_cast<const uint8_t*>(payload.data()), payload.size()}),
-            .payload = arrow::Buffer::FromString(std::string(payload))};
+  TopicId IdOf(const std::string& topic) {
+    const std::lock_guard lock(mutex_);
+    return topics_.at(topic);
   }
 
-  Result<std::vector<std::string>> ReadTopic(int64_t number) {
+  std::map<std::string, TopicId> Copy() {
+    const std::lock_guard lock(mutex_);
+    return topics_;
+  }
+
+  Result<std::vector<std::string>> ReadTopic(const TopicId& id) {
     std::vector<std::string> payloads;
+    JAMMI_ASSIGN(const auto subscription, session_.Subscribe(id, From::Offset(0), {.follow = false}));
     for (;;) {
-      JAMMI_ASSIGN(const LogPage page, catalog_->log().Read(number, payloads.size(), Scope::Global(), {}));
-      for (const LogEvent& event : page.events) {
-        if (event.offset != payloads.size()) {
-          return Error(ErrorCode::kDataLoss,
-                       fmt::format("{} instead of offset {}", event.offset, payloads.size()));
-        }
-        payloads.push_back(event.payload->ToString());
-      }
-      if (page.events.empty()) {
-        if (page.head.next_offset == payloads.size()) return payloads;
+      JAMMI_ASSIGN(const auto delivery, subscription->Next(Deadline::After(std::chrono::seconds(60))));
+      if (!delivery) return payloads;
+      if (delivery->offset != payloads.size()) {
         return Error(ErrorCode::kDataLoss,
-                     fmt::format("{} events, but the head is {}", payloads.size(), page.head.next_offset));
+                     fmt::format("offset {} in place of {}", delivery->offset, payloads.size()));
       }
+      JAMMI_ASSIGN(payloads.emplace_back(), ToPayload(*delivery));
     }
   }
 
-  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<Engine> engine_;
+  const Session session_;
   std::mutex mutex_;
-  std::map<std::string, int64_t> numbers_;
+  std::map<std::string, TopicId> topics_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<System>> System::Open(const SystemOptions& options) {
-  JAMMI_ASSIGN(auto catalog,
-               OpenSqliteCatalog({.path = options.path,
-                                  .durability = options.durable ? Durability::kFull : Durability::kNormal,
-                                  .vfs = options.vfs}));
-  auto system = std::make_unique<CatalogSystem>(std::move(catalog));
+  Config config;
+  config.artifact_dir = options.path.parent_path();
+  config.catalog = SqliteCatalogConfig{
+      .path = options.path,
+      .synchronous = options.durable ? SqliteSynchronous::kFull : SqliteSynchronous::kNormal};
+  JAMMI_ASSIGN(auto engine, Engine::Open(config, {.sqlite_vfs = options.vfs}));
+  auto system = std::make_unique<EngineSystem>(std::move(engine));
   JAMMI_TRY(system->FindTopics());
   return system;
 }
