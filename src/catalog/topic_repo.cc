@@ -34,6 +34,8 @@ constexpr std::string_view kFindByName =
     "ORDER BY scope DESC LIMIT 1";
 constexpr std::string_view kFindById =
     "SELECT " JAMMI_TOPIC_COLUMNS " FROM topics WHERE topic_id = $1 AND dropped_at IS NULL";
+constexpr std::string_view kFindByNumber =
+    "SELECT " JAMMI_TOPIC_COLUMNS " FROM topics WHERE topic_no = $1 AND dropped_at IS NULL";
 constexpr std::string_view kList =
     "SELECT " JAMMI_TOPIC_COLUMNS
     " FROM topics WHERE dropped_at IS NULL AND scope IN ($1, '') "
@@ -198,22 +200,26 @@ Result<StoredTopic> TopicRepo::Register(const Scope& owner, std::string_view nam
   return topic;
 }
 
-Result<StoredTopic> TopicRepo::FindByName(const Scope& scope, std::string_view name) {
-  auto topic = backend_.Transact({.read_only = true}, [&](Transaction& tx) {
-    return tx.QueryFirst(kFindByName, {name, scope.Key()}, ReadTopic);
-  });
+Result<StoredTopic> TopicRepo::FindOne(std::string_view sql, std::initializer_list<SqlValue> params,
+                                       std::string_view asked) {
+  auto topic = backend_.Transact({.read_only = true},
+                                 [&](Transaction& tx) { return tx.QueryFirst(sql, params, ReadTopic); });
   if (!topic) return std::move(topic).error();
-  if (!*topic) return NotFound(name);
+  if (!*topic) return NotFound(asked);
   return std::move(**topic);
 }
 
+Result<StoredTopic> TopicRepo::FindByName(const Scope& scope, std::string_view name) {
+  return FindOne(kFindByName, {name, scope.Key()}, name);
+}
+
 Result<StoredTopic> TopicRepo::FindAnyById(const TopicId& id) {
-  auto topic = backend_.Transact({.read_only = true}, [&](Transaction& tx) {
-    return tx.QueryFirst(kFindById, {id.ToString()}, ReadTopic);
-  });
-  if (!topic) return std::move(topic).error();
-  if (!*topic) return NotFound(id.ToString());
-  return std::move(**topic);
+  const std::string text = id.ToString();
+  return FindOne(kFindById, {text}, text);
+}
+
+Result<StoredTopic> TopicRepo::FindAnyByNumber(int64_t topic_no) {
+  return FindOne(kFindByNumber, {topic_no}, fmt::format("number {}", topic_no));
 }
 
 Result<StoredTopic> TopicRepo::FindById(const Scope& scope, const TopicId& id) {
@@ -245,17 +251,17 @@ Result<StoredTopicPage> TopicRepo::List(const Scope& scope, int page_size, std::
   });
 }
 
-Result<void> TopicRepo::Drop(const Scope& owner, const TopicId& id,
-                             const std::function<void(int64_t topic_no)>& dropped) {
+Result<int64_t> TopicRepo::Drop(const Scope& owner, const TopicId& id,
+                                const std::function<void(int64_t topic_no)>& committed) {
   const UnixMicros now = clock_->Now();
-  return backend_.Transact({}, [&](Transaction& tx) -> Result<void> {
+  return backend_.Transact({}, [&](Transaction& tx) -> Result<int64_t> {
     JAMMI_ASSIGN(const auto topic_no,
                  tx.QueryFirst(kMarkDropped, {now, id.ToString(), owner.Key()},
                                [](const Row& row) { return row.Get<int64_t>("topic_no"); }));
     if (!topic_no) return NotFound(id.ToString());
     JAMMI_TRY(tx.Execute(kDeleteHead, {*topic_no}));
-    tx.AfterCommit([dropped, topic_no = *topic_no] { dropped(topic_no); });
-    return {};
+    tx.AfterCommit([committed, topic_no = *topic_no] { committed(topic_no); });
+    return *topic_no;
   });
 }
 

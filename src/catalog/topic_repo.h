@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -53,22 +54,28 @@ class TopicRepo {
   // Whoever owns it. For a caller who checks the owner himself (TRG-033).
   [[nodiscard]] Result<StoredTopic> FindAnyById(const TopicId& id);
 
+  [[nodiscard]] Result<StoredTopic> FindAnyByNumber(int64_t topic_no);
+
   // Visible topics by (created_at, id), `page_size` (1..1000) at a time (TRG-023).
   // Errors: kInvalidArgument for a page size out of range or a token that is none.
   [[nodiscard]] Result<StoredTopicPage> List(const Scope& scope, int page_size, std::string_view page_token);
 
   // Marks the topic dropped and deletes its head, so that nothing is appended any more; its name is free
-  // at once (TRG-024, TRG-025). `dropped(topic_no)` runs after the commit and only if there was one, in
-  // commit order. Errors: kNotFound with TopicNotFoundDetail unless `owner` itself owns it; nothing is
-  // changed then.
-  [[nodiscard]] Result<void> Drop(const Scope& owner, const TopicId& id,
-                                  const std::function<void(int64_t topic_no)>& dropped);
+  // at once (TRG-024, TRG-025). Returns the topic's number. `committed(topic_no)` is called like
+  // Transaction::AfterCommit: between the listener's calls for the topic's last event and its silence.
+  // Errors: kNotFound with TopicNotFoundDetail unless `owner` itself owns it; nothing is changed then.
+  [[nodiscard]] Result<int64_t> Drop(const Scope& owner, const TopicId& id,
+                                     const std::function<void(int64_t topic_no)>& committed);
 
   // Removes some events of dropped topics, or a dropped topic without events: one short transaction in
   // the lowest lane. False: nothing is left to remove.
   [[nodiscard]] Result<bool> PurgeStep(Deadline deadline);
 
  private:
+  // The row of a SELECT; kNotFound naming what was `asked` for when there is none.
+  [[nodiscard]] Result<StoredTopic> FindOne(std::string_view sql, std::initializer_list<SqlValue> params,
+                                            std::string_view asked);
+
   CatalogBackend& backend_;
   const std::shared_ptr<Clock> clock_;
 };

@@ -2,6 +2,7 @@
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
+#include <arrow/builder.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/dictionary.h>
 #include <arrow/ipc/message.h>
@@ -9,8 +10,10 @@
 #include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
+#include <arrow/type_traits.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <vector>
@@ -44,12 +47,28 @@ Error Damaged(std::string_view what) {
   return Error(ErrorCode::kDataLoss, fmt::format("stored event is damaged: {}", what));
 }
 
-bool HasDictionaries(const arrow::DataType& type) {
-  if (type.id() == arrow::Type::DICTIONARY) return true;
-  for (const auto& child : type.fields()) {
-    if (HasDictionaries(*child->type())) return true;
+bool IsView(const arrow::DataType& type) {
+  return arrow::is_binary_view_like(type) || arrow::is_list_view(type);
+}
+bool IsDictionary(const arrow::DataType& type) { return type.id() == arrow::Type::DICTIONARY; }
+
+// Is there a type like that in `type`, at any level above dictionaries?
+bool Contains(const arrow::DataType& type, bool (*like)(const arrow::DataType&)) {
+  return like(type) || std::ranges::any_of(type.fields(),
+                                           [&](const auto& child) { return Contains(*child->type(), like); });
+}
+
+// IPC writes all that views could point at, whatever they do point at. Copied one by one they bring only
+// what they show.
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> CopyViews(const arrow::RecordBatch& batch,
+                                                             const std::vector<int>& view_columns) {
+  auto columns = batch.columns();
+  for (const int i : view_columns) {
+    ARROW_ASSIGN_OR_RAISE(auto builder, arrow::MakeBuilderExactIndex(columns[i]->type()));
+    ARROW_RETURN_NOT_OK(builder->AppendArraySlice(*columns[i]->data(), 0, batch.num_rows()));
+    ARROW_ASSIGN_OR_RAISE(columns[i], builder->Finish());
   }
-  return false;
+  return arrow::RecordBatch::Make(batch.schema(), batch.num_rows(), std::move(columns));
 }
 
 Result<void> CheckNulls(const arrow::RecordBatch& batch) {
@@ -186,9 +205,18 @@ Result<std::shared_ptr<arrow::Schema>> DecodeSchema(std::string_view bytes) {
 
 Result<EventCodec> EventCodec::Make(std::shared_ptr<arrow::Schema> schema) {
   JAMMI_ASSIGN(auto message, EncodeSchema(*schema));
-  bool dictionaries = false;
-  for (const auto& field : schema->fields()) dictionaries = dictionaries || HasDictionaries(*field->type());
-  return EventCodec(std::move(schema), arrow::Buffer::FromString(std::move(message)), dictionaries);
+  return EventCodec(std::move(schema), arrow::Buffer::FromString(std::move(message)));
+}
+
+EventCodec::EventCodec(std::shared_ptr<arrow::Schema> schema, std::shared_ptr<arrow::Buffer> schema_message)
+    : schema_(std::move(schema)), schema_message_(std::move(schema_message)) {
+  for (int i = 0; i < schema_->num_fields(); ++i) {
+    const auto& type = *schema_->field(i)->type();
+    const bool dictionaries = Contains(type, IsDictionary);
+    has_dictionaries_ = has_dictionaries_ || dictionaries;
+    // Copying would renumber a dictionary.
+    if (!dictionaries && Contains(type, IsView)) view_columns_.push_back(i);
+  }
 }
 
 Result<EventCodec::Encoded> EventCodec::Encode(const arrow::RecordBatch& batch, int64_t max_bytes) const {
@@ -197,8 +225,10 @@ Result<EventCodec::Encoded> EventCodec::Encode(const arrow::RecordBatch& batch, 
   }
   JAMMI_TRY(CheckNulls(batch));
 
+  const auto shown = CopyViews(batch, view_columns_);
+  if (!shown.ok()) return Invalid(fmt::format("the batch cannot be encoded: {}", shown.status().message()));
   const auto options = WriteOptions();
-  const auto messages = Messages(batch, has_dictionaries_, options);
+  const auto messages = Messages(**shown, has_dictionaries_, options);
   if (!messages.ok())
     return Invalid(fmt::format("the batch cannot be encoded: {}", messages.status().message()));
   int64_t size = 0;

@@ -1,6 +1,7 @@
 // Events as bytes. A payload is the Arrow IPC messages of one record batch: its dictionaries, then the
-// batch; V5, no compression, every buffer aligned to 64 bytes from the payload's start. The schema
-// message is not in it: it belongs to the topic. Layout: docs/formats.md.
+// batch; V5, no compression. A message's body begins at a multiple of 64 bytes from the payload's start,
+// each buffer in it at a multiple of 8. The schema message is not in it: it belongs to the topic. Layout:
+// docs/formats.md.
 #pragma once
 
 #include <arrow/type_fwd.h>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "jammi/result.h"
 
@@ -32,7 +34,8 @@ class EventCodec {
     uint64_t checksum = 0;
   };
   // Checks the whole batch and encodes the rows that it shows: what a slice hides is left out, metadata
-  // is dropped. The batch has the codec's schema.
+  // is dropped; a dictionary stays whole, its values are part of the column. The batch has the codec's
+  // schema.
   // Errors: kInvalidArgument: the batch is not valid Arrow data, has nulls in a column that may not, or
   // takes more than `max_bytes` encoded.
   [[nodiscard]] Result<Encoded> Encode(const arrow::RecordBatch& batch, int64_t max_bytes) const;
@@ -43,15 +46,12 @@ class EventCodec {
       const std::shared_ptr<arrow::Buffer>& payload, int64_t row_count) const;
 
  private:
-  EventCodec(std::shared_ptr<arrow::Schema> schema, std::shared_ptr<arrow::Buffer> schema_message,
-             bool dictionaries)
-      : schema_(std::move(schema)),
-        schema_message_(std::move(schema_message)),
-        has_dictionaries_(dictionaries) {}
+  EventCodec(std::shared_ptr<arrow::Schema> schema, std::shared_ptr<arrow::Buffer> schema_message);
 
   std::shared_ptr<arrow::Schema> schema_;
   std::shared_ptr<arrow::Buffer> schema_message_;
-  bool has_dictionaries_;
+  bool has_dictionaries_ = false;
+  std::vector<int> view_columns_;  // with a view type inside, and no dictionary
 };
 
 }  // namespace jammi

@@ -78,9 +78,15 @@ Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_pt
       broker_(std::move(broker)),
       feeds_(std::make_shared<Feeds>(catalog.log(),
                                      FeedLimits{.ring_bytes = options.ring_bytes, .page = options.page},
-                                     options.dispatch_threads, options.page_loader_threads)) {
-  catalog.log().SetListener(
-      [feeds = feeds_](std::span<const CommittedEvent> events) { feeds->OnCommitted(events); });
+                                     options.dispatch_threads, options.page_loader_threads)),
+      outbox_(broker_ == nullptr ? nullptr
+                                 : std::make_shared<Outbox>(
+                                       broker_, [this](int64_t topic_no) { return LookUpNumber(topic_no); },
+                                       options.ring_bytes)) {
+  catalog.log().SetListener([feeds = feeds_, outbox = outbox_](std::span<const CommittedEvent> events) {
+    feeds->OnCommitted(events);
+    if (outbox != nullptr) outbox->OnCommitted(events);
+  });
 }
 
 // --- Topics -------------------------------------------------------------------------------------------
@@ -94,6 +100,11 @@ Result<Topic> Streams::RegisterTopic(const Scope& scope, std::string_view name,
   JAMMI_ASSIGN(const auto bytes, EncodeSchema(*prepared));
   JAMMI_ASSIGN(auto stored, repo_.Register(scope, name, bytes, broker_metadata));
   JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
+  // The catalog first: a driver that is not there now learns of the topic at its first event (W-20).
+  if (const auto known = broker_ == nullptr ? Result<void>() : broker_->RegisterTopic(entry->topic); !known) {
+    Log(LogLevel::kWarning, "topic '{}': registered, but not with the broker: {}", name,
+        known.error().ToString());
+  }
   return entry->topic;
 }
 
@@ -128,8 +139,10 @@ Result<TopicPage> Streams::ListTopics(const Scope& scope, int page_size, std::st
 Result<void> Streams::DropTopic(const Scope& scope, const TopicId& id) {
   const Pass pass(gate_);
   if (!pass) return Closed();
-  JAMMI_TRY(repo_.Drop(scope, id, [feeds = feeds_](int64_t topic_no) { feeds->OnDropped(topic_no); }));
+  const auto end_feed = [feeds = feeds_](int64_t topic_no) { feeds->OnDropped(topic_no); };
+  JAMMI_ASSIGN(const int64_t topic_no, repo_.Drop(scope, id, end_feed));
   Forget(id);
+  if (outbox_ != nullptr) outbox_->Drop(topic_no, id);
   SchedulePurge();
   return {};
 }
@@ -150,9 +163,15 @@ Result<Streams::Entry> Streams::Remember(StoredTopic stored) {
   }
   JAMMI_ASSIGN(auto made, ToEntry(std::move(stored)));
   const auto entry = std::make_shared<const TopicEntry>(std::move(made));
+  if (outbox_ != nullptr) outbox_->Know(entry);
   const std::lock_guard lock(entries_mutex_);
   if (entries_.size() >= kMaxEntries) entries_.clear();
   return entries_.try_emplace(entry->topic.id, entry).first->second;
+}
+
+Result<Streams::Entry> Streams::LookUpNumber(int64_t topic_no) {
+  JAMMI_ASSIGN(auto stored, repo_.FindAnyByNumber(topic_no));
+  return Remember(std::move(stored));
 }
 
 void Streams::Forget(const TopicId& id) {
@@ -227,6 +246,7 @@ Result<std::unique_ptr<Subscription>> Streams::Subscribe(const Scope& scope, con
 void Streams::Shutdown() {
   gate_.Shut();
   background_.Stop();
+  if (outbox_ != nullptr) outbox_->Shutdown();
   feeds_->Shutdown();
 }
 

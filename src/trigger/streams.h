@@ -16,6 +16,7 @@
 #include "jammi/trigger.h"
 #include "trigger/feeds.h"
 #include "trigger/gate.h"
+#include "trigger/outbox.h"
 #include "trigger/publisher.h"
 #include "trigger/topic_entry.h"
 
@@ -33,6 +34,7 @@ struct StreamsOptions {
 class Streams {
  public:
   // The catalog must outlive Shutdown(); this becomes its log's listener, so nothing has been appended yet.
+  // Without a broker nothing is fanned out beyond this engine's own subscriptions.
   // Errors: kInvalidArgument naming an option that is out of range.
   [[nodiscard]] static Result<std::unique_ptr<Streams>> Open(Catalog& catalog, const StreamsOptions& options,
                                                              std::shared_ptr<TriggerBroker> broker,
@@ -80,16 +82,18 @@ class Streams {
   // The topic, whoever owns it; asks the catalog the first time.
   [[nodiscard]] Result<Entry> Resolve(const TopicId& id);
   [[nodiscard]] Result<Entry> Remember(StoredTopic stored);
+  [[nodiscard]] Result<Entry> LookUpNumber(int64_t topic_no);
   void Forget(const TopicId& id);
   void SchedulePurge();
 
   TopicRepo repo_;
   Publisher publisher_;
-  std::shared_ptr<TriggerBroker> broker_;
+  const std::shared_ptr<TriggerBroker> broker_;  // may be null
   Gate gate_;
   std::mutex entries_mutex_;
   std::unordered_map<TopicId, Entry> entries_;
-  const std::shared_ptr<Feeds> feeds_;  // shared with the log's listener, which may outlive us
+  const std::shared_ptr<Feeds> feeds_;    // shared with the log's listener, which may outlive us
+  const std::shared_ptr<Outbox> outbox_;  // likewise; null without a broker
   Executor background_{1};
 };
 

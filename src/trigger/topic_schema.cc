@@ -61,6 +61,15 @@ Result<void> CheckType(const std::string& column, const arrow::DataType& type, i
   return {};
 }
 
+// Is the column's type read back as it was written? A dictionary of dictionaries, for one, is not.
+Result<void> CheckStorable(const std::shared_ptr<arrow::Field>& field) {
+  const arrow::Schema alone({field});
+  const auto bytes = EncodeSchema(alone);
+  const auto back = bytes ? DecodeSchema(*bytes) : bytes.error();
+  if (!back || !alone.Equals(**back)) return Unsupported(field->name(), field->type()->ToString());
+  return {};
+}
+
 std::shared_ptr<arrow::DataType> WithoutMetadata(const std::shared_ptr<arrow::DataType>& type);
 
 std::shared_ptr<arrow::Field> WithoutMetadata(const std::shared_ptr<arrow::Field>& field) {
@@ -135,6 +144,7 @@ Result<std::shared_ptr<arrow::Schema>> PrepareTopicSchema(const std::shared_ptr<
     }
     JAMMI_TRY(CheckType(field->name(), *field->type(), 1));
     fields.push_back(WithoutMetadata(field));
+    JAMMI_TRY(CheckStorable(fields.back()));
   }
   auto prepared = arrow::schema(std::move(fields));
   JAMMI_ASSIGN(const auto bytes, EncodeSchema(*prepared));
