@@ -1,52 +1,703 @@
-// The reference's cases of publish and subscribe, on a real catalog.
+// Topics, publishing and subscriptions on a real catalog: the reference's cases, and what an engine adds.
+#include "trigger/streams.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "trigger/memory_broker.h"
 #include "trigger/test_support.h"
 
 namespace jammi {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::string KindOf(int64_t i) { return i % 2 == 0 ? "X" : "Y"; }
 
-TEST_F(StreamsTest, Case01LivePredicateSelectsEveryOtherEvent) {
+// A driver that fails at offsets of the test's choice, and can be held up.
+class FlakyBroker final : public TriggerBroker {
+ public:
+  explicit FlakyBroker(std::function<bool(uint64_t)> fails) : fails_(std::move(fails)) {}
+
+  Result<void> RegisterTopic(const Topic& topic) override { return inner_->RegisterTopic(topic); }
+  Result<void> DropTopic(const TopicId& topic) override {
+    if (drop_fails_) return Error(ErrorCode::kUnavailable, "broker is away", BrokerDetail{"flaky"});
+    return inner_->DropTopic(topic);
+  }
+  Result<Offset> Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+                         UnixMicros produced_at, uint64_t offset, const std::optional<TenantId>& tenant) override {
+    if (Event* const until = held_up_) {
+      EXPECT_TRUE(until->Wait());
+    }
+    if (fails_(offset)) return Error(ErrorCode::kUnavailable, "broker is away", BrokerDetail{"flaky"});
+    return inner_->Publish(topic, batch, produced_at, offset, tenant);
+  }
+  Result<std::unique_ptr<Subscription>> Subscribe(const TopicId& topic, Predicate predicate,
+                                                  std::optional<uint64_t> from) override {
+    return inner_->Subscribe(topic, std::move(predicate), from);
+  }
+  Result<std::vector<ConsumerOffsetSnapshot>> ListConsumers(const TopicId& topic) override {
+    return inner_->ListConsumers(topic);
+  }
+  bool WantsPublish(const TopicId& /*topic*/) override { return true; }
+  [[nodiscard]] BrokerKind driver_kind() const override { return BrokerKind::kInMemory; }
+
+  void HoldUp(Event* until) { held_up_ = until; }
+  void FailDrops() { drop_fails_ = true; }
+
+ private:
+  const std::unique_ptr<TriggerBroker> inner_ = NewMemoryBroker();
+  const std::function<bool(uint64_t)> fails_;
+  std::atomic<Event*> held_up_ = nullptr;
+  std::atomic<bool> drop_fails_ = false;
+};
+
+class StreamsCase : public StreamsTest {
+ protected:
+  // Publishes without waiting for each: groups share commits, so that tests stay quick.
+  void PublishMany(const Topic& topic, int64_t begin, int64_t end, const Scope& scope = Scope::Global()) {
+    std::atomic<int64_t> left = end - begin;
+    Event all;
+    for (int64_t i = begin; i < end; ++i) {
+      streams_->PublishAsync(scope, topic.id, BatchS(i, KindOf(i)), Soon(), [&](Result<Offset> offset) {
+        EXPECT_TRUE(offset) << offset.error().ToString();
+        if (--left == 0) all.Set();
+      });
+    }
+    ASSERT_TRUE(begin == end || all.Wait());
+  }
+
+  void ReopenWith(std::shared_ptr<TriggerBroker> broker) {
+    Close();
+    broker_ = std::move(broker);
+    Open();
+  }
+
+  template <class T>
+  static void ExpectNotFound(const Result<T>& result, const std::string& named) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code(), ErrorCode::kNotFound);
+    ASSERT_NE(result.error().template As<TopicNotFoundDetail>(), nullptr);
+    EXPECT_EQ(result.error().template As<TopicNotFoundDetail>()->topic, named);
+  }
+};
+
+// --- The cases of the reference -----------------------------------------------------------------------
+
+TEST_F(StreamsCase, Case01LivePredicateSelectsEveryOtherEvent) {
   const Topic topic = Register("t");
   const auto subscription = Subscribe(topic, From::Newest(), "kind = 'X'");
-  for (int64_t i = 0; i < 100; ++i) Publish(topic, BatchS(i * 10, KindOf(i), 10));
-  for (uint64_t offset = 0; offset < 100; offset += 2) {
-    const Delivery delivery = NextOf(*subscription);
-    ASSERT_EQ(delivery.offset, offset);
-    ASSERT_EQ(delivery.batch->num_rows(), 10);
-  }
+  PublishMany(topic, 0, 100);
+  EXPECT_EQ(NextOffsets(*subscription, 50), Range(0, 100, 2));
   ExpectNothing(*subscription);
 }
 
-TEST_F(StreamsTest, Case02ReplayAfterRestart) {
+TEST_F(StreamsCase, Case02ANewEngineReplaysEverything) {
   const Topic topic = Register("t");
-  for (int64_t i = 0; i < 100; ++i) Publish(topic, BatchS(i));
+  PublishMany(topic, 0, 100);
   Reopen();
   const auto replayed = Replay(topic);
-  ASSERT_EQ(Offsets(replayed), Range(0, 100));
-  const auto ids = FirstIds(replayed);
-  for (int64_t i = 0; i < 100; ++i) ASSERT_EQ(ids[static_cast<size_t>(i)], i);
+  EXPECT_EQ(Offsets(replayed), Range(0, 100));
+  for (const auto& event : replayed) ASSERT_THAT(Ids(*event.batch), ElementsAre(event.offset));
 }
 
-TEST_F(StreamsTest, Case03TwoPredicatesShareTheEvents) {
+TEST_F(StreamsCase, Case03TwoPredicatesShareTheEvents) {
   const Topic topic = Register("t");
   const auto x = Subscribe(topic, From::Newest(), "kind = 'X'");
   const auto y = Subscribe(topic, From::Newest(), "kind = 'Y'");
-  for (int64_t i = 0; i < 100; ++i) Publish(topic, BatchS(i, KindOf(i)));
+  PublishMany(topic, 0, 100);
   EXPECT_EQ(NextOffsets(*x, 50), Range(0, 100, 2));
   EXPECT_EQ(NextOffsets(*y, 50), Range(1, 100, 2));
 }
 
-TEST_F(StreamsTest, Case11FiniteReplay) {
+TEST_F(StreamsCase, Case04AForeignTopicIsInvisible) {
+  Register("mine", a_);
+  Register("theirs", b_);
+  EXPECT_TRUE(streams_->FindTopic(a_, "mine"));
+  ExpectNotFound(streams_->FindTopic(a_, "theirs"), "theirs");
+}
+
+TEST_F(StreamsCase, Case05AWrongSchemaWritesNothing) {
+  const Topic topic = Register("quakes");
+  const auto batch = *BatchS(1)->SelectColumns({0});
+  const auto refused = streams_->Publish(Scope::Global(), topic.id, batch, Soon());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+  ASSERT_NE(refused.error().As<BatchSchemaMismatchDetail>(), nullptr);
+  EXPECT_THAT(refused.error().message(), HasSubstr("topic 'quakes' expected 3 columns, got 1"));
+  ExpectNothing(*Subscribe(topic, From::Offset(0)));
+}
+
+TEST_F(StreamsCase, Case06ASlowReaderMissesNothing) {
   const Topic topic = Register("t");
-  Publish(topic, BatchS(0, "X"));
-  Publish(topic, BatchS(1, "Y"));
+  const auto subscription = Subscribe(topic, From::Newest());
+  for (int64_t i = 0; i < 200; i += 20) {
+    PublishMany(topic, i, i + 20);
+    EXPECT_EQ(NextOf(*subscription).offset, static_cast<uint64_t>(i / 20));
+  }
+  EXPECT_EQ(NextOffsets(*subscription, 190), Range(10, 200));
+}
+
+TEST_F(StreamsCase, Case07TheEmptyPredicateMatchesEverything) {
+  const Topic topic = Register("t");
+  const auto subscription = Subscribe(topic, From::Newest(), "  ");
+  PublishMany(topic, 0, 5);
+  EXPECT_EQ(NextOffsets(*subscription, 5), Range(0, 5));
+}
+
+TEST_F(StreamsCase, Case08RegisterListDrop) {
+  const auto topic = streams_->RegisterTopic(Scope::Global(), "t", SchemaS(), {{"retention_seconds", "3600"}});
+  JAMMI_OK(topic);
+  const auto listed = streams_->ListTopics(Scope::Global(), 100);
+  JAMMI_OK(listed);
+  ASSERT_EQ(listed->topics.size(), 1U);
+  EXPECT_EQ(listed->topics[0].name, "t");
+  EXPECT_EQ(listed->topics[0].id, topic->id);
+  EXPECT_TRUE(listed->topics[0].schema->Equals(*SchemaS()));
+  EXPECT_EQ(listed->topics[0].broker_metadata.at("retention_seconds"), "3600");
+  EXPECT_EQ(listed->topics[0].created_at, clock_->Now());
+  JAMMI_OK(streams_->DropTopic(Scope::Global(), topic->id));
+  EXPECT_THAT(streams_->ListTopics(Scope::Global(), 100)->topics, IsEmpty());
+}
+
+TEST_F(StreamsCase, Case09DropOfAnUnknownIdIsNotFound) {
+  const TopicId unknown(Uuid::RandomV4());
+  ExpectNotFound(streams_->DropTopic(Scope::Global(), unknown), unknown.ToString());
+}
+
+TEST_F(StreamsCase, Case10PredicatesAreCheckedAtSubscribe) {
+  const Topic topic = Register("t");
+  const auto refused = [&](const char* sql) {
+    return streams_->Subscribe(Scope::Global(), topic.id, From::Newest(), {.predicate = sql}).error();
+  };
+  EXPECT_NE(refused("SUM(id) > 0").As<PredicateUnsupportedDetail>(), nullptr);
+  EXPECT_NE(refused("(((").As<PredicateParseDetail>(), nullptr);
+  EXPECT_NE(refused("no_such_column = 1").As<PredicateParseDetail>(), nullptr);
+  EXPECT_EQ(streams_->feeds(), 0U) << "nothing stays behind";
+}
+
+TEST_F(StreamsCase, Case11FiniteReplay) {
+  const Topic topic = Register("t");
+  PublishMany(topic, 0, 2);
   EXPECT_THAT(Offsets(Replay(topic)), ElementsAre(0, 1));
   EXPECT_THAT(Offsets(Replay(topic, Scope::Global(), "kind = 'X'")), ElementsAre(0));
   EXPECT_THAT(Drain(*Subscribe(topic, From::Newest(), "", Scope::Global(), /*follow=*/false)), IsEmpty());
+}
+
+TEST_F(StreamsCase, Case12Case13GlobalTopicsAreSharedAndSeparated) {
+  const Topic topic = Register("t");
+  Publish(topic, BatchS(1), a_);
+  Publish(topic, BatchS(2), b_);
+  Publish(topic, BatchS(3));
+  EXPECT_THAT(FirstIds(Replay(topic, a_)), ElementsAre(1, 3));
+  EXPECT_THAT(FirstIds(Replay(topic, b_)), ElementsAre(2, 3));
+  EXPECT_THAT(FirstIds(Replay(topic)), ElementsAre(3));
+
+  const Topic other = Register("other");
+  Publish(other, BatchS(10), a_);
+  Publish(other, BatchS(20), b_);
+  Publish(other, BatchS(11), a_);
+  EXPECT_THAT(FirstIds(Replay(other, a_)), ElementsAre(10, 11));
+  EXPECT_THAT(FirstIds(Replay(other, b_)), ElementsAre(20));
+  EXPECT_THAT(FirstIds(Replay(other)), IsEmpty());
+}
+
+TEST_F(StreamsCase, Case14APinnedTopicTakesItsTenantsEventsOnly) {
+  const Topic topic = Register("pinned", a_);
+  for (const auto& [scope, named] : {std::pair{b_, b_.Key()}, std::pair{Scope::Global(), std::string()}}) {
+    const auto refused = streams_->Publish(scope, topic.id, BatchS(1), Soon());
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::kPermissionDenied);
+    const auto* detail = refused.error().As<PublishTenantMismatchDetail>();
+    ASSERT_NE(detail, nullptr);
+    EXPECT_EQ(detail->topic, "pinned");
+    EXPECT_EQ(detail->topic_tenant, a_.Key());
+    EXPECT_EQ(detail->publish_tenant, named);
+  }
+  EXPECT_THAT(Replay(topic, a_), IsEmpty());
+  EXPECT_EQ(Publish(topic, BatchS(1), a_).value, 0U);
+}
+
+TEST_F(StreamsCase, Trg031TheSchemaIsCheckedBeforeTheTenant) {
+  const Topic topic = Register("pinned", a_);
+  const auto refused = streams_->Publish(b_, topic.id, *BatchS(1)->SelectColumns({0}), Soon());
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().As<BatchSchemaMismatchDetail>(), nullptr);
+}
+
+TEST_F(StreamsCase, Case16AFailedFanOutIsNoFailedPublish) {
+  const std::shared_ptr<TriggerBroker> broker = NewMemoryBroker();
+  ReopenWith(broker);
+  const Topic topic = Register("t");
+  FailNextPublish(*broker, "simulated broker outage");
+  EXPECT_EQ(Publish(topic, BatchS(1, "X", 1)).value, 0U);
+  EXPECT_EQ(Replay(topic).at(0).batch->num_rows(), 1);
+  EXPECT_EQ(Publish(topic, BatchS(2)).value, 1U);
+}
+
+TEST_F(StreamsCase, Case17TheLogIsWholeWhateverTheBrokerDid) {
+  ReopenWith(std::make_shared<FlakyBroker>([](uint64_t offset) { return offset == 7; }));
+  const Topic topic = Register("t");
+  PublishMany(topic, 0, 64);
+  ReopenWith(NewMemoryBroker());
+  EXPECT_EQ(NextOffsets(*Subscribe(topic, From::Offset(0)), 64), Range(0, 64));
+}
+
+TEST_F(StreamsCase, Case18ReplayAndLiveTailHaveNoSeam) {
+  ReopenWith(std::make_shared<FlakyBroker>([](uint64_t offset) { return offset == 4; }));
+  const Topic topic = Register("t");
+  PublishMany(topic, 0, 10);
+  const auto subscription = Subscribe(topic, From::Offset(0));
+  PublishMany(topic, 10, 20);
+  EXPECT_EQ(NextOffsets(*subscription, 20), Range(0, 20));
+}
+
+TEST_F(StreamsCase, Case19FailuresAndAttachesAtRandom) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 24; ++round) {
+    const auto total = static_cast<int64_t>(4 + random() % 28);
+    const uint64_t fails_at = random() % static_cast<uint64_t>(total);
+    const uint64_t from = random() % (fails_at + 1);
+    ReopenWith(std::make_shared<FlakyBroker>([&](uint64_t offset) { return offset == fails_at; }));
+    const Topic topic = Register(fmt::format("t{}", round));
+    std::thread publisher([&] { PublishMany(topic, 0, total); });
+    const auto subscription = Subscribe(topic, From::Offset(from));
+    EXPECT_EQ(NextOffsets(*subscription, static_cast<size_t>(total) - from), Range(from, static_cast<uint64_t>(total)));
+    publisher.join();
+    ExpectNothing(*subscription);
+  }
+}
+
+TEST_F(StreamsCase, Case20WhoPollsDoesNotMatter) {
+  const Topic topic = Register("t");
+  for (int64_t i = 0; i < 2; ++i) {
+    Publish(topic, BatchS(100 + i), a_);
+    Publish(topic, BatchS(200 + i), b_);
+  }
+  const auto subscription = Subscribe(topic, From::Offset(0), "", a_);
+  std::thread([&] {
+    EXPECT_THAT(Ids(*NextOf(*subscription).batch), ElementsAre(100));
+    EXPECT_THAT(Ids(*NextOf(*subscription).batch), ElementsAre(101));
+    ExpectNothing(*subscription);
+  }).join();
+}
+
+TEST_F(StreamsCase, Case21LiveEventsReachTheirTenant) {
+  const Topic topic = Register("t");
+  const auto a = Subscribe(topic, From::Newest(), "", a_);
+  const auto b = Subscribe(topic, From::Newest(), "", b_);
+  Publish(topic, BatchS(1), a_);
+  EXPECT_EQ(NextOf(*a).offset, 0U);
+  ExpectNothing(*b);
+  Publish(topic, BatchS(2));
+  EXPECT_EQ(NextOf(*b).offset, 1U);
+}
+
+// The process dies at the last moment before COMMIT.
+TEST_F(StreamsCase, Case24RegistrationAndDropAreWhole) {
+  const Topic kept = Register("kept");
+  Close();
+  for (const bool drop : {false, true}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      Open();
+      SetSyncPoint("catalog:before_commit", [] { _exit(9); });
+      if (drop) {
+        (void)streams_->DropTopic(Scope::Global(), kept.id);
+      } else {
+        (void)streams_->RegisterTopic(Scope::Global(), "never", SchemaS());
+      }
+      _exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status));
+    ASSERT_EQ(WEXITSTATUS(status), 9) << "it was killed before the commit";
+  }
+  Open();
+  ExpectNotFound(streams_->FindTopic(Scope::Global(), "never"), "never");
+  EXPECT_EQ(streams_->FindTopic(Scope::Global(), "kept")->id, kept.id);
+  EXPECT_EQ(Publish(kept, BatchS(0)).value, 0U);
+}
+
+// --- Topics -------------------------------------------------------------------------------------------
+
+TEST_F(StreamsCase, Trg011MetadataIsNotKept) {
+  const auto schema = SchemaS()->WithMetadata(arrow::key_value_metadata({{"k", "v"}}));
+  const auto topic = streams_->RegisterTopic(Scope::Global(), "t", schema);
+  JAMMI_OK(topic);
+  EXPECT_EQ(topic->schema->metadata(), nullptr);
+  Reopen();
+  EXPECT_EQ(streams_->FindTopic(Scope::Global(), topic->id)->schema->metadata(), nullptr);
+}
+
+TEST_F(StreamsCase, W05ATopicWorksAtOnceAfterARestart) {
+  const Topic topic = Register("t");
+  ReopenWith(NewMemoryBroker());
+  const auto live = Subscribe(topic, From::Newest());
+  Publish(topic, BatchS(0));
+  EXPECT_EQ(NextOf(*live).offset, 0U);
+}
+
+TEST_F(StreamsCase, Trg029DroppingATopicEndsItsSubscriptions) {
+  const Topic topic = Register("t");
+  const auto behind = Subscribe(topic, From::Newest());
+  const auto waiting = Subscribe(topic, From::Newest());
+  PublishMany(topic, 0, 3);
+  EXPECT_EQ(NextOffsets(*waiting, 3), Range(0, 3));
+  std::thread reader([&] { EXPECT_THAT(Drain(*waiting), IsEmpty()); });
+  JAMMI_OK(streams_->DropTopic(Scope::Global(), topic.id));
+  reader.join();
+  EXPECT_EQ(Offsets(Drain(*behind)), Range(0, 3));
+}
+
+TEST_F(StreamsCase, ADroppedTopicIsGoneForEverybody) {
+  const Topic topic = Register("t");
+  PublishMany(topic, 0, 3);
+  JAMMI_OK(streams_->DropTopic(Scope::Global(), topic.id));
+  ExpectNotFound(streams_->Publish(Scope::Global(), topic.id, BatchS(1), Soon()), topic.id.ToString());
+  ExpectNotFound(streams_->Subscribe(Scope::Global(), topic.id, From::Offset(0)), topic.id.ToString());
+  ExpectNotFound(streams_->Subscribe(Scope::Global(), "t", From::Offset(0)), "t");
+  const Topic again = Register("t");
+  EXPECT_NE(again.id, topic.id);
+  EXPECT_THAT(Replay(again), IsEmpty());
+  EXPECT_EQ(Publish(again, BatchS(0)).value, 0U);
+}
+
+TEST_F(StreamsCase, Trg024NobodyDropsWhatIsNotHis) {
+  const Topic global = Register("global");
+  const Topic mine = Register("mine", a_);
+  ExpectNotFound(streams_->DropTopic(a_, global.id), global.id.ToString());
+  ExpectNotFound(streams_->DropTopic(b_, mine.id), mine.id.ToString());
+  ExpectNotFound(streams_->DropTopic(Scope::Global(), mine.id), mine.id.ToString());
+  EXPECT_TRUE(streams_->FindTopic(a_, mine.id));
+  EXPECT_EQ(Publish(global, BatchS(0)).value, 0U);
+}
+
+TEST_F(StreamsCase, Trg027ABrokerThatCannotDropIsLoggedOnly) {
+  const auto broker = std::make_shared<FlakyBroker>([](uint64_t) { return false; });
+  ReopenWith(broker);
+  const Topic topic = Register("t");
+  broker->FailDrops();
+  JAMMI_OK(streams_->DropTopic(Scope::Global(), topic.id));
+  ExpectNotFound(streams_->FindTopic(Scope::Global(), "t"), "t");
+}
+
+TEST_F(StreamsCase, ASubscriberOfAnotherTenantFindsNoTopic) {
+  const Topic mine = Register("mine", a_);
+  ExpectNotFound(streams_->Subscribe(b_, mine.id, From::Offset(0)), mine.id.ToString());
+  ExpectNotFound(streams_->Subscribe(Scope::Global(), mine.id, From::Offset(0)), mine.id.ToString());
+  ExpectNotFound(streams_->FindTopic(b_, mine.id), mine.id.ToString());
+}
+
+TEST_F(StreamsCase, W19TheOwnTopicShadowsTheGlobalOne) {
+  const Topic global = Register("shared");
+  const Topic own = Register("shared", a_);
+  const auto subscription = streams_->Subscribe(a_, "shared", From::Newest());
+  JAMMI_OK(subscription);
+  Publish(global, BatchS(1), a_);
+  Publish(own, BatchS(2), a_);
+  EXPECT_THAT(Ids(*NextOf(**subscription).batch), ElementsAre(2));
+}
+
+// --- Publish ------------------------------------------------------------------------------------------
+
+TEST_F(StreamsCase, Trg042TheOffsetSaysWhenItWasCommitted) {
+  const Topic topic = Register("t");
+  clock_->Advance(std::chrono::seconds(5));
+  const auto live = Subscribe(topic, From::Newest());
+  const Offset offset = Publish(topic, BatchS(1));
+  EXPECT_EQ(offset.committed_at, clock_->Now());
+  EXPECT_EQ(NextOf(*live).produced_at, offset.committed_at);
+  EXPECT_EQ(Replay(topic).at(0).produced_at, offset.committed_at);
+}
+
+TEST_F(StreamsCase, Trg043OffsetsAreContiguousAcrossTenants) {
+  const Topic topic = Register("t");
+  EXPECT_EQ(Publish(topic, BatchS(1), a_).value, 0U);
+  EXPECT_EQ(Publish(topic, BatchS(1), b_).value, 1U);
+  EXPECT_EQ(Publish(topic, BatchS(1)).value, 2U);
+}
+
+TEST_F(StreamsCase, Trg044ABatchWithoutRowsIsAnEvent) {
+  const Topic topic = Register("t");
+  EXPECT_EQ(Publish(topic, BatchS(0, "X", 0)).value, 0U);
+  const auto replayed = Replay(topic);
+  ASSERT_EQ(replayed.size(), 1U);
+  EXPECT_EQ(replayed[0].batch->num_rows(), 0);
+}
+
+TEST_F(StreamsCase, Trg045RowsAreNotLimitedByBinds) {
+  const Topic topic = Register("t");
+  EXPECT_EQ(Publish(topic, BatchS(0, "X", 100'000)).value, 0U);
+  EXPECT_EQ(Replay(topic).at(0).batch->num_rows(), 100'000);
+}
+
+TEST_F(StreamsCase, ABatchAboveTheLimitIsRefused) {
+  options_.max_batch_bytes = 4096;
+  Reopen();
+  const Topic topic = Register("t");
+  const auto refused = streams_->Publish(Scope::Global(), topic.id, BatchS(0, "X", 1000), Soon());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(refused.error().message(), HasSubstr("4096"));
+  EXPECT_EQ(Publish(topic, BatchS(0)).value, 0U) << "no offset was used up";
+}
+
+TEST_F(StreamsCase, PublishRefusesWhatIsNoBatch) {
+  const Topic topic = Register("t");
+  const auto refused = streams_->Publish(Scope::Global(), topic.id, nullptr, Soon());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+  ExpectNotFound(streams_->Publish(Scope::Global(), TopicId(Uuid{}), BatchS(0), Soon()), TopicId(Uuid{}).ToString());
+}
+
+TEST_F(StreamsCase, PublishAsyncAnswersOnceAndInOrder) {
+  const Topic topic = Register("t");
+  std::vector<uint64_t> offsets;
+  Event all;
+  for (int i = 0; i < 200; ++i) {
+    streams_->PublishAsync(Scope::Global(), topic.id, BatchS(i), Soon(), [&](Result<Offset> offset) {
+      offsets.push_back(offset ? offset->value : UINT64_MAX);
+      if (offsets.size() == 200) all.Set();
+    });
+  }
+  ASSERT_TRUE(all.Wait());
+  EXPECT_EQ(offsets, Range(0, 200));
+  const auto replayed = Replay(topic);
+  for (const auto& event : replayed) ASSERT_THAT(Ids(*event.batch), ElementsAre(event.offset));
+}
+
+TEST_F(StreamsCase, PublishAsyncReportsErrorsFoundAtOnce) {
+  const Topic topic = Register("t");
+  int answers = 0;
+  const auto count = [&](Result<Offset> offset) {
+    EXPECT_FALSE(offset);
+    ++answers;
+  };
+  streams_->PublishAsync(Scope::Global(), topic.id, nullptr, Soon(), count);
+  streams_->PublishAsync(Scope::Global(), TopicId(Uuid{}), BatchS(0), Soon(), count);
+  streams_->PublishAsync(Scope::Global(), topic.id, *BatchS(0)->SelectColumns({0}), Soon(), count);
+  EXPECT_EQ(answers, 3);
+}
+
+TEST_F(StreamsCase, W01SeveralPublishersShareATopic) {
+  const Topic topic = Register("t");
+  std::vector<std::thread> publishers;
+  for (int p = 0; p < 4; ++p) publishers.emplace_back([&] { PublishMany(topic, 0, 100); });
+  for (auto& publisher : publishers) publisher.join();
+  EXPECT_EQ(Offsets(Replay(topic)), Range(0, 400));
+}
+
+// --- The broker ---------------------------------------------------------------------------------------
+
+TEST_F(StreamsCase, Trg040CommittedEventsReachTheBroker) {
+  const std::shared_ptr<TriggerBroker> broker = NewMemoryBroker();
+  ReopenWith(broker);
+  const Topic topic = Register("t");
+  const auto direct = broker->Subscribe(topic.id, Predicate::MatchAll(), std::nullopt);
+  JAMMI_OK(direct);
+  Publish(topic, BatchS(7), a_);
+  const auto delivery = NextOf(**direct);
+  EXPECT_EQ(delivery.offset, 0U);
+  EXPECT_EQ(delivery.tenant, a_.tenant());
+  EXPECT_EQ(delivery.produced_at, clock_->Now());
+  EXPECT_THAT(Ids(*delivery.batch), ElementsAre(7));
+  PublishMany(topic, 0, 50);
+  EXPECT_EQ(NextOffsets(**direct, 50), Range(1, 51));
+  JAMMI_OK(streams_->DropTopic(Scope::Global(), topic.id));
+  EXPECT_THAT(Drain(**direct), IsEmpty());
+  ExpectNotFound(broker->ListConsumers(topic.id), topic.id.ToString());
+}
+
+TEST_F(StreamsCase, W05TheBrokerLearnsOfATopicAtItsFirstEvent) {
+  const Topic topic = Register("t");
+  const auto broker = std::make_shared<FlakyBroker>([](uint64_t) { return false; });
+  ReopenWith(broker);
+  ExpectNotFound(broker->ListConsumers(topic.id), topic.id.ToString());
+  Publish(topic, BatchS(0));
+  // The drop goes through the outbox too, behind the event.
+  const auto known = [&] { return broker->ListConsumers(topic.id).has_value(); };
+  while (!known()) std::this_thread::yield();
+  JAMMI_OK(streams_->DropTopic(Scope::Global(), topic.id));
+  EXPECT_FALSE(known());
+}
+
+TEST_F(StreamsCase, W14ASlowBrokerHoldsUpNobody) {
+  const auto broker = std::make_shared<FlakyBroker>([](uint64_t) { return false; });
+  Event go_on;
+  broker->HoldUp(&go_on);
+  ReopenWith(broker);
+  const Topic topic = Register("t");
+  const auto live = Subscribe(topic, From::Newest());
+  PublishMany(topic, 0, 50);
+  EXPECT_EQ(NextOffsets(*live, 50), Range(0, 50));
+  go_on.Set();
+}
+
+TEST_F(StreamsCase, W14TheOutboxIsBounded) {
+  options_.ring_bytes = 4096;
+  const auto broker = std::make_shared<FlakyBroker>([](uint64_t) { return false; });
+  Event go_on;
+  broker->HoldUp(&go_on);
+  ReopenWith(broker);
+  const Topic topic = Register("t");
+  const auto direct = broker->Subscribe(topic.id, Predicate::MatchAll(), std::nullopt);
+  JAMMI_OK(direct);
+  PublishMany(topic, 0, 100);
+  go_on.Set();
+  const auto first = NextOf(**direct).offset;
+  EXPECT_LE(first, 1U) << "the one under way";
+  std::vector<uint64_t> offsets = {first};
+  while (offsets.back() != 99) offsets.push_back(NextOf(**direct).offset);
+  EXPECT_LT(offsets.size(), 50U);
+  EXPECT_TRUE(std::ranges::is_sorted(offsets));
+}
+
+TEST_F(StreamsCase, WithoutABrokerNothingIsMissing) {
+  ReopenWith(nullptr);
+  const Topic topic = Register("t");
+  const auto live = Subscribe(topic, From::Newest());
+  Publish(topic, BatchS(0));
+  EXPECT_EQ(NextOf(*live).offset, 0U);
+  JAMMI_OK(streams_->DropTopic(Scope::Global(), topic.id));
+}
+
+// --- The end ------------------------------------------------------------------------------------------
+
+TEST_F(StreamsCase, OptionsAreChecked) {
+  for (auto* wrong : {&options_.page.events, &options_.page.bytes, &options_.ring_bytes, &options_.max_batch_bytes}) {
+    const auto before = std::exchange(*wrong, 0);
+    const auto refused = Streams::Open(*catalog_, options_, nullptr, clock_);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+    *wrong = before;
+  }
+}
+
+TEST_F(StreamsCase, ShutdownAnswersEveryPublishAndEndsEverySubscription) {
+  const Topic topic = Register("t");
+  std::vector<std::unique_ptr<Subscription>> parked;
+  std::atomic<int> fired = 0;
+  for (int i = 0; i < 20; ++i) {
+    parked.push_back(Subscribe(topic, From::Offset(1'000'000)));
+    parked.back()->OnReady([&] { ++fired; });
+  }
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) {
+    readers.emplace_back([subscription = Subscribe(topic, From::Offset(1'000'000))] {
+      EXPECT_THAT(Drain(*subscription), IsEmpty());
+    });
+  }
+  std::atomic<int> answered = 0;
+  std::atomic<int> committed = 0;
+  for (int i = 0; i < 300; ++i) {
+    streams_->PublishAsync(Scope::Global(), topic.id, BatchS(i), Soon(), [&](Result<Offset> offset) {
+      ++answered;
+      if (offset) ++committed;
+    });
+  }
+  streams_->Shutdown();
+  EXPECT_EQ(answered, 300);
+  EXPECT_EQ(committed, 300);
+  EXPECT_EQ(fired, 20);
+  for (auto& reader : readers) reader.join();
+
+  const auto refused = streams_->Publish(Scope::Global(), topic.id, BatchS(0), Soon());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(streams_->Subscribe(Scope::Global(), "t", From::Newest()).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(streams_->RegisterTopic(Scope::Global(), "u", SchemaS()).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(streams_->FindTopic(Scope::Global(), "t").error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(streams_->FindTopic(Scope::Global(), topic.id).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(streams_->ListTopics(Scope::Global(), 10).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(streams_->DropTopic(Scope::Global(), topic.id).error().code(), ErrorCode::kUnavailable);
+  streams_->Shutdown();
+  Reopen();
+  EXPECT_EQ(Replay(topic).size(), 300U);
+}
+
+TEST_F(StreamsCase, ASubscriptionOutlivesTheStreams) {
+  const Topic topic = Register("t");
+  const auto subscription = Subscribe(topic, From::Newest());
+  Publish(topic, BatchS(0));
+  Close();
+  EXPECT_THAT(Drain(*subscription), IsEmpty());
+}
+
+// --- Races --------------------------------------------------------------------------------------------
+
+// Readers from 0 and live, at full publish rate, one of them more than ten rings behind.
+TEST_F(StreamsCase, W02W03W04DeliveriesEqualTheLogAtFullRate) {
+  options_.ring_bytes = 64 << 10;  // about forty events
+  options_.page.events = 16;
+  Reopen();
+  constexpr int kPublishers = 4;
+  constexpr int64_t kPerPublisher = 400;
+  constexpr uint64_t kTotal = kPublishers * kPerPublisher;
+  const Topic topic = Register("t");
+  const auto far_behind = Subscribe(topic, From::Newest());
+
+  std::vector<std::thread> threads;
+  for (int p = 0; p < kPublishers; ++p) {
+    threads.emplace_back([&] { PublishMany(topic, 0, kPerPublisher); });
+  }
+  for (int r = 0; r < 6; ++r) {
+    threads.emplace_back([&, r] {
+      for (int round = 0; round < 4; ++round) {
+        const auto subscription = Subscribe(topic, r % 2 == 0 ? From::Offset(0) : From::Newest());
+        const uint64_t start = subscription->position();
+        const uint64_t stop = round == 3 ? kTotal : std::min(kTotal, start + 100);
+        ASSERT_EQ(NextOffsets(*subscription, stop - start), Range(start, stop));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(far_behind->lag(), kTotal);
+  EXPECT_EQ(NextOffsets(*far_behind, kTotal), Range(0, kTotal));
+  EXPECT_EQ(Offsets(Replay(topic)), Range(0, kTotal));
+}
+
+TEST_F(StreamsCase, DropRacesWithPublishersAndSubscribers) {
+  for (int round = 0; round < 10; ++round) {
+    const Topic topic = Register("t");
+    std::atomic<bool> gone = false;
+    std::vector<std::thread> threads;
+    std::atomic<uint64_t> acknowledged = 0;
+    threads.emplace_back([&] {
+      for (;;) {
+        const auto offset = streams_->Publish(Scope::Global(), topic.id, BatchS(0), Soon());
+        if (!offset) {
+          EXPECT_EQ(offset.error().code(), ErrorCode::kNotFound) << offset.error().ToString();
+          return;
+        }
+        ++acknowledged;
+      }
+    });
+    threads.emplace_back([&] {
+      while (!gone) {
+        const auto subscription = streams_->Subscribe(Scope::Global(), topic.id, From::Offset(0));
+        if (!subscription) {
+          EXPECT_EQ(subscription.error().code(), ErrorCode::kNotFound);
+          return;
+        }
+        const auto deliveries = Drain(**subscription);
+        EXPECT_EQ(Offsets(deliveries), Range(0, deliveries.size()));
+      }
+    });
+    while (acknowledged < 3) std::this_thread::yield();
+    JAMMI_OK(streams_->DropTopic(Scope::Global(), topic.id));
+    gone = true;
+    for (auto& thread : threads) thread.join();
+  }
 }
 
 }  // namespace
