@@ -86,11 +86,11 @@ TEST_F(TopicRepoTest, Trg014TwoTenantsMayUseOneName) {
 }
 
 TEST_F(TopicRepoTest, Trg016UnusableNamesAreRefused) {
-  for (const auto& [name, named] : std::vector<std::pair<std::string, std::string>>{
-           {"", "name is required"},
-           {std::string(513, 'x'), "513 bytes"},
-           {std::string("a\0b", 3), "U+0000"},
-           {"caf\xe9", "UTF-8"}}) {
+  for (const auto& [name, named] :
+       std::vector<std::pair<std::string, std::string>>{{"", "name is required"},
+                                                        {std::string(513, 'x'), "513 bytes"},
+                                                        {std::string("a\0b", 3), "U+0000"},
+                                                        {"caf\xe9", "UTF-8"}}) {
     const auto refused = Register(global_, name);
     ASSERT_FALSE(refused) << named;
     EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
@@ -103,7 +103,8 @@ TEST_F(TopicRepoTest, Trg016UnusableNamesAreRefused) {
 TEST_F(TopicRepoTest, UnusableMetadataIsRefused) {
   EXPECT_THAT(Register(global_, "t", {{"k", "\xff"}}).error().message(), HasSubstr("'k'"));
   EXPECT_THAT(Register(global_, "t", {{"k\xff", "v"}}).error().message(), HasSubstr("key"));
-  EXPECT_THAT(Register(global_, "t", {{"k", std::string(65 << 10, 'x')}}).error().message(), HasSubstr("bytes"));
+  EXPECT_THAT(Register(global_, "t", {{"k", std::string(65 << 10, 'x')}}).error().message(),
+              HasSubstr("bytes"));
   EXPECT_EQ(*GetInt("SELECT COUNT(*) AS v FROM topics"), 0);
 }
 

@@ -17,8 +17,8 @@ class MemoryBrokerTest : public testing::Test {
   MemoryBrokerTest() { EXPECT_TRUE(broker_->RegisterTopic(topic_)); }
 
   Result<Offset> Publish(uint64_t offset, const std::string& kind = "X") {
-    return broker_->Publish(topic_.id, BatchS(static_cast<int64_t>(offset), kind), 1000 + static_cast<int64_t>(offset),
-                            offset, std::nullopt);
+    return broker_->Publish(topic_.id, BatchS(static_cast<int64_t>(offset), kind),
+                            1000 + static_cast<int64_t>(offset), offset, std::nullopt);
   }
   void PublishRange(uint64_t begin, uint64_t end) {
     for (; begin < end; ++begin) ASSERT_TRUE(Publish(begin));

@@ -194,6 +194,7 @@ class StreamsTest : public testing::Test {
     SqliteOptions sqlite;
     sqlite.path = folder_ / "catalog.db";
     sqlite.clock = clock_;
+    sqlite.durability = Durability::kNormal;  // nobody cuts the power here
     auto catalog = OpenSqliteCatalog(sqlite);
     ASSERT_TRUE(catalog) << catalog.error().ToString();
     catalog_ = std::move(*catalog);

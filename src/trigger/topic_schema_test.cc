@@ -56,7 +56,8 @@ TEST(TopicSchema, Trg007TypesThatTheLogCannotCarryAreRefusedByName) {
   for (int level = 0; level < 64; ++level) deep = arrow::list(deep);
   const auto twice = arrow::dictionary(arrow::int8(), arrow::dictionary(arrow::int8(), arrow::utf8()));
   for (const auto& type : {arrow::extension::uuid(), arrow::list(arrow::extension::uuid()), deep, twice}) {
-    const auto refused = PrepareTopicSchema(arrow::schema({arrow::field("a", arrow::int64()), arrow::field("c", type)}));
+    const auto refused =
+        PrepareTopicSchema(arrow::schema({arrow::field("a", arrow::int64()), arrow::field("c", type)}));
     ASSERT_FALSE(refused) << type->ToString();
     EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
     ASSERT_NE(refused.error().As<UnsupportedSchemaTypeDetail>(), nullptr);
@@ -90,10 +91,12 @@ TEST(BatchSchema, Trg032TheFirstDifferenceIsNamed) {
            {arrow::schema({id}), "", "3 columns", "1 column"},
            {arrow::schema({id, kind, value, value}), "", "3 columns", "4 columns"},
            {arrow::schema({id, value, kind}), "kind", "kind string not null", "value double"},
-           {arrow::schema({id, kind->WithName("Kind"), value}), "kind", "kind string not null", "Kind string not null"},
+           {arrow::schema({id, kind->WithName("Kind"), value}), "kind", "kind string not null",
+            "Kind string not null"},
            {arrow::schema({id, kind->WithType(arrow::large_utf8()), value}), "kind", "kind string not null",
             "kind large_string not null"},
-           {arrow::schema({id, kind->WithNullable(true), value}), "kind", "kind string not null", "kind string"},
+           {arrow::schema({id, kind->WithNullable(true), value}), "kind", "kind string not null",
+            "kind string"},
        }) {
     const auto refused = CheckBatchSchema("quakes", *SchemaS(), *schema);
     ASSERT_FALSE(refused) << actual;
