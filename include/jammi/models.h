@@ -110,7 +110,7 @@ class Models {
 
   // `clock` stamps created_at and updated_at.
   Models(std::shared_ptr<CatalogBackend> backend, Scope scope, std::shared_ptr<const Clock> clock)
-      : backend_(std::move(backend)), scope_(std::move(scope)), clock_(std::move(clock)) {}
+      : backend_(std::move(backend)), scope_(scope), clock_(std::move(clock)) {}
 
   [[nodiscard]] const Scope& scope() const { return scope_; }
   // The same handle, whose calls fail with kDeadlineExceeded if they cannot begin in time.

@@ -325,8 +325,8 @@ Result<Position> DecodeToken(std::string_view token, const Scope& reader) {
   const auto text = FromHex(token.substr(std::min<size_t>(16, token.size())));
   if (!text) return malformed;
   std::string_view rest = *text;
-  if (!TakeInt(rest, position.created_at) || !TakeInt(rest, position.version) || rest.size() < 3)
-    return malformed;
+  if (!TakeInt(rest, position.created_at) || !TakeInt(rest, position.version)) return malformed;
+  if (rest.size() < 3) return malformed;
   position.own = rest.starts_with("o ") && !reader.is_global();
   position.name = rest.substr(2);
   // Encoded again it must be the same text, checksum included. A reader without a scope of its own has

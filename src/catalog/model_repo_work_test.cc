@@ -128,6 +128,7 @@ TEST_F(ModelsTest, RegisterNextGivesEachCallerItsOwnVersionWithoutGaps) {
   std::latch start(kThreads);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
         Models models = As(t % 2 == 0 ? kA : kGlobal);
@@ -141,7 +142,7 @@ TEST_F(ModelsTest, RegisterNextGivesEachCallerItsOwnVersionWithoutGaps) {
     EXPECT_TRUE(std::is_sorted(got[t].begin(), got[t].end()));
     versions[t % 2 == 0].insert(versions[t % 2 == 0].end(), got[t].begin(), got[t].end());
   }
-  std::vector<int32_t> expected(kThreads / 2 * kEach);
+  std::vector<int32_t> expected(size_t{kThreads} / 2 * kEach);
   for (size_t i = 0; i < expected.size(); ++i) expected[i] = static_cast<int32_t>(i + 1);
   for (auto& [scope, all] : versions) {
     std::sort(all.begin(), all.end());
@@ -170,6 +171,7 @@ TEST_F(ModelsTest, OneOfManyConcurrentRegistrationsOfAVersionSucceeds) {
   {
     std::latch start(kThreads);
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&] {
         start.arrive_and_wait();
