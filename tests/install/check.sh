@@ -13,6 +13,10 @@ fail() {
   exit 1
 }
 
+# What the README shows is what is tested.
+diff <(sed -n '/^```cpp$/,/^```$/p' "$source_dir/../../README.md" | sed '1d;$d') "$source_dir/example/main.cc" ||
+  fail "the program in README.md is not tests/install/example/main.cc"
+
 work=$build/install_test
 rm -rf "$work" && mkdir -p "$work"
 cmake --install "$build" --prefix "$work/first" >"$work/install.log" || fail "cmake --install failed"
@@ -23,7 +27,8 @@ cmake -S "$source_dir/example" -B "$work/example" -G Ninja -DCMAKE_CXX_COMPILER=
   -DCMAKE_PREFIX_PATH="$work/moved" -DWANTED_VERSION="$version" >"$work/configure.log" ||
   fail "find_package(Jammi) failed; see $work/configure.log"
 cmake --build "$work/example" || fail "the example does not build against the installed package"
-(cd "$work" && example/example) || fail "the example fails"
+seen=$(cd "$work" && example/example) || fail "the example fails"
+[[ $seen == "offset 1:"*6.4* ]] || fail "the example printed: $seen"
 
 library=$work/moved/lib/libjammi.so
 exported=$(nm -D -C --defined-only "$library" | sed -E 's/^[0-9a-f]+ . //')
