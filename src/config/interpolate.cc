@@ -92,10 +92,23 @@ bool HasControlCharacter(std::string_view text) {
 bool ClosesWhatItOpens(std::string_view text) {
   TomlScanner scanner;
   while (!text.empty()) {
+    if (scanner.place() == Place::kBare && (text[0] & 0x80) != 0) return false;  // TOML itself is ASCII
     text.remove_prefix(scanner.Step(text));
     if (scanner.place() == Place::kComment) return false;
   }
   return scanner.place() == Place::kBare;
+}
+
+// For a string of several lines. After a backslash at a line's end TOML drops blanks, and the parser more
+// kinds of them than it should; it never drops an escape.
+std::string EscapeFirst(std::string_view value) {
+  if (value.empty()) return {};
+  size_t length = 1;
+  while (length < value.size() && (value[length] & 0xc0) == 0x80) ++length;
+  const auto lead = static_cast<unsigned char>(value[0]);
+  uint32_t code = length == 1 ? lead : lead & (0xffu >> (length + 1));
+  for (const char c : value.substr(1, length - 1)) code = code << 6 | (static_cast<unsigned char>(c) & 0x3fu);
+  return fmt::format("\\U{:08X}{}", code, EscapeToml(value.substr(length)));
 }
 
 // The form in which a value can stand at a place; in `problem`, why it cannot.
@@ -104,7 +117,7 @@ std::string Fit(const std::string& value, Place place, std::string& problem) {
     case Place::kBasic:
       return EscapeToml(value);
     case Place::kBasicLines:
-      return EscapeToml(value, /*spaces=*/true);
+      return EscapeFirst(value);
     case Place::kLiteral:
     case Place::kLiteralLines:
       if (value.find('\'') != std::string::npos || HasControlCharacter(value)) {

@@ -130,7 +130,7 @@ std::string FormatSize(int64_t bytes) {
   return shortest;
 }
 
-std::string EscapeToml(std::string_view text, bool spaces) {
+std::string EscapeToml(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -143,7 +143,7 @@ std::string EscapeToml(std::string_view text, bool spaces) {
       escaped += "\\r";
     } else if (c == '\t') {
       escaped += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f || (spaces && c == ' ')) {
+    } else if (byte < 0x20 || byte == 0x7f) {
       escaped += fmt::format("\\u{:04X}", byte);
     } else {
       escaped += c;

@@ -49,9 +49,8 @@ using OrComplaint = std::expected<T, Complaint>;
 
 // As a TOML value: quoted, escaped, lists in brackets.
 [[nodiscard]] std::string ToToml(SettingType type, const SettingValue& value);
-// The inside of a TOML basic string that reads back as exactly these bytes of UTF-8. `spaces`: also
-// escape blanks, which a multi-line string could swallow.
-[[nodiscard]] std::string EscapeToml(std::string_view text, bool spaces = false);
+// The inside of a TOML string in double quotes that reads back as exactly this UTF-8.
+[[nodiscard]] std::string EscapeToml(std::string_view text);
 
 // --- Formats of text settings. Each returns the complaint, or an empty text.
 
