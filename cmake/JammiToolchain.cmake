@@ -17,6 +17,11 @@ if(JAMMI_SANITIZE)
   add_link_options(-fsanitize=${JAMMI_SANITIZE})
 endif()
 
+# libFuzzer is clang's. clang 16 sees libstdc++ 12's std::expected only if the macro has GCC's value.
+if(JAMMI_FUZZ)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link;-U__cpp_concepts;-D__cpp_concepts=202002L;-Wno-builtin-macro-redefined>")
+endif()
+
 # Debug information for a stack trace, not for every template: links stay quick.
 set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
