@@ -287,8 +287,9 @@ struct LoadedConfig {
 // Finds and reads the file, replaces ${NAME} by variables, applies JAMMI_<SECTION>__<KEY> overrides and
 // validates: environment over file over default. Paths in the result are absolute. Settings that this
 // version does not use are warned about.
-// Errors, all with ConfigDetail: kNotFound: the named file is not there; kInvalidArgument: it cannot be
-// read, or its text, a variable or a value is wrong; every problem has its line in the message.
+// Errors, with ConfigDetail: kNotFound: the named file is not there; kInvalidArgument: it cannot be
+// read, or its text, a variable or a value is wrong; every problem has its line in the message. Without a
+// detail, kFailedPrecondition: there is no current directory.
 [[nodiscard]] Result<LoadedConfig> LoadConfig(const LoadOptions& options = {});
 
 }  // namespace jammi

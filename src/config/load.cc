@@ -79,8 +79,9 @@ class Loader {
   // False: the text is of no use; the problems are recorded.
   bool Parse(std::string_view text, TomlTable& document) {
     auto interpolated = Interpolate(text, environment_);
-    for (auto& problem : interpolated.problems)
+    for (auto& problem : interpolated.problems) {
       Complain("", {std::move(problem.message), {}}, InFile(problem.at));
+    }
     if (!problems_.empty()) return false;
     map_ = std::move(interpolated.map);
     auto parsed = ParseToml(interpolated.text);
@@ -107,13 +108,19 @@ class Loader {
     const size_t before = problems_.size();
     if (in_file != nullptr) {
       Apply(setting, FromToml(setting.type, *in_file), InFile(in_file->at));
-      if (const auto kind = setting.get(loaded_.config))
+      if (const auto kind = setting.get(loaded_.config)) {
         kinds_in_file_[section.key] = std::get<std::string>(*kind);
+      }
     } else if (table != nullptr && !overridden) {
       Complain(key, {fmt::format("is required; {}", RangeText(setting)), {}}, InFile(node->at));
     }
-    if (overridden) Apply(setting, ParseValue(setting.type, variable->second), InVariable(variable->first));
+    if (overridden) ApplyVariable(setting, variable->first, variable->second);
     if (problems_.size() > before) unknown_kinds_.insert(section.key);
+  }
+
+  // The kind itself, and whatever stands in a section whose kind is wrong: SelectKind() has spoken of it.
+  [[nodiscard]] bool IsSettledByKind(std::string_view section, std::string_view name) const {
+    return FindTaggedSection(section) != nullptr && (name == "kind" || unknown_kinds_.contains(section));
   }
 
   void ApplyTable(const std::string& section, const TomlTable& table) {
@@ -134,8 +141,7 @@ class Loader {
 
   void ApplyEntry(const std::string& key, const TomlEntry& entry) {
     const auto section = SectionOf(key);
-    if (FindTaggedSection(section) != nullptr && (entry.key == "kind" || unknown_kinds_.contains(section)))
-      return;
+    if (IsSettledByKind(section, entry.key)) return;
     const auto named = [&](const Setting& setting) {
       return setting.key == key && entry.key.find('.') == std::string::npos;
     };
@@ -185,6 +191,11 @@ class Loader {
             {}};
   }
 
+  void ApplyVariable(const Setting& setting, const std::string& name, const std::string& text) {
+    if (!IsValidUtf8(text)) return Complain(setting.key, {"is no UTF-8 text", {}}, InVariable(name));
+    Apply(setting, ParseValue(setting.type, text), InVariable(name));
+  }
+
   void Apply(const Setting& setting, OrComplaint<SettingValue> value, ConfigOrigin origin) {
     if (!value) return Complain(setting.key, std::move(value).error(), std::move(origin));
     if (auto checked = CheckValue(setting, *value); !checked) {
@@ -206,12 +217,9 @@ class Loader {
         continue;
       }
       const auto section = SectionOf(known->key);
-      if (FindTaggedSection(section) != nullptr &&
-          (LastName(known->key) == "kind" || unknown_kinds_.contains(section))) {
-        continue;
-      }
+      if (IsSettledByKind(section, LastName(known->key))) continue;
       if (const auto* setting = FindApplicable(named)) {
-        Apply(*setting, ParseValue(setting->type, text), InVariable(name));
+        ApplyVariable(*setting, name, text);
       } else {
         Complain(known->key, OtherKind(*known), InVariable(name));
       }
@@ -321,6 +329,9 @@ Result<LoadedConfig> LoadConfig(const LoadOptions& options) {
   const Environment environment = options.environment ? *options.environment : ProcessEnvironment();
   std::error_code error;
   const fs::path directory = options.current_directory ? *options.current_directory : fs::current_path(error);
+  if (error) {
+    return Error(ErrorCode::kFailedPrecondition, fmt::format("the current directory: {}", error.message()));
+  }
   JAMMI_ASSIGN(const auto file, FindConfigFile(options, environment, directory));
   JAMMI_ASSIGN(auto loaded, LoadFrom(file, environment, directory));
   if (options.log_warnings) LogWarnings(loaded);

@@ -226,7 +226,19 @@ TEST_F(FileText, ATomlErrorNeverShowsAValueThatStandsForToml) {
   EXPECT_THAT(message, Not(HasSubstr("hunter2")));
 }
 
+TEST_F(FileText, AZeroByteIsRefused) {
+  EXPECT_THAT(Bad("artifact_dir = \"/data\\u0000/x\"\n"),
+              HasSubstr("jammi.toml:1:16: artifact_dir: must not contain a zero byte"));
+  EXPECT_THAT(Bad("[server]\npreload_models = [\"a\\u0000\"]\n"), HasSubstr("zero byte"));
+  EXPECT_THAT(Bad("[inference.http]\nheaders = { a = \"\\u0000\" }\n"), HasSubstr("zero byte"));
+}
+
 // --- Variables.
+
+TEST_F(Variables, OtherThanUtf8IsRefused) {
+  EXPECT_THAT(Bad("", {{"JAMMI_ARTIFACT_DIR", "/\xff"}}),
+              StartsWith("environment variable JAMMI_ARTIFACT_DIR: artifact_dir: is no UTF-8"));
+}
 
 TEST_F(Variables, Cfg010NumbersAndBoolsThatDoNotParseAreErrorsNamingTheVariable) {
   for (const auto* text : {"12x", "", " 5", "5 ", "0x10", "1.5", "99999999999999999999"}) {

@@ -555,6 +555,20 @@ OrComplaint<void> CheckTiers(const Setting& setting, const TextList& tiers) {
   return {};
 }
 
+bool HasZero(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
+// A zero byte ends a text for the system calls that it goes to: they would see another one.
+bool HasZero(const SettingValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return HasZero(std::string_view(*text));
+  if (const auto* list = std::get_if<TextList>(&value)) {
+    return std::ranges::any_of(*list, [](const auto& item) { return HasZero(std::string_view(item)); });
+  }
+  const auto* map = std::get_if<TextMap>(&value);
+  return map != nullptr && std::ranges::any_of(*map, [](const auto& item) {
+           return HasZero(std::string_view(item.first)) || HasZero(std::string_view(item.second));
+         });
+}
+
 std::string NumberText(const Setting& setting, int64_t number) {
   return setting.type == SettingType::kSize ? FormatSize(number) : fmt::format("{}", number);
 }
@@ -636,6 +650,7 @@ OrComplaint<void> CheckValue(const Setting& setting, const SettingValue& value) 
   const auto refuse = [](std::string text, std::string suggestion = {}) {
     return std::unexpected(Complaint{std::move(text), std::move(suggestion)});
   };
+  if (HasZero(value)) return refuse("must not contain a zero byte");
   if (const auto* number = std::get_if<int64_t>(&value)) {
     if (*number >= setting.min && *number <= setting.max) return {};
     return refuse(fmt::format("must be {}, and is {}", RangeText(setting), NumberText(setting, *number)));
