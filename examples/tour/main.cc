@@ -51,9 +51,10 @@ double MillisSince(Clock::time_point start) {
 
 std::vector<std::shared_ptr<arrow::RecordBatch>> ReadEvents(const std::string& path) {
   auto input = Must("open the data", arrow::io::ReadableFile::Open(path));
-  auto reader = Must("read the data", arrow::csv::TableReader::Make(
-                                          arrow::io::default_io_context(), input, arrow::csv::ReadOptions::Defaults(),
-                                          arrow::csv::ParseOptions::Defaults(), arrow::csv::ConvertOptions::Defaults()));
+  auto reader = Must("read the data", arrow::csv::TableReader::Make(arrow::io::default_io_context(), input,
+                                                                    arrow::csv::ReadOptions::Defaults(),
+                                                                    arrow::csv::ParseOptions::Defaults(),
+                                                                    arrow::csv::ConvertOptions::Defaults()));
   auto table = Must("read the data", reader->Read());
   auto batch = Must("read the data", table->CombineChunksToBatch());
   std::vector<std::shared_ptr<arrow::RecordBatch>> events;
@@ -89,7 +90,8 @@ Received Collect(jammi::Subscription& subscription, int64_t stop_after_rows, con
     ++received.events;
     received.rows += delivery->batch->num_rows();
     if (show) {
-      const auto place = std::static_pointer_cast<arrow::StringArray>(delivery->batch->GetColumnByName("place"));
+      const auto place =
+          std::static_pointer_cast<arrow::StringArray>(delivery->batch->GetColumnByName("place"));
       const auto mag = std::static_pointer_cast<arrow::DoubleArray>(delivery->batch->GetColumnByName("mag"));
       fmt::print("     offset {:>4}  mag {:.1f}  {}\n", delivery->offset, mag->Value(0), place->GetString(0));
     }
@@ -102,7 +104,8 @@ int failures = 0;
 void Check(const char* what, int64_t got, int64_t want) {
   const bool good = got == want;
   failures += good ? 0 : 1;
-  fmt::print("   {} {:<44} {:>6}{}\n", good ? "ok " : "BAD", what, got, good ? "" : fmt::format("  must be {}", want));
+  fmt::print("   {} {:<44} {:>6}{}\n", good ? "ok " : "BAD", what, got,
+             good ? "" : fmt::format("  must be {}", want));
 }
 
 // --- The stages ---------------------------------------------------------------------------------------
@@ -111,22 +114,26 @@ void RegisterModels(const jammi::Session& session) {
   fmt::print("\n1. Models: a registry with versions\n");
   auto models = session.models();
   for (int version = 1; version <= 3; ++version) {
-    const auto record = Must("register a model", models.RegisterNext({.model_id = "quake-ranker",
-                                                                      .model_type = "embedding",
-                                                                      .backend = "http",
-                                                                      .task = jammi::ModelTask::kTextEmbedding}));
+    const auto record =
+        Must("register a model", models.RegisterNext({.model_id = "quake-ranker",
+                                                      .model_type = "embedding",
+                                                      .backend = "http",
+                                                      .task = jammi::ModelTask::kTextEmbedding}));
     fmt::print("     registered {} version {}\n", record.model_id, record.version);
   }
   const auto latest = Must("get a model", models.Get("quake-ranker"));
-  Check("versions of quake-ranker", static_cast<int64_t>(Must("list models", models.List()).models.size()), 3);
+  Check("versions of quake-ranker", static_cast<int64_t>(Must("list models", models.List()).models.size()),
+        3);
   Check("its latest version", latest.version, 3);
 }
 
 void StreamEvents(const jammi::Session& session, const jammi::Topic& topic,
-                  const std::vector<std::shared_ptr<arrow::RecordBatch>>& events, int64_t rows, int64_t strong_rows) {
+                  const std::vector<std::shared_ptr<arrow::RecordBatch>>& events, int64_t rows,
+                  int64_t strong_rows) {
   fmt::print("\n2. A topic and three subscribers\n");
   auto all = Must("subscribe", session.Subscribe("quakes", jammi::From::Newest()));
-  auto strong = Must("subscribe", session.Subscribe("quakes", jammi::From::Newest(), {.predicate = "mag >= 5.0"}));
+  auto strong =
+      Must("subscribe", session.Subscribe("quakes", jammi::From::Newest(), {.predicate = "mag >= 5.0"}));
 
   Received all_got, strong_got, late_got;
   std::thread all_thread([&] { all_got = Collect(*all, rows, "all events", false); });
@@ -150,8 +157,8 @@ void StreamEvents(const jammi::Session& session, const jammi::Topic& topic,
   late_thread.join();
   const double delivered_ms = MillisSince(start);
 
-  fmt::print("   published {} events ({} rows), each on disk when acknowledged: {:.0f} ms, {:.2f} ms each\n", events.size(),
-             rows, publish_ms, publish_ms / static_cast<double>(events.size()));
+  fmt::print("   published {} events ({} rows), each on disk when acknowledged: {:.0f} ms, {:.2f} ms each\n",
+             events.size(), rows, publish_ms, publish_ms / static_cast<double>(events.size()));
   fmt::print("   the last subscriber had everything after {:.0f} ms\n", delivered_ms);
   Check("rows to `all events`", all_got.rows, rows);
   Check("rows to `mag >= 5.0`", strong_got.rows, strong_rows);
@@ -165,13 +172,15 @@ void ReplayAfterRestart(const jammi::Session& session, int64_t events, int64_t r
   auto replay = Must("replay", session.Subscribe("quakes", jammi::From::Offset(0), {.follow = false}));
   const auto got = Collect(*replay, rows + 1, "replay", false);
   const double replay_ms = MillisSince(start);
-  auto filtered = Must("replay", session.Subscribe("quakes", jammi::From::Offset(0), {.predicate = "mag >= 5.0", .follow = false}));
+  auto filtered = Must("replay", session.Subscribe("quakes", jammi::From::Offset(0),
+                                                   {.predicate = "mag >= 5.0", .follow = false}));
   const auto got_strong = Collect(*filtered, rows + 1, "replay mag >= 5.0", false);
   fmt::print("   replayed {} rows in {:.1f} ms\n", got.rows, replay_ms);
   Check("events replayed", got.events, events);
   Check("rows replayed", got.rows, rows);
   Check("rows replayed with `mag >= 5.0`", got_strong.rows, strong_rows);
-  Check("latest version of quake-ranker", Must("get a model", session.models().LatestVersion("quake-ranker")), 3);
+  Check("latest version of quake-ranker", Must("get a model", session.models().LatestVersion("quake-ranker")),
+        3);
 }
 
 std::filesystem::path MakeDirectory() {
@@ -199,14 +208,16 @@ int main(int argc, char** argv) {
   const auto directory = MakeDirectory();
   jammi::Config config;
   config.artifact_dir = directory;
-  fmt::print("Jammi tour: {} earthquakes, {} of magnitude 5 or more, in events of {} rows\n", rows, strong_rows, kRowsPerEvent);
+  fmt::print("Jammi tour: {} earthquakes, {} of magnitude 5 or more, in events of {} rows\n", rows,
+             strong_rows, kRowsPerEvent);
   fmt::print("SQLite catalog at {}, in-memory broker, no daemon\n", (directory / "catalog.db").string());
 
   {
     const auto engine = Must("open the engine", jammi::Engine::Open(config));
     const auto session = engine->Global();
     RegisterModels(session);
-    const auto topic = Must("register the topic", session.topics().Register("quakes", events.front()->schema()));
+    const auto topic =
+        Must("register the topic", session.topics().Register("quakes", events.front()->schema()));
     StreamEvents(session, topic, events, rows, strong_rows);
   }
   const auto reopened = Clock::now();
@@ -219,11 +230,13 @@ int main(int argc, char** argv) {
   std::error_code ignored;  // a leftover in the temporary directory harms nobody
   std::filesystem::remove_all(directory, ignored);
 
-  fmt::print("\n{} in {:.1f} s.\n", failures == 0 ? "Every count is what it must be" : "Some counts are WRONG",
+  fmt::print("\n{} in {:.1f} s.\n",
+             failures == 0 ? "Every count is what it must be" : "Some counts are WRONG",
              MillisSince(started) / 1000);
   if (failures != 0) return 1;
   fmt::print(
-      "\nNext: read examples/tour/main.cc, it is what you just saw. build/release/src/cli/jammi config show tells every\n"
+      "\nNext: read examples/tour/main.cc, it is what you just saw. build/release/src/cli/jammi config show "
+      "tells every\n"
       "setting; docs/README.md leads to the rest; ./test runs the tests.\n");
   return 0;
 }

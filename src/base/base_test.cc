@@ -21,8 +21,9 @@ namespace {
 constexpr auto kSample = "0190aabb-ccdd-7eef-8011-223344556677";
 
 TEST(TenantId, Ten001AcceptsTheFourFormsAndPrintsOne) {
-  for (const auto* text : {"0190AABB-CCDD-7EEF-8011-223344556677", "0190aabbccdd7eef8011223344556677",
-                           "{0190aabb-ccdd-7eef-8011-223344556677}", "URN:uuid:0190aabb-ccdd-7eef-8011-223344556677"}) {
+  for (const auto* text :
+       {"0190AABB-CCDD-7EEF-8011-223344556677", "0190aabbccdd7eef8011223344556677",
+        "{0190aabb-ccdd-7eef-8011-223344556677}", "URN:uuid:0190aabb-ccdd-7eef-8011-223344556677"}) {
     const auto tenant = TenantId::Parse(text);
     ASSERT_TRUE(tenant) << text;
     EXPECT_EQ(tenant->ToString(), kSample);
@@ -30,9 +31,10 @@ TEST(TenantId, Ten001AcceptsTheFourFormsAndPrintsOne) {
 }
 
 TEST(TenantId, Ten001RefusesMalformedTextByName) {
-  for (const auto* text : {"", "not-a-uuid", "0190aabb-ccdd-7eef-8011-22334455667", "0190aabbccdd7eef80112233445566770",
-                           "0190aabb_ccdd-7eef-8011-223344556677", "{0190aabbccdd7eef8011223344556677}",
-                           "0190aabb-ccdd-7eef-8011-22334455667g", "urn:uuid:0190aabbccdd7eef8011223344556677"}) {
+  for (const auto* text :
+       {"", "not-a-uuid", "0190aabb-ccdd-7eef-8011-22334455667", "0190aabbccdd7eef80112233445566770",
+        "0190aabb_ccdd-7eef-8011-223344556677", "{0190aabbccdd7eef8011223344556677}",
+        "0190aabb-ccdd-7eef-8011-22334455667g", "urn:uuid:0190aabbccdd7eef8011223344556677"}) {
     const auto tenant = TenantId::Parse(text);
     ASSERT_FALSE(tenant) << text;
     EXPECT_EQ(tenant.error().code(), ErrorCode::kInvalidArgument);
@@ -87,7 +89,8 @@ TEST(Scope, KeyRoundTripsAndDamageIsDataLoss) {
 }
 
 TEST(Error, SaysWhatWasBeingDoneAndKeepsItsDetail) {
-  const Error error = Error(ErrorCode::kNotFound, "topic not found: quakes", TopicNotFoundDetail{"quakes"}).While("publish");
+  const Error error =
+      Error(ErrorCode::kNotFound, "topic not found: quakes", TopicNotFoundDetail{"quakes"}).While("publish");
   EXPECT_EQ(error.ToString(), "NotFound: publish: topic not found: quakes");
   ASSERT_NE(error.As<TopicNotFoundDetail>(), nullptr);
   EXPECT_EQ(error.As<ModelNotFoundDetail>(), nullptr);
@@ -164,7 +167,8 @@ TEST(Text, NearestFindsASlipAndNothingElse) {
 
 TEST(Text, Utf8RefusesOverlongSurrogatesAndCutSequences) {
   EXPECT_TRUE(IsValidUtf8("gr\xc3\xbc\xc3\x9f \xf0\x9f\x8c\x8b"));
-  for (const std::string_view bad : {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xff"}) {
+  for (const std::string_view bad :
+       {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xff"}) {
     EXPECT_FALSE(IsValidUtf8(bad));
   }
 }

@@ -103,7 +103,8 @@ Result<TenantId> TenantId::Parse(std::string_view text) {
 
 Result<TenantId> TenantId::From(Uuid uuid) {
   if (uuid.IsNil()) {
-    return Error(ErrorCode::kInvalidArgument, "tenant id must not be the nil UUID", TenantDetail{uuid.ToString()});
+    return Error(ErrorCode::kInvalidArgument, "tenant id must not be the nil UUID",
+                 TenantDetail{uuid.ToString()});
   }
   return TenantId(uuid);
 }

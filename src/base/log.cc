@@ -14,7 +14,8 @@ std::atomic<LogFormat> log_format = LogFormat::kText;
 
 spdlog::logger& Logger() {
   static const auto logger = [] {
-    auto made = std::make_shared<spdlog::logger>("jammi", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    auto made =
+        std::make_shared<spdlog::logger>("jammi", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     made->set_level(spdlog::level::warn);
     return made;
   }();
@@ -23,12 +24,18 @@ spdlog::logger& Logger() {
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kTrace: return spdlog::level::trace;
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
-    case LogLevel::kOff: return spdlog::level::off;
+    case LogLevel::kTrace:
+      return spdlog::level::trace;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kOff:
+      return spdlog::level::off;
   }
   return spdlog::level::off;
 }
@@ -63,10 +70,12 @@ void LogWrite(LogLevel level, std::string_view message) {
     return;
   }
   const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
-                       std::chrono::system_clock::now().time_since_epoch()).count();
-  const nlohmann::ordered_json line = {{"time_us", now},
-                                       {"level", std::string(spdlog::level::to_string_view(ToSpdlog(level)).data())},
-                                       {"message", message}};
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  const nlohmann::ordered_json line = {
+      {"time_us", now},
+      {"level", std::string(spdlog::level::to_string_view(ToSpdlog(level)).data())},
+      {"message", message}};
   // Bytes that are no UTF-8 are replaced: a log line must never throw.
   Logger().log(ToSpdlog(level), "{}", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }

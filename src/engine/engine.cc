@@ -89,8 +89,10 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
   core->clock = options.clock;
   const SqliteOptions catalog_options = CatalogOptions(config, options);
   JAMMI_ASSIGN(core->catalog, OpenSqliteCatalog(catalog_options));
-  auto broker = options.broker != nullptr ? options.broker : std::shared_ptr<TriggerBroker>(NewMemoryBroker());
-  JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, TriggerOptions(config), std::move(broker), options.clock));
+  auto broker =
+      options.broker != nullptr ? options.broker : std::shared_ptr<TriggerBroker>(NewMemoryBroker());
+  JAMMI_ASSIGN(core->streams,
+               Streams::Open(*core->catalog, TriggerOptions(config), std::move(broker), options.clock));
   Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", catalog_options.path.string(),
       core->catalog->incarnation());
   return std::unique_ptr<Engine>(new Engine(std::move(core)));

@@ -19,7 +19,8 @@ using std::chrono::seconds;
 Deadline Patience() { return Deadline::After(seconds(60)); }
 
 std::shared_ptr<arrow::Schema> QuakeSchema() {
-  return arrow::schema({arrow::field("id", arrow::int64(), false), arrow::field("kind", arrow::utf8(), false)});
+  return arrow::schema(
+      {arrow::field("id", arrow::int64(), false), arrow::field("kind", arrow::utf8(), false)});
 }
 
 std::shared_ptr<arrow::RecordBatch> Quakes(std::vector<int64_t> ids, const std::string& kind = "X") {
@@ -29,7 +30,8 @@ std::shared_ptr<arrow::RecordBatch> Quakes(std::vector<int64_t> ids, const std::
     EXPECT_TRUE(id.Append(value).ok());
     EXPECT_TRUE(kinds.Append(kind).ok());
   }
-  return arrow::RecordBatch::Make(QuakeSchema(), static_cast<int64_t>(ids.size()), {*id.Finish(), *kinds.Finish()});
+  return arrow::RecordBatch::Make(QuakeSchema(), static_cast<int64_t>(ids.size()),
+                                  {*id.Finish(), *kinds.Finish()});
 }
 
 class EngineTest : public testing::Test {
@@ -48,7 +50,8 @@ class EngineTest : public testing::Test {
   }
 
   // Offsets of a finite replay as `session` sees it.
-  static std::vector<uint64_t> Replay(const Session& session, std::string_view topic, const std::string& predicate = {}) {
+  static std::vector<uint64_t> Replay(const Session& session, std::string_view topic,
+                                      const std::string& predicate = {}) {
     std::vector<uint64_t> offsets;
     auto replay = session.Subscribe(topic, From::Offset(0), {.predicate = predicate, .follow = false});
     EXPECT_TRUE(replay) << replay.error().ToString();
@@ -73,7 +76,8 @@ TEST_F(EngineTest, WhatWasAcknowledgedIsThereAfterReopening) {
     const Session session = engine->Global();
     const auto topic = session.topics().Register("quakes", QuakeSchema());
     ASSERT_TRUE(topic) << topic.error().ToString();
-    for (int64_t i = 0; i < 5; ++i) EXPECT_EQ(session.Publish(topic->id, Quakes({i}))->value, static_cast<uint64_t>(i));
+    for (int64_t i = 0; i < 5; ++i)
+      EXPECT_EQ(session.Publish(topic->id, Quakes({i}))->value, static_cast<uint64_t>(i));
     ASSERT_TRUE(session.models().RegisterNext({.model_id = "ranker",
                                                .model_type = "embedding",
                                                .backend = "http",
@@ -85,7 +89,8 @@ TEST_F(EngineTest, WhatWasAcknowledgedIsThereAfterReopening) {
   EXPECT_EQ(Replay(session, "quakes"), (std::vector<uint64_t>{0, 1, 2, 3, 4}));
   const auto topic = session.topics().Find("quakes");
   ASSERT_TRUE(topic);
-  EXPECT_EQ(session.Publish(topic->id, Quakes({5}))->value, 5U) << "W-05: a topic of an earlier process is usable at once";
+  EXPECT_EQ(session.Publish(topic->id, Quakes({5}))->value, 5U)
+      << "W-05: a topic of an earlier process is usable at once";
   EXPECT_EQ(*session.models().LatestVersion("ranker"), 1);
 }
 
@@ -139,8 +144,7 @@ TEST_F(EngineTest, Trg024ATenantCannotDropOrSeeWhatIsNotItsOwn) {
   }
   EXPECT_FALSE(b.topics().Find("mine"));
   EXPECT_FALSE(b.topics().Find(a_topic->id));
-  EXPECT_EQ(b.Publish(a_topic->id, Quakes({1})).error().code(), ErrorCode::kPermissionDenied)
-      << "TRG-033";
+  EXPECT_EQ(b.Publish(a_topic->id, Quakes({1})).error().code(), ErrorCode::kPermissionDenied) << "TRG-033";
   EXPECT_TRUE(engine->ForTenant(a_).topics().Find("mine"));
 }
 
@@ -155,7 +159,8 @@ TEST_F(EngineTest, CloseAnswersEveryAsyncPublishAndEndsEverySubscription) {
   std::atomic<int> acknowledged = 0;
   std::atomic<int> refused = 0;
   for (int i = 0; i < kCount; ++i) {
-    session.PublishAsync(topic->id, Quakes({i}), [&](Result<Offset> offset) { ++(offset ? acknowledged : refused); });
+    session.PublishAsync(topic->id, Quakes({i}),
+                         [&](Result<Offset> offset) { ++(offset ? acknowledged : refused); });
   }
   engine->Close();
   EXPECT_EQ(acknowledged + refused, kCount);
@@ -187,7 +192,8 @@ TEST_F(EngineTest, AClosedEngineSaysSo) {
   EXPECT_EQ(session.Subscribe("quakes", From::Newest()).error().code(), ErrorCode::kUnavailable);
   EXPECT_EQ(engine->Ping(Patience()).error().code(), ErrorCode::kUnavailable);
   std::promise<ErrorCode> code;
-  session.PublishAsync(topic->id, Quakes({1}), [&](Result<Offset> offset) { code.set_value(offset.error().code()); });
+  session.PublishAsync(topic->id, Quakes({1}),
+                       [&](Result<Offset> offset) { code.set_value(offset.error().code()); });
   EXPECT_EQ(code.get_future().get(), ErrorCode::kUnavailable);
   engine.reset();
   EXPECT_EQ(session.Publish(topic->id, Quakes({1})).error().code(), ErrorCode::kUnavailable)
@@ -210,7 +216,10 @@ TEST_F(EngineTest, CloseRacesWithEveryKindOfCall) {
         Result<void> outcome;
         if (t % 3 == 0) {
           auto offset = session.Publish(topic->id, Quakes({t}));
-          if (offset) ++acknowledged; else outcome = offset.error();
+          if (offset)
+            ++acknowledged;
+          else
+            outcome = offset.error();
         } else if (t % 3 == 1) {
           auto subscription = session.Subscribe("quakes", From::Offset(0));
           if (subscription) {
@@ -252,6 +261,48 @@ TEST_F(EngineTest, AnInvalidConfigurationIsRefusedBeforeAnythingIsOpened) {
   ASSERT_FALSE(engine);
   EXPECT_EQ(engine.error().code(), ErrorCode::kInvalidArgument);
   EXPECT_FALSE(std::filesystem::exists(config_.artifact_dir / "catalog.db"));
+}
+
+// W-03: the reference loses an event for an attached subscriber when the fan-out fails.
+class BrokenBroker final : public TriggerBroker {
+ public:
+  Result<void> RegisterTopic(const Topic&) override { return {}; }
+  Result<void> DropTopic(const TopicId&) override { return {}; }
+  Result<Offset> Publish(const TopicId&, const std::shared_ptr<arrow::RecordBatch>&, UnixMicros, uint64_t,
+                         const std::optional<TenantId>&) override {
+    ++attempts;
+    return Error(ErrorCode::kUnavailable, "simulated broker outage", BrokerDetail{"broken"});
+  }
+  Result<std::unique_ptr<Subscription>> Subscribe(const TopicId&, Predicate,
+                                                  std::optional<uint64_t>) override {
+    return Error(ErrorCode::kUnavailable, "simulated broker outage", BrokerDetail{"broken"});
+  }
+  Result<std::vector<ConsumerOffsetSnapshot>> ListConsumers(const TopicId&) override {
+    return std::vector<ConsumerOffsetSnapshot>{};
+  }
+  bool WantsPublish(const TopicId&) override { return true; }
+  BrokerKind driver_kind() const override { return BrokerKind::kJetStream; }
+
+  std::atomic<int> attempts = 0;
+};
+
+TEST_F(EngineTest, Trg041AFailedFanOutHarmsNobody) {
+  auto broker = std::make_shared<BrokenBroker>();
+  auto engine = Engine::Open(config_, {.broker = broker});
+  ASSERT_TRUE(engine) << engine.error().ToString();
+  const Session session = (*engine)->Global();
+  const auto topic = session.topics().Register("quakes", QuakeSchema());
+  ASSERT_TRUE(topic);
+  auto live = session.Subscribe("quakes", From::Newest());
+  ASSERT_TRUE(live);
+  for (int64_t i = 0; i < 10; ++i) ASSERT_TRUE(session.Publish(topic->id, Quakes({i})));
+  for (uint64_t i = 0; i < 10; ++i) {
+    auto next = (*live)->Next(Patience());
+    ASSERT_TRUE(next && *next);
+    EXPECT_EQ((*next)->offset, i);
+  }
+  (*engine)->Close();
+  EXPECT_GT(broker->attempts, 0);
 }
 
 }  // namespace
