@@ -71,14 +71,12 @@ void AddCatalog(std::vector<Setting>& all) {
   using Sqlite = SqliteCatalogConfig;
   using Postgres = PostgresCatalogConfig;
   all.push_back(KindSetting("catalog.kind", true, "Which database holds the catalog and the event log."));
-  all.push_back(
-      Bind({.key = "catalog.path",
-            .kind = "sqlite",
-            .text = "The database file. Its directory must exist; only the default location gets its "
-                    "directory made.",
-            .default_text = "`{artifact_dir}/catalog.db`",
-            .format = CheckNotEmpty},
-           &Config::catalog, &Sqlite::path));
+  all.push_back(Bind({.key = "catalog.path",
+                      .kind = "sqlite",
+                      .text = "The database file. Its directory is made if it is missing.",
+                      .default_text = "`{artifact_dir}/catalog.db`",
+                      .format = CheckNotEmpty},
+                     &Config::catalog, &Sqlite::path));
   all.push_back(
       Bind({.key = "catalog.synchronous",
             .kind = "sqlite",
