@@ -340,6 +340,24 @@ TEST_F(GroupTest, AFullQueueIsResourceExhausted) {
   EXPECT_EQ(GetInt("SELECT sum(k) AS v FROM t"), 5);
 }
 
+// Room was announced once for a whole group that left the queue, and all but one slept on.
+TEST_F(GroupTest, EveryCallerThatWaitsForRoomGetsHisTurn) {
+  options_.path = folder_ / "small.db";
+  options_.queue_limit = 2;
+  Open();
+  JAMMI_OK(Execute("CREATE TABLE t (k BIGINT PRIMARY KEY, v BIGINT NOT NULL)"));
+  Hold();
+  auto a = Enqueue({}, Insert(1));
+  auto b = Enqueue({}, Insert(2));
+  std::vector<std::thread> patient;
+  for (int i = 3; i <= 10; ++i) patient.emplace_back([&, i] { JAMMI_OK(backend().RunTransaction({}, Insert(i))); });
+  Release();
+  for (auto& thread : patient) thread.join();
+  JAMMI_OK(a.get());
+  JAMMI_OK(b.get());
+  EXPECT_EQ(GetInt("SELECT count(*) AS v FROM t"), 10);
+}
+
 TEST_F(GroupTest, AGroupClosesAtItsLimits) {
   options_.path = folder_ / "limits.db";
   options_.group_max_work = 2;

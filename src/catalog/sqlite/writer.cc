@@ -116,7 +116,8 @@ void Writer::PushLocked(Work& work) {
 
 void Writer::RemoveLocked(Work& work) {
   lane(work.lane).Remove(work);
-  if (waiting_-- >= options_.queue_limit) room_.notify_one();
+  --waiting_;
+  if (waiting_for_room_ > 0) room_.notify_one();
   waiting_bytes_ -= work.payload_bytes();
   if (!work.is_waited_for()) --waiting_async_;
   if (work.is_waited_for() && work.lane != Lane::kBulk) --waiting_callers_;
@@ -130,11 +131,13 @@ Result<void> Writer::WaitForRoomLocked(std::unique_lock<std::mutex>& lock, Deadl
       return Error(ErrorCode::kResourceExhausted, fmt::format("{} transactions and events wait already", waiting_),
                    BackendDetail{BackendFault::kBusy, {}, {}});
     }
+    ++waiting_for_room_;
     if (deadline.IsNever()) {
       room_.wait(lock);
     } else {
       room_.wait_until(lock, deadline.at());
     }
+    --waiting_for_room_;
   }
 }
 

@@ -100,6 +100,7 @@ class Writer {
   int64_t waiting_callers_ = 0;    // of them those that a caller waits for, bulk aside
   int64_t waiting_async_ = 0;      // of them those nobody waits for
   int64_t waiting_bytes_ = 0;      // of payload
+  int64_t waiting_for_room_ = 0;   // callers that are not in the queue yet
   int64_t expected_callers_ = 0;   // how many callers the next group should hold, if they come back
   int64_t exclusive_waiting_ = 0;
   bool held_ = false;              // somebody holds the writer
