@@ -53,6 +53,18 @@ Result<void> Checkpointer::Run() {
   });
 }
 
+// Most of the log while the writer goes on, then, with the writer held, what was added meanwhile: only
+// when all is moved is the log begun anew. Else it grows for ever, and a sync of a file that grows costs
+// several times one of a file that is written over.
+Result<void> Checkpointer::RunBesideWriter() {
+  const auto move = [this]() -> Result<void> {
+    const std::lock_guard lock(connection_mutex_);
+    return Checkpoint(Connection::Checkpoint::kPassive);
+  };
+  JAMMI_TRY(move());
+  return writer_.RunExclusive([&](Connection&) { return move(); });
+}
+
 void Checkpointer::Thread() {
   while (true) {
     {
@@ -61,13 +73,7 @@ void Checkpointer::Thread() {
       if (stopping_) return;
     }
     const bool large = statistics_.wal_bytes.load(std::memory_order_relaxed) >= kHoldWriterFromBytes;
-    Result<void> done;
-    if (large) {
-      done = Run();
-    } else {
-      const std::lock_guard lock(connection_mutex_);
-      done = Checkpoint(Connection::Checkpoint::kPassive);
-    }
+    const auto done = large ? Run() : RunBesideWriter();
     if (!done) Log(LogLevel::kWarning, "catalog: a checkpoint failed, the log grows on: {}", done.error().message());
     const std::lock_guard lock(mutex_);
     due_ = false;

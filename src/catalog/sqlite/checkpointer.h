@@ -13,8 +13,9 @@
 
 namespace jammi::sqlite {
 
-// Works from 8 MB of log on without disturbing anybody; above 256 MB it holds the writer until all is
-// moved and the log is cut. Thread-safe.
+// Works from 8 MB of log on, beside the writer but for a moment at the end; above 256 MB, when readers
+// have kept the log from being begun anew, it holds the writer until all is moved and the log is cut.
+// Thread-safe.
 class Checkpointer {
  public:
   Checkpointer(Writer& writer, Statistics& statistics) : writer_(writer), statistics_(statistics) {}
@@ -32,6 +33,7 @@ class Checkpointer {
 
  private:
   void Thread();
+  [[nodiscard]] Result<void> RunBesideWriter();
   [[nodiscard]] Result<void> Checkpoint(Connection::Checkpoint kind);
 
   Writer& writer_;

@@ -303,6 +303,22 @@ TEST_F(LogTest, ManyAsyncAppendsKeepTheirOrder) {
   EXPECT_EQ(Texts(*page), std::vector<std::string>{"1999"});
 }
 
+// A checkpoint beside a busy writer never saw the end of the log, so the log only grew, and a sync of a
+// file that grows costs several times one of a file that is written over.
+TEST_F(LogTest, TheWriteAheadLogIsBegunAnewUnderLoad) {
+  const std::string text(100'000, 'x');
+  uint64_t largest = 0;
+  uint64_t now = 0;
+  for (int i = 0; i < 1000 && now >= largest / 2; ++i) {  // 100 MB at most
+    Append(1, text);
+    now = backend().stats().wal_bytes;
+    largest = std::max(largest, now);
+  }
+  EXPECT_GE(largest, uint64_t{8} << 20);
+  EXPECT_LT(now, largest / 2);
+  EXPECT_GE(backend().stats().checkpoints, 2U);
+}
+
 // Every hot statement finds its rows by integer primary key, so its cost does not grow with the log.
 TEST_F(LogTest, PlansOfTheHotStatementsUseTheIntegerPrimaryKey) {
   const auto plan = [&](std::string_view sql, size_t parameters) {
