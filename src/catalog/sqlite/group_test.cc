@@ -378,23 +378,6 @@ TEST_F(GroupTest, AGroupClosesAtItsLimits) {
   EXPECT_EQ(backend().stats().groups - before.groups, 6U);
 }
 
-TEST_F(GroupTest, CallersThatComeBackTogetherShareTheirCommits) {
-  constexpr int kThreads = 16;
-  constexpr int kRounds = 40;
-  const BackendStats before = backend().stats();
-  std::vector<std::thread> publishers;
-  for (int t = 0; t < kThreads; ++t) {
-    publishers.emplace_back([&] {
-      for (int i = 0; i < kRounds; ++i) JAMMI_OK(log().Append(Event(1, "x"), {}));
-    });
-  }
-  for (auto& publisher : publishers) publisher.join();
-  const BackendStats after = backend().stats();
-  EXPECT_EQ(log().ReadHead(1)->next_offset, static_cast<uint64_t>(kThreads * kRounds));
-  // Timing decides how well; that they share at all does not depend on it.
-  EXPECT_LT(after.groups - before.groups, static_cast<uint64_t>(kThreads * kRounds) / 2);
-}
-
 TEST_F(GroupTest, CloseLetsWhatWaitsCompleteAndRefusesTheRest) {
   Hold();
   auto body = Enqueue({}, Insert(1));

@@ -97,7 +97,7 @@ class PageReader {
       const auto grown = buffer_->Resize(std::max(needed, 2 * buffer_->size()), /*shrink_to_fit=*/false);
       if (!grown.ok()) return OutOfMemory(grown);
     }
-    std::memcpy(buffer_->mutable_data() + begin, payload.data(), payload.size());
+    if (length > 0) std::memcpy(buffer_->mutable_data() + begin, payload.data(), payload.size());
     used_ = begin + length;
     return Extent{begin, length};
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bitset>
 #include <exception>
+#include <utility>
 
 #include "base/log.h"
 #include "base/sync_point.h"
@@ -53,6 +54,7 @@ Writer::Writer(const SqliteOptions& options, const void* backend, Statistics& st
       backend_(backend),
       statistics_(statistics),
       open_(std::move(open)),
+      policy_(options.group_max_wait),
       runner_(backend, options.clock) {}
 
 Writer::~Writer() { Close(); }
@@ -141,12 +143,11 @@ Result<void> Writer::WaitForRoomLocked(std::unique_lock<std::mutex>& lock, Deadl
   }
 }
 
-// Is it time to start a group? Callers that were released together come back together: it waits for
-// nine in ten of them, so that they share the next commit too. One caller alone never waits.
+// Is it time to start a group?
 bool Writer::IsGroupCompleteLocked() const {
   if (!lanes_[static_cast<size_t>(Lane::kUrgent)].empty()) return true;
   if (waiting_ >= options_.group_max_work || waiting_bytes_ >= options_.group_max_bytes) return true;
-  return waiting_callers_ >= expected_callers_ - expected_callers_ / 10;
+  return policy_.IsComplete(waiting_callers_);
 }
 
 // Moves the next group out of the queue and takes hold of the writer.
@@ -291,15 +292,13 @@ void Writer::WriterThread() {
   }
 }
 
-// Gives the callers of the last group time to come back. It ends when a caller has run the group itself,
-// when nobody came for half the time a commit takes, or after group_max_wait.
+// Gives the callers of the last group time to come back; one of them may run the group itself meanwhile.
 void Writer::AwaitStragglers(std::unique_lock<std::mutex>& lock) {
-  const auto limit = SteadyClock::now() + options_.group_max_wait;
-  const auto patience = std::max<SteadyClock::duration>(usual_commit_ / 2, std::chrono::microseconds(50));
+  const auto limit = SteadyClock::now() + policy_.MaxWait();
   const auto enough = [this] { return held_ || state_ != State::kOpen || IsGroupCompleteLocked(); };
   while (!enough()) {
     const int64_t before = waiting_;
-    wake_writer_.wait_until(lock, std::min(limit, SteadyClock::now() + patience), enough);
+    wake_writer_.wait_until(lock, std::min(limit, SteadyClock::now() + policy_.Patience()), enough);
     if (waiting_ == before || SteadyClock::now() >= limit) return;
   }
 }
@@ -312,11 +311,11 @@ void Writer::RunGroup(const Work* own) {
   } else if (!group_.empty()) {
     const auto begun = SteadyClock::now();
     const GroupRunner::Report report = runner_.Run(*connection_, group_, committed_);
-    const auto took = SteadyClock::now() - begun;
-    usual_commit_ = (usual_commit_ * 7 + took) / 8;
+    const auto ended = SteadyClock::now();
+    took_ = ended - begun;
     Add(statistics_.groups, static_cast<uint64_t>(report.commits));
     Add(statistics_.reruns, static_cast<uint64_t>(report.reruns));
-    Add(statistics_.commit_us, MicrosSince(begun, begun + took));
+    Add(statistics_.commit_us, MicrosSince(begun, ended));
     if (report.outcome_unknown) {
       connection_.reset();
       Reopen();
@@ -403,7 +402,8 @@ void Writer::Finish(const Work* own) {
   }
   {
     const std::lock_guard lock(mutex_);
-    if (!bulk) expected_callers_ = callers + waiting_callers_;
+    if (!bulk) policy_.GroupEnded(callers, waiting_callers_);
+    if (took_ > took_.zero()) policy_.GroupTook(std::exchange(took_, {}));
     ReleaseLocked();
   }
   std::bitset<kBells> to_ring;

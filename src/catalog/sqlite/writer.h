@@ -21,6 +21,7 @@
 #include "catalog/catalog.h"
 #include "catalog/sqlite/connection.h"
 #include "catalog/sqlite/doorbell.h"
+#include "catalog/sqlite/group_policy.h"
 #include "catalog/sqlite/group_runner.h"
 #include "catalog/sqlite/statistics.h"
 #include "catalog/sqlite/work.h"
@@ -101,7 +102,7 @@ class Writer {
   int64_t waiting_async_ = 0;      // of them those nobody waits for
   int64_t waiting_bytes_ = 0;      // of payload
   int64_t waiting_for_room_ = 0;   // callers that are not in the queue yet
-  int64_t expected_callers_ = 0;   // how many callers the next group should hold, if they come back
+  GroupPolicy policy_;
   int64_t exclusive_waiting_ = 0;
   bool held_ = false;              // somebody holds the writer
   bool bulk_passed_over_ = false;  // a bulk body has let one group go first
@@ -115,7 +116,7 @@ class Writer {
   std::vector<Work*> group_;
   std::vector<Work*> not_run_;  // their outcome is an error
   std::vector<CommittedEvent> committed_;
-  std::chrono::steady_clock::duration usual_commit_{std::chrono::microseconds(200)};  // moving average
+  GroupPolicy::Duration took_{};  // the group, from BEGIN to COMMIT
 };
 
 }  // namespace jammi::sqlite
