@@ -82,7 +82,9 @@ Result<std::unique_ptr<Subscription>> Session::Subscribe(const TopicId& topic, F
 
 Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions options) {
   JAMMI_TRY(config.Validate());
-  JAMMI_TRY(CheckSupported(config));
+  Config built = config;
+  if (options.broker != nullptr) built.broker = InMemoryBrokerConfig{};  // ours is not asked for
+  JAMMI_TRY(CheckSupported(built));
   if (options.clock == nullptr) options.clock = Clock::System();
 
   auto core = std::make_shared<EngineCore>();

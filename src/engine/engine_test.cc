@@ -288,6 +288,7 @@ class BrokenBroker final : public TriggerBroker {
 
 TEST_F(EngineTest, Trg041AFailedFanOutHarmsNobody) {
   auto broker = std::make_shared<BrokenBroker>();
+  config_.broker = JetStreamBrokerConfig{.url = Secret("nats://127.0.0.1:4222")};  // replaced by ours
   auto engine = Engine::Open(config_, {.broker = broker});
   ASSERT_TRUE(engine) << engine.error().ToString();
   const Session session = (*engine)->Global();
