@@ -6,13 +6,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/sync_point.h"
+#include "support/temp_dir.h"
 #include "trigger/fake_log.h"
 #include "trigger/streams.h"
 
@@ -180,13 +180,9 @@ class FeedsTest : public testing::Test {
 // Streams over a catalog in a temporary folder.
 class StreamsTest : public testing::Test {
  protected:
-  StreamsTest() : folder_(std::filesystem::temp_directory_path() / ("jammi-" + Uuid::RandomV4().ToHex())) {
-    std::filesystem::create_directories(folder_);
-    Open();
-  }
+  StreamsTest() { Open(); }
   ~StreamsTest() override {
     Close();
-    std::filesystem::remove_all(folder_);
     ClearSyncPoints();
   }
 
@@ -194,7 +190,6 @@ class StreamsTest : public testing::Test {
     SqliteOptions sqlite;
     sqlite.path = folder_ / "catalog.db";
     sqlite.clock = clock_;
-    sqlite.durability = Durability::kNormal;  // nobody cuts the power here
     auto catalog = OpenSqliteCatalog(sqlite);
     ASSERT_TRUE(catalog) << catalog.error().ToString();
     catalog_ = std::move(*catalog);
@@ -236,7 +231,7 @@ class StreamsTest : public testing::Test {
 
   const Scope a_ = Scope::ForTenant(Tenant(1));
   const Scope b_ = Scope::ForTenant(Tenant(2));
-  const std::filesystem::path folder_;
+  const test::TempDir folder_{test::TempDir::On::kMemory};
   const std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(1'700'000'000'000'000);
   StreamsOptions options_;
   std::shared_ptr<TriggerBroker> broker_;
