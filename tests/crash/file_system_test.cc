@@ -320,7 +320,7 @@ TEST_F(WrongFile, DamagedFileIsDetectedOrRead) {
 }  // namespace jammi::test
 
 int main(int argc, char** argv) {
-  if (const std::string why_not = jammi::test::EnterMountNamespace(); !why_not.empty()) {
+  if (const std::string why_not = jammi::test::EnterMountNamespace(argv); !why_not.empty()) {
     fmt::print(stderr, "file_system_test: {}\n", why_not);
     return 1;
   }

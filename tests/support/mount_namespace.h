@@ -8,9 +8,11 @@
 namespace jammi::test {
 
 // Gives this process a private view of the mounts: what it mounts nobody else sees, and it goes with the
-// process. Works as root, and as an ordinary user where the kernel allows user namespaces. Must be called
-// before a thread is started. Returns why it could not; empty = done.
-std::string EnterMountNamespace();
+// process. Works as root; for an ordinary user the program `argv` is begun again by unshare(1) in a user
+// namespace, where the kernel allows it. (A library may have started a thread before main(), and a process
+// with threads cannot enter a user namespace itself.) To be called first in main(). Returns why it could
+// not; empty = done.
+std::string EnterMountNamespace(char** argv);
 
 // A tmpfs. REQUIRES: EnterMountNamespace(). Throws std::system_error.
 class SmallFileSystem {
