@@ -512,6 +512,7 @@ uint64_t FaultVfs::operations() const { return state_->operations.load(); }
 void FaultVfs::Inject(const DiskFault& fault) {
   std::lock_guard lock(state_->mutex);
   state_->fault = fault;
+  state_->random = Random(fault.seed);
   state_->candidates = 0;
   state_->fired = 0;
 }

@@ -52,6 +52,7 @@ struct DiskFault {
   DiskOps ops = DiskOps::All();
   uint64_t nth = 1;      // of the operations in `ops` that can fail so, counted from Inject(), 1 = the next
   bool lasting = false;  // and every such one after it, until Heal()
+  uint64_t seed = 1;     // of how much of a failed write or sync reaches the disk
 };
 
 // Registers itself under a name of its own. Thread-safe. Every connection must be closed before it is
