@@ -4,19 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <limits>
 #include <utility>
 
 #include "base/text.h"
 #include "duckdb.hpp"
 #include "duckdb/common/types/decimal.hpp"
-#include "duckdb/common/vector_operations/binary_executor.hpp"
 #include "duckdb/execution/expression_executor.hpp"
 #include "duckdb/function/function_binder.hpp"
 #include "duckdb/planner/expression/list.hpp"
 #include "predicate/columns.h"
+#include "predicate/functions.h"
 #include "predicate/instance.h"
+#include "predicate/number.h"
 
 namespace jammi::predicate {
 namespace {
@@ -120,42 +119,7 @@ LogicalType ToLogicalType(const Node& cast) {
   return LogicalType::INVALID;
 }
 
-// --- Numbers as they are written
-
-struct Number {
-  bool integer = false;
-  bool exact = true;   // no exponent
-  std::string digits;  // canonical: no leading zeros, a fraction without trailing ones
-  int whole = 0;       // digits before the point
-  int scale = 0;       // and behind it
-  double value = 0;
-};
-
-// Errors with nothing to say: `text` is no number.
-std::optional<Number> ReadNumber(std::string_view text) {
-  Number number;
-  const bool negative = text.starts_with('-');
-  std::string_view rest = text.substr(negative ? 1 : 0);
-  if (rest.empty() || rest.find_first_not_of("0123456789.eE+-") != std::string_view::npos)
-    return std::nullopt;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), number.value);
-  if (error != std::errc() || end != rest.data() + rest.size()) return std::nullopt;
-  if (negative) number.value = -number.value;
-
-  number.exact = rest.find_first_of("eE") == std::string_view::npos;
-  number.integer = rest.find_first_of(".eE") == std::string_view::npos;
-  if (!number.exact) return number;
-  const size_t point = rest.find('.');
-  std::string_view whole = rest.substr(0, point);
-  std::string_view fraction = point == std::string_view::npos ? "" : rest.substr(point + 1);
-  while (whole.starts_with('0')) whole.remove_prefix(1);
-  while (fraction.ends_with('0')) fraction.remove_suffix(1);
-  number.whole = static_cast<int>(whole.size());
-  number.scale = static_cast<int>(fraction.size());
-  number.digits = fmt::format("{}{}{}{}", negative ? "-" : "", whole.empty() ? "0" : whole,
-                              fraction.empty() ? "" : ".", fraction);
-  return number;
-}
+// --- Literals
 
 bool TryCast(const std::string& text, const LogicalType& type, Value& out) {
   std::string why;
@@ -202,56 +166,6 @@ LogicalType WidenForArithmetic(const LogicalType& type, const Number& number) {
   if (IsDecimal(type)) return WidenDecimal(type, number);
   if (IsFloat(type) || !number.integer) return LogicalType::DOUBLE;
   return CommonNumber(type, NaturalInteger(number));
-}
-
-// --- Division of integers, which DuckDB answers with null for a zero divisor
-
-template <class T>
-bool IsMinusOne(T value) {
-  if constexpr (std::numeric_limits<T>::is_signed || std::is_same_v<T, duckdb::hugeint_t>)
-    return value == T(-1);
-  else
-    return false;
-}
-
-template <class T, bool kModulo>
-void DivideIntegers(duckdb::DataChunk& arguments, duckdb::ExpressionState&, duckdb::Vector& result) {
-  duckdb::BinaryExecutor::Execute<T, T, T>(
-      arguments.data[0], arguments.data[1], result, arguments.size(), [](T dividend, T divisor) -> T {
-        if (divisor == T(0)) throw duckdb::OutOfRangeException("division by zero");
-        if (IsMinusOne(divisor)) {  // the least integer has no positive twin
-          if (kModulo) return T(0);
-          if (dividend == duckdb::NumericLimits<T>::Minimum()) {
-            throw duckdb::OutOfRangeException("overflow in a division");
-          }
-        }
-        return kModulo ? static_cast<T>(dividend % divisor) : static_cast<T>(dividend / divisor);
-      });
-}
-
-template <bool kModulo>
-duckdb::scalar_function_t IntegerDivision(const LogicalType& type) {
-  using duckdb::PhysicalType;
-  switch (type.InternalType()) {
-    case PhysicalType::INT8:
-      return DivideIntegers<int8_t, kModulo>;
-    case PhysicalType::INT16:
-      return DivideIntegers<int16_t, kModulo>;
-    case PhysicalType::INT32:
-      return DivideIntegers<int32_t, kModulo>;
-    case PhysicalType::INT64:
-      return DivideIntegers<int64_t, kModulo>;
-    case PhysicalType::UINT8:
-      return DivideIntegers<uint8_t, kModulo>;
-    case PhysicalType::UINT16:
-      return DivideIntegers<uint16_t, kModulo>;
-    case PhysicalType::UINT32:
-      return DivideIntegers<uint32_t, kModulo>;
-    case PhysicalType::UINT64:
-      return DivideIntegers<uint64_t, kModulo>;
-    default:
-      return DivideIntegers<duckdb::hugeint_t, kModulo>;
-  }
 }
 
 // --- The binder
@@ -352,6 +266,10 @@ Expr Binder::CastTo(Expr expr, const LogicalType& type, bool try_cast) {
     needs_utf8_ = true;
     if (IsInstant(type) && type.id() != LogicalTypeId::DATE)
       return ParseTimestamps(std::move(expr), type, try_cast);
+  }
+  // DuckDB has no cast from TIME to TIME_NS but through text.
+  if (expr->return_type.id() == LogicalTypeId::TIME && type.id() == LogicalTypeId::TIME_NS) {
+    expr = CastTo(std::move(expr), LogicalType::VARCHAR);
   }
   return Fold(duckdb::BoundCastExpression::AddCastToType(context_, std::move(expr), type, try_cast));
 }
@@ -699,8 +617,26 @@ Result<Expr> Binder::Between(const Node& node) {
 Result<Expr> Binder::In(const Node& node) {
   JAMMI_ASSIGN(Exprs parts, Unified(node));
   position = static_cast<int64_t>(node.position);
-  return Operator(node.negated ? ExpressionType::COMPARE_NOT_IN : ExpressionType::COMPARE_IN,
-                  std::move(parts));
+  std::vector<Value> values;
+  bool nulls = false;
+  bool constants = true;
+  for (size_t i = 1; i < parts.size(); ++i) {
+    constants &= IsConstant(*parts[i]);
+    if (!constants) break;
+    const Value& value = ConstantOf(*parts[i]);
+    nulls |= value.IsNull();
+    if (!value.IsNull()) values.push_back(value);
+  }
+  if (!constants || !IsMemberType(parts[0]->return_type)) {
+    return Operator(node.negated ? ExpressionType::COMPARE_NOT_IN : ExpressionType::COMPARE_IN,
+                    std::move(parts));
+  }
+  Expr in = Fold(Expr(IsMember(std::unique_ptr<duckdb::Expression>(parts[0].release()), values).release()));
+  if (nulls) {  // what is not found may be the null
+    in = Fold(duckdb::make_uniq<duckdb::BoundConjunctionExpression>(
+        ExpressionType::CONJUNCTION_OR, std::move(in), Constant(Value(LogicalType::BOOLEAN))));
+  }
+  return node.negated ? Not(std::move(in)) : std::move(in);
 }
 
 Result<Expr> Binder::IsTest(const Node& node) {
@@ -768,10 +704,8 @@ Result<Expr> Binder::Divide(const Node& node) {
   JAMMI_ASSIGN(Exprs typed, TypedAll(std::move(operands), type));
   position = static_cast<int64_t>(node.position);
   if (IsFloat(type)) return Call(modulo ? "%" : "/", std::move(typed));
-  duckdb::ScalarFunction function(modulo ? "%" : "/", {type, type}, type,
-                                  modulo ? IntegerDivision<true>(type) : IntegerDivision<false>(type));
-  function.SetFallible();
-  return Fold(duckdb::FunctionBinder(context_).BindScalarFunction(std::move(function), std::move(typed)));
+  return Fold(
+      duckdb::FunctionBinder(context_).BindScalarFunction(DivideFunction(type, modulo), std::move(typed)));
 }
 
 Result<Expr> Binder::Bits(const Node& node, const char* name) {

@@ -257,16 +257,29 @@ Result<void> ShowText(const Rows& rows, bool check_utf8, ColumnScratch& scratch,
   return {};
 }
 
+bool IsAscii(std::string_view bytes) {
+  uint64_t seen = 0;
+  size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8)
+    seen |= Load<uint64_t>(reinterpret_cast<const uint8_t*>(&bytes[i]), 0);
+  for (; i < bytes.size(); ++i) seen |= static_cast<uint8_t>(bytes[i]);
+  return (seen & 0x8080808080808080) == 0;
+}
+
 template <class Offset>
 Result<void> ShowStrings(const Rows& rows, bool check_utf8, ColumnScratch& scratch, duckdb::Vector& out) {
   const uint8_t* offsets = Bytes(rows.values(), 1);
   const auto* data = reinterpret_cast<const char*>(Bytes(rows.values(), 2));
   if (data == nullptr) data = "";  // all empty
-  return ShowText(rows, check_utf8, scratch, out, [=](int64_t slot) {
-    const auto start = Load<Offset>(offsets, slot);
-    const auto end = Load<Offset>(offsets, slot + 1);
+  const auto slice = [=](int64_t first, int64_t last) {
+    const auto start = Load<Offset>(offsets, first);
+    const auto end = Load<Offset>(offsets, last);
     return std::string_view(data + start, static_cast<size_t>(end - start));
-  });
+  };
+  // One look at the values as a whole mostly spares a look at each.
+  const bool check =
+      check_utf8 && !(rows.contiguous() && IsAscii(slice(rows.first(), rows.first() + rows.count())));
+  return ShowText(rows, check, scratch, out, [&](int64_t slot) { return slice(slot, slot + 1); });
 }
 
 Result<void> ShowViews(const Rows& rows, bool check_utf8, ColumnScratch& scratch, duckdb::Vector& out) {

@@ -1,10 +1,10 @@
 #include "predicate/program.h"
 
 #include <arrow/array.h>
+#include <arrow/array/concatenate.h>
 #include <arrow/buffer.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/compute/initialize.h>
-#include <arrow/datum.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <fmt/format.h>
@@ -22,24 +22,46 @@ namespace {
 
 constexpr int64_t kVectorRows = STANDARD_VECTOR_SIZE;
 
+using Rows = std::span<const uint32_t>;
+
+// For types that Take() does not know: each run of rows is a slice, and the slices are joined.
+arrow::Result<std::shared_ptr<arrow::Array>> JoinRuns(const arrow::Array& column, Rows rows) {
+  arrow::ArrayVector runs;
+  for (size_t start = 0, end = 0; start < rows.size(); start = end) {
+    for (end = start + 1; end < rows.size() && rows[end] == rows[end - 1] + 1;) ++end;
+    runs.push_back(column.Slice(rows[start], static_cast<int64_t>(end - start)));
+  }
+  return arrow::Concatenate(runs);
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> CopyRows(const arrow::RecordBatch& batch, Rows rows) {
+  const auto count = static_cast<int64_t>(rows.size());
+  const arrow::UInt32Array indices(count, arrow::Buffer::Wrap(rows.data(), rows.size()));
+  arrow::ArrayVector columns;
+  for (const auto& column : batch.columns()) {
+    auto taken = arrow::compute::Take(*column, indices, arrow::compute::TakeOptions::NoBoundsCheck());
+    if (taken.status().IsNotImplemented()) taken = JoinRuns(*column, rows);
+    ARROW_RETURN_NOT_OK(taken.status());
+    columns.push_back(*std::move(taken));
+  }
+  return arrow::RecordBatch::Make(batch.schema(), count, std::move(columns));
+}
+
 // The chosen rows, which are in order. Rows that lie side by side are shared, others copied.
 Result<std::shared_ptr<arrow::RecordBatch>> Pick(const std::shared_ptr<arrow::RecordBatch>& batch,
-                                                 std::span<const uint32_t> rows) {
+                                                 Rows rows) {
   const auto count = static_cast<int64_t>(rows.size());
   if (count == 0) return nullptr;
   if (count == batch->num_rows()) return batch;
   if (rows.back() - rows.front() + 1 == count) return batch->Slice(rows.front(), count);
-  const auto indices = std::make_shared<arrow::UInt32Array>(
-      count, std::make_shared<arrow::Buffer>(reinterpret_cast<const uint8_t*>(rows.data()),
-                                             static_cast<int64_t>(rows.size_bytes())));
-  auto taken = arrow::compute::Take(arrow::Datum(batch), arrow::Datum(std::shared_ptr<arrow::Array>(indices)),
-                                    arrow::compute::TakeOptions::NoBoundsCheck());
-  if (taken.ok()) return taken->record_batch();
-  if (taken.status().IsOutOfMemory()) {
-    return Error(ErrorCode::kResourceExhausted, "no memory for the rows that a predicate chose");
+  auto copied = CopyRows(*batch, rows);
+  if (copied.ok()) return *std::move(copied);
+  const std::string why = copied.status().ToString();
+  if (!copied.status().IsOutOfMemory()) {
+    return Error(ErrorCode::kInternal, fmt::format("rows cannot be copied from a batch: {}", why));
   }
-  return Error(ErrorCode::kInternal,
-               fmt::format("rows cannot be taken from a batch: {}", taken.status().ToString()));
+  return Error(ErrorCode::kResourceExhausted,
+               fmt::format("no memory for the rows that a predicate chose: {}", why));
 }
 
 }  // namespace
@@ -51,12 +73,12 @@ class Program::Evaluator {
       : bound_(bound), executor_(ExecutionContext(), *bound.expression), scratch_(bound.fields.size()) {}
 
   // The rows of `batch` that match; valid until the next call.
-  Result<std::span<const uint32_t>> Select(const arrow::RecordBatch& batch) {
+  Result<Rows> Select(const arrow::RecordBatch& batch) {
     if (chunk_.ColumnCount() == 0) Prepare(batch);
     const int64_t rows = batch.num_rows();
     if (rows <= kVectorRows) {
       JAMMI_ASSIGN(const size_t matched, SelectVector(batch, 0, rows));
-      return std::span<const uint32_t>(selected_.data(), matched);
+      return Rows(selected_.data(), matched);
     }
     rows_.clear();
     for (int64_t begin = 0; begin < rows; begin += kVectorRows) {
@@ -64,7 +86,7 @@ class Program::Evaluator {
       for (size_t i = 0; i < matched; ++i)
         rows_.push_back(static_cast<uint32_t>(begin) + selected_.data()[i]);
     }
-    return std::span<const uint32_t>(rows_);
+    return Rows(rows_);
   }
 
  private:
@@ -80,13 +102,13 @@ class Program::Evaluator {
                            chunk_.data[i]));
     }
     chunk_.SetCardinality(static_cast<duckdb::idx_t>(count));
-    if (selected_.data() == nullptr || static_cast<int64_t>(capacity_) < count) Grow(count);
+    if (capacity_ < count) Grow(count);
     return executor_.SelectExpression(chunk_, selected_);
   }
 
   void Grow(int64_t count) {
-    capacity_ = static_cast<size_t>(count);
-    selected_.Initialize(capacity_);
+    capacity_ = count;
+    selected_.Initialize(static_cast<duckdb::idx_t>(count));
   }
 
   const Bound& bound_;
@@ -94,7 +116,7 @@ class Program::Evaluator {
   duckdb::DataChunk chunk_;
   std::vector<ColumnScratch> scratch_;
   duckdb::SelectionVector selected_;
-  size_t capacity_ = 0;
+  int64_t capacity_ = 0;  // of selected_
   std::vector<uint32_t> rows_;
 };
 
