@@ -70,7 +70,8 @@ TEST(Predicate, Trg097ErrorsSayWhereAndWhat) {
   EXPECT_EQ(PositionOf("kind = 'unfinished"), 7);
   EXPECT_EQ(PositionOf("id = 'seven'"), 5);
   EXPECT_EQ(PositionOf("kind = 'X')"), 10);
-  EXPECT_THAT(ErrorOf("kinds = 'X'").message(), HasSubstr("there is no column 'kinds'; did you mean 'kind'?"));
+  EXPECT_THAT(ErrorOf("kinds = 'X'").message(),
+              HasSubstr("there is no column 'kinds'; did you mean 'kind'?"));
   EXPECT_THAT(ErrorOf("t.kind = 'X'").message(), HasSubstr("there is no table 't'"));
   EXPECT_THAT(ErrorOf("id = 'seven'").message(), HasSubstr("'seven' is not a BIGINT"));
   EXPECT_THAT(ErrorOf("kind ~ '('").message(), HasSubstr("missing )"));
