@@ -60,7 +60,7 @@ class EventLog {
   // Appends one event, durable when `done` is called with its outcome. What waits for one topic shares
   // one head update, and all that waits shares one commit. It never waits itself: a full queue is an
   // error at once. `done` is called exactly once, outside every lock: on an engine thread, or, with an
-  // error that is known at once (invalid event, full queue, closed, from inside a body), by this call
+  // error that is known at once (invalid event, full queue, not open, from inside a body), by this call
   // before it returns. It must be short and must not call the log's blocking functions; it may append
   // again.
   // Errors (through `done`): kInvalidArgument: no payload or a negative row count; kNotFound: the topic
