@@ -9,16 +9,13 @@
 #include <tuple>
 
 #include "base/sync_point.h"
-#include "catalog/sqlite/call_guard.h"
+#include "catalog/backend_error.h"
+#include "catalog/call_guard.h"
+#include "catalog/event_key.h"
 #include "catalog/sqlite/log_statements.h"
 
 namespace jammi::sqlite {
 namespace {
-
-Error OutcomeUnknown(const Error& error) {
-  return Error(ErrorCode::kOutcomeUnknown, fmt::format("COMMIT failed, the change may be durable or not: {}",
-                                                       error.message()), error.detail());
-}
 
 // Codes of COMMIT after which SQLite guarantees that nothing of the transaction can come back. After
 // others, a failed sync above all, a complete commit record may lie in the write-ahead log. The fault
@@ -36,8 +33,7 @@ Error WhyNoOffsets(Connection& connection, int64_t topic_no) {
   if (*known > 0) {
     return Error(ErrorCode::kResourceExhausted, fmt::format("topic {} has used up its {} offsets", topic_no, kOffsetLimit));
   }
-  return Error(ErrorCode::kNotFound, fmt::format("topic {} does not exist or was dropped", topic_no),
-               TopicNotFoundDetail{fmt::format("{}", topic_no)});
+  return NoSuchTopic(topic_no);
 }
 
 // A deferred key that is still open names no table; this finds one.

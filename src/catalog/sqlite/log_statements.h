@@ -2,15 +2,9 @@
 // primary key, whatever the log's length.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 namespace jammi::sqlite {
-
-// An event's key: topic_no << 40 | offset.
-constexpr int kOffsetBits = 40;
-constexpr int64_t kOffsetLimit = int64_t{1} << kOffsetBits;  // next_offset stays below it
-constexpr int64_t EventKey(int64_t topic_no, int64_t offset) { return (topic_no << kOffsetBits) + offset; }
 
 // Takes $2 offsets of topic $1 for $3 bytes at time $4; no row when the topic has no head, or when
 // next_offset would reach $5.

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "catalog/catalog.h"
 #include "catalog/migrations.h"
-#include "catalog/sqlite/call_guard.h"
+#include "catalog/call_guard.h"
 #include "catalog/sqlite/checkpointer.h"
 #include "catalog/sqlite/connection.h"
 #include "catalog/sqlite/data_folder.h"

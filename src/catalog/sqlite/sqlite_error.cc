@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string>
 
+#include "catalog/backend_error.h"
+
 namespace jammi::sqlite {
 namespace {
 
@@ -115,26 +117,6 @@ ErrorCode CodeOfResult(int code, BackendFault fault) {
 }
 
 }  // namespace
-
-ErrorCode CodeOf(BackendFault fault) {
-  switch (fault) {
-    case BackendFault::kExecution: return ErrorCode::kInternal;
-    case BackendFault::kUnique: return ErrorCode::kAlreadyExists;
-    case BackendFault::kForeignKey: return ErrorCode::kFailedPrecondition;
-    case BackendFault::kCheck: return ErrorCode::kInvalidArgument;
-    case BackendFault::kBusy: return ErrorCode::kUnavailable;
-    case BackendFault::kSerialization: return ErrorCode::kAborted;
-    case BackendFault::kConnection: return ErrorCode::kUnavailable;
-    case BackendFault::kFull: return ErrorCode::kResourceExhausted;
-    case BackendFault::kIo: return ErrorCode::kUnavailable;
-    case BackendFault::kReadOnly: return ErrorCode::kFailedPrecondition;
-    case BackendFault::kCorrupt: return ErrorCode::kDataLoss;
-    case BackendFault::kTypeConversion: return ErrorCode::kDataLoss;
-    case BackendFault::kTenantMismatch: return ErrorCode::kPermissionDenied;
-    case BackendFault::kMigration: return ErrorCode::kFailedPrecondition;
-  }
-  return ErrorCode::kInternal;
-}
 
 Error FromSqlite(sqlite3* db, int code, std::string_view doing) {
   const std::string message = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);

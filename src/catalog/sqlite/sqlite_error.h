@@ -16,7 +16,4 @@ namespace jammi::sqlite {
 // The error of a file operation of our own that failed with `error_number`.
 [[nodiscard]] Error FromErrno(int error_number, std::string_view doing);
 
-// The code that follows from a fault.
-[[nodiscard]] ErrorCode CodeOf(BackendFault fault);
-
 }  // namespace jammi::sqlite

@@ -1,25 +1,13 @@
 // The handle of a body on an SQLite connection.
 #pragma once
 
-#include <functional>
 #include <optional>
-#include <vector>
 
+#include "catalog/body.h"
 #include "catalog/sqlite/connection.h"
 #include "jammi/catalog_backend.h"
 
 namespace jammi::sqlite {
-
-// What a body asked for that happens when it commits.
-struct BodyEffects {
-  struct Append {
-    EventAppend event;
-    std::function<void(const AppendOutcome&)> done;
-    AppendOutcome outcome;
-  };
-  std::vector<Append> appends;
-  std::vector<std::move_only_function<void()>> after_commit;
-};
 
 class SqliteTransaction final : public Transaction {
  public:
@@ -44,11 +32,5 @@ class SqliteTransaction final : public Transaction {
   BodyEffects& effects_;
   std::optional<Error> lost_;
 };
-
-// Runs `body`; an exception that leaves it is an error: kInternal.
-[[nodiscard]] Result<void> CallBody(const CatalogBackend::Body& body, Transaction& tx);
-
-// kInvalidArgument for an event that no log could take.
-[[nodiscard]] Result<void> CheckEvent(const EventAppend& event);
 
 }  // namespace jammi::sqlite

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/sync_point.h"
-#include "catalog/sqlite/call_guard.h"
+#include "catalog/call_guard.h"
 
 namespace jammi::sqlite {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "jammi/result.h"
 
-namespace jammi::sqlite {
+namespace jammi {
 
 // Marks the thread as inside `backend` while it lives.
 class CallScope {
@@ -40,4 +40,4 @@ class CallScope {
   return Error(ErrorCode::kInvalidState, "the catalog was called from inside a transaction body or a callback of it");
 }
 
-}  // namespace jammi::sqlite
+}  // namespace jammi

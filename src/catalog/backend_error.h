@@ -1,0 +1,19 @@
+// What every backend says alike.
+#pragma once
+
+#include <cstdint>
+
+#include "jammi/error.h"
+
+namespace jammi {
+
+// The code that follows from a fault.
+[[nodiscard]] ErrorCode CodeOf(BackendFault fault);
+
+// The topic has no head: it was dropped, or never was.
+[[nodiscard]] Error NoSuchTopic(int64_t topic_no);
+
+// COMMIT failed in a way that leaves open whether it happened; `error` says how it failed.
+[[nodiscard]] Error OutcomeUnknown(const Error& error);
+
+}  // namespace jammi

@@ -1,0 +1,28 @@
+// A transaction body, whatever the backend: how it is called, and what it leaves to be done at its commit.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "jammi/catalog_backend.h"
+
+namespace jammi {
+
+// What a body asked for that happens when it commits.
+struct BodyEffects {
+  struct Append {
+    EventAppend event;
+    std::function<void(const AppendOutcome&)> done;
+    AppendOutcome outcome;
+  };
+  std::vector<Append> appends;
+  std::vector<std::move_only_function<void()>> after_commit;
+};
+
+// Runs `body`; an exception that leaves it is an error: kInternal.
+[[nodiscard]] Result<void> CallBody(const CatalogBackend::Body& body, Transaction& tx);
+
+// kInvalidArgument for an event that no log could take.
+[[nodiscard]] Result<void> CheckEvent(const EventAppend& event);
+
+}  // namespace jammi
