@@ -103,7 +103,9 @@ class Transaction {
   // Runs one statement and returns the number of rows it changed.
   // Errors: BackendDetail says what the database refused; the code follows from the fault.
   // kInvalidArgument: not exactly one statement; one that begins or ends a transaction or changes the
-  // connection (PRAGMA, ATTACH); text with U+0000.
+  // connection (PRAGMA, ATTACH); text with U+0000. A body whose statement has failed must end with an
+  // error: on PostgreSQL the transaction is lost by then, and every later statement fails with the error
+  // of the first.
   [[nodiscard]] Result<int64_t> Execute(std::string_view sql, std::initializer_list<SqlValue> params = {}) {
     return ExecuteImpl(sql, {params.begin(), params.size()});
   }

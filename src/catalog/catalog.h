@@ -3,12 +3,15 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "catalog/event_log.h"
 #include "jammi/catalog_backend.h"
 #include "jammi/clock.h"
+#include "jammi/secret.h"
 
 namespace jammi {
 
@@ -32,6 +35,25 @@ struct SqliteOptions {
   bool background_checkpoints = true;
 };
 
+struct PostgresOptions {
+  // postgres://user:password@host:port/database?sslmode=verify-full&...; libpq's parameters.
+  Secret url;
+  int pool_size = 8;  // connections of bodies and reads; four more serve appends, news, probes and repairs
+  std::optional<std::chrono::seconds> max_lifetime;  // a pooled connection older than this is replaced
+  // How long a body or read without a deadline of its own waits for a connection of the pool.
+  std::chrono::milliseconds acquire_timeout{30'000};
+  // How long work is repeated that lost against other work or lost its connection, and how long the
+  // outcome of a COMMIT is asked for whose answer was lost.
+  std::chrono::milliseconds retry_for{15'000};
+  Durability durability = Durability::kFull;  // kNormal leaves synchronous_commit as the server has it
+  // A group of appends closes after so many events or payload bytes.
+  int64_t group_max_work = 1024;
+  int64_t group_max_bytes = 8 << 20;
+  int64_t queue_limit = 65536;  // waiting appends; beyond it callers wait to their deadline
+  // Added to the server's clock. For tests.
+  std::function<std::chrono::microseconds()> time_shift = [] { return std::chrono::microseconds(0); };
+};
+
 class Catalog {
  public:
   virtual ~Catalog() = default;
@@ -53,5 +75,13 @@ class Catalog {
 // database; kFailedPrecondition with BackendDetail(kReadOnly); kUnavailable with BackendDetail(kIo);
 // kResourceExhausted with BackendDetail(kFull).
 [[nodiscard]] Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const SqliteOptions& options);
+
+// Connects to a database that exists, and migrates it; any number of processes may do so at once. Lanes
+// are of no consequence: bodies do not wait for each other.
+// Errors: kInvalidArgument with ConfigDetail("catalog.url"); kFailedPrecondition with
+// BackendDetail(kConnection): wrong password, no such database or role; kFailedPrecondition with
+// BackendDetail(kMigration): a newer or altered ledger, or another application's; kUnavailable with
+// BackendDetail(kConnection): no server there; kUnimplemented: this build has no PostgreSQL.
+[[nodiscard]] Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(const PostgresOptions& options);
 
 }  // namespace jammi

@@ -79,6 +79,14 @@ class EventLog {
   using Listener = std::function<void(std::span<const CommittedEvent>)>;
   virtual void SetListener(Listener listener) = 0;
 
+  // Called when another process has moved the head of a topic to `next_offset` or beyond: a hint, to read
+  // the log. It may come late, by a second at
+  // most while the database can be reached, and more than once. At first it is called for every topic. It runs on a thread of the log,
+  // must be short and must not call the log's blocking functions. When this returns, no call of the
+  // listener before runs or will run. Null: no more calls.
+  using HeadListener = std::function<void(int64_t topic_no, uint64_t next_offset)>;
+  virtual void SetHeadListener(HeadListener /*listener*/) {}  // where no other process can write
+
   // Events of a topic from `from` on, up to `limit`; payloads only where `reader` may see the event.
   // One statement: head and events are of one moment. Bytes of a page lie in one buffer. Below the low
   // water there is nothing to return: the head, and no events, for the caller to say OffsetEvicted.

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "catalog/sqlite/connection.h"
-#include "catalog/sqlite/statistics.h"
+#include "catalog/statistics.h"
 #include "catalog/sqlite/writer.h"
 
 namespace jammi::sqlite {

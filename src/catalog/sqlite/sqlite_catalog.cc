@@ -48,7 +48,7 @@ class SqliteCatalog final : public Catalog, public CatalogBackend {
   [[nodiscard]] Result<void> Migrate() override;
   [[nodiscard]] Result<void> Ping(Deadline deadline) override;
   [[nodiscard]] BackendKind kind() const override { return BackendKind::kSqlite; }
-  [[nodiscard]] BackendStats stats() const override;
+  [[nodiscard]] BackendStats stats() const override { return Snapshot(statistics_, writer_.queue_depth()); }
 
  private:
   struct Purpose {
@@ -181,23 +181,6 @@ Result<void> SqliteCatalog::Ping(Deadline deadline) {
   if (ping_ == nullptr) return writer_.CheckOpen();
   JAMMI_TRY(ping_->GetInt("SELECT 1"));
   return {};
-}
-
-BackendStats SqliteCatalog::stats() const {
-  const auto get = [](const Statistics::Counter& counter) { return counter.load(std::memory_order_relaxed); };
-  return {.transactions = get(statistics_.transactions),
-          .read_transactions = get(statistics_.read_transactions),
-          .failed = get(statistics_.failed),
-          .reruns = get(statistics_.reruns),
-          .events_appended = get(statistics_.events_appended),
-          .groups = get(statistics_.groups),
-          .group_work = get(statistics_.group_work),
-          .queue_depth = writer_.queue_depth(),
-          .queue_wait_us = get(statistics_.queue_wait_us),
-          .commit_us = get(statistics_.commit_us),
-          .checkpoints = get(statistics_.checkpoints),
-          .wal_bytes = get(statistics_.wal_bytes),
-          .writer_reopened = get(statistics_.writer_reopened)};
 }
 
 // The same file must have the same lock, however its path is spelled.

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <bitset>
-#include <exception>
 #include <utility>
 
 #include "base/log.h"
 #include "base/sync_point.h"
+#include "catalog/body.h"
 #include "catalog/call_guard.h"
 
 namespace jammi::sqlite {
@@ -33,18 +33,6 @@ constexpr std::string_view kReopeningMessage = "the catalog file is being reopen
 
 Error NotStartedInTime() {
   return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before the transaction could start");
-}
-
-// Runs a callback of a caller; what it throws is its bug and must not stop the writer.
-template <class Fn, class... Args>
-void CallBack(Fn& fn, Args&&... args) {
-  try {
-    fn(std::forward<Args>(args)...);
-  } catch (const std::exception& thrown) {
-    Log(LogLevel::kError, "catalog: a callback threw: {}", thrown.what());
-  } catch (...) {
-    Log(LogLevel::kError, "catalog: a callback threw something that is no exception");
-  }
 }
 
 }  // namespace

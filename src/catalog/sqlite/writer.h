@@ -23,7 +23,7 @@
 #include "catalog/sqlite/doorbell.h"
 #include "catalog/sqlite/group_policy.h"
 #include "catalog/sqlite/group_runner.h"
-#include "catalog/sqlite/statistics.h"
+#include "catalog/statistics.h"
 #include "catalog/sqlite/work.h"
 
 namespace jammi::sqlite {

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace jammi::sqlite {
+#include "jammi/catalog_backend.h"
+
+namespace jammi {
 
 // Each counter by itself is exact; together they are of about the same moment.
 struct Statistics {
@@ -23,6 +25,8 @@ struct Statistics {
   Counter writer_reopened = 0;
 };
 
+[[nodiscard]] BackendStats Snapshot(const Statistics& statistics, uint64_t queue_depth);
+
 inline void Add(Statistics::Counter& counter, uint64_t by = 1) { counter.fetch_add(by, std::memory_order_relaxed); }
 
-}  // namespace jammi::sqlite
+}  // namespace jammi

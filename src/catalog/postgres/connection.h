@@ -1,0 +1,155 @@
+// One connection to the server, with its prepared statements. Statements are sent together and answered
+// in one round trip.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "jammi/catalog_backend.h"
+#include "jammi/clock.h"
+
+struct pg_conn;
+struct pg_result;
+
+namespace jammi::postgres {
+
+[[nodiscard]] inline Deadline Earlier(Deadline a, Deadline b) { return a.at() < b.at() ? a : b; }
+
+// What to connect with; made from a URL by ParseUrl().
+using ConnectionParameters = std::vector<std::pair<std::string, std::string>>;
+
+// A statement to be run. Everything is borrowed until it has run.
+struct Statement {
+  std::string_view sql;
+  SqlParams params;
+};
+
+// What a statement answered; all its rows.
+class ResultSet {
+ public:
+  explicit ResultSet(pg_result* result) : result_(result) {}
+
+  [[nodiscard]] int rows() const;
+  [[nodiscard]] int columns() const;
+  // Rows that an INSERT, UPDATE or DELETE changed; 0 for other statements.
+  [[nodiscard]] int64_t changes() const;
+  [[nodiscard]] std::string_view tag() const;  // "INSERT 0 1", "COMMIT"
+  [[nodiscard]] bool IsNull(int row, int column) const;
+  [[nodiscard]] int64_t Int(int row, int column) const;  // of integer and boolean columns
+  [[nodiscard]] double Double(int row, int column) const;
+  [[nodiscard]] std::string_view Text(int row, int column) const;
+  [[nodiscard]] SqlBytes Bytes(int row, int column) const;
+  // kInternal when a column has a type that a Row cannot give.
+  [[nodiscard]] Result<void> CheckTypes() const;
+
+ private:
+  friend class ResultRow;
+  struct Clear {
+    void operator()(pg_result* result) const;
+  };
+  std::unique_ptr<pg_result, Clear> result_;
+};
+
+// A row of a result, as bodies see it.
+class ResultRow final : public Row {
+ public:
+  ResultRow(const ResultSet& results, int row) : results_(results), row_(row) {}
+
+ protected:
+  [[nodiscard]] int Find(std::string_view column) const override;
+  [[nodiscard]] Type TypeAt(int index) const override;
+  [[nodiscard]] int64_t IntAt(int index) const override { return results_.Int(row_, index); }
+  [[nodiscard]] double DoubleAt(int index) const override { return results_.Double(row_, index); }
+  [[nodiscard]] std::string_view TextAt(int index) const override { return results_.Text(row_, index); }
+  [[nodiscard]] SqlBytes BytesAt(int index) const override { return results_.Bytes(row_, index); }
+
+ private:
+  const ResultSet& results_;
+  int row_;
+};
+
+struct Notification {
+  std::string channel;
+  std::string payload;
+  int sender_pid = 0;
+};
+
+// Used by one thread at a time; the owner sees to that.
+class Connection {
+ public:
+  // Errors: kUnavailable with BackendDetail(kConnection); kFailedPrecondition: the server refuses this
+  // role, password or database, is too old, or does not store UTF-8; kDeadlineExceeded.
+  [[nodiscard]] static Result<std::unique_ptr<Connection>> Open(const ConnectionParameters& parameters,
+                                                                Deadline deadline);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Runs statements in one round trip, each exactly one SQL statement; their results, in order. The first
+  // that fails ends it, and its error is returned; outside of a transaction begun before, what ran in
+  // front of it is undone.
+  // After a lost connection, or a deadline that passed, nothing more can be done with it: see lost().
+  [[nodiscard]] Result<std::vector<ResultSet>> Run(std::span<const Statement> statements,
+                                                   Deadline deadline = Deadline::Never());
+  [[nodiscard]] Result<ResultSet> RunOne(std::string_view sql, std::initializer_list<SqlValue> params = {},
+                                         Deadline deadline = Deadline::Never());
+  // Sends a statement and does not wait for its answer, which the next Run() throws away.
+  void SendOnly(std::string_view sql);
+  // Runs a text of several statements, without parameters or results.
+  [[nodiscard]] Result<void> RunScript(const std::string& sql);
+
+  [[nodiscard]] bool lost() const { return lost_; }
+  // To be closed instead of being used again.
+  void Abandon() { lost_ = true; }
+  // Looks, without a round trip, whether the server has closed it.
+  [[nodiscard]] bool LooksAlive();
+  // Forgets prepared statements when there are too many; between transactions.
+  void TrimStatements();
+
+  [[nodiscard]] int pid() const;     // of the server process
+  [[nodiscard]] int socket() const;  // to wait on for notifications
+  // Takes in what has come, without waiting. Errors: kUnavailable: lost.
+  [[nodiscard]] Result<std::vector<Notification>> TakeNotifications();
+
+  [[nodiscard]] std::chrono::steady_clock::time_point opened_at() const { return opened_at_; }
+
+ private:
+  struct TextHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+  struct Prepared {
+    std::string name;
+    bool ready = false;  // the server has said so
+  };
+  struct Sent {
+    Prepared* prepares = nullptr;  // null: a run
+  };
+
+  explicit Connection(pg_conn* connection) : connection_(connection) {}
+  [[nodiscard]] Result<void> Connect(Deadline deadline);
+  [[nodiscard]] Result<void> CheckServer();
+  [[nodiscard]] bool Send(const Statement& statement, std::vector<Sent>& sent);
+  [[nodiscard]] Result<void> Flush(Deadline deadline);
+  [[nodiscard]] Result<pg_result*> Next(Deadline deadline);
+  [[nodiscard]] Result<void> SkipToSync(Deadline deadline);
+  [[nodiscard]] Result<std::vector<ResultSet>> Receive(std::span<const Sent> sent, Deadline deadline);
+  [[nodiscard]] Result<void> Wait(bool to_write, Deadline deadline);
+  [[nodiscard]] Error Lose();
+
+  pg_conn* connection_;
+  bool lost_ = false;
+  int unread_syncs_ = 0;  // of SendOnly
+  int64_t next_name_ = 0;
+  std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> statements_;
+  std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace jammi::postgres

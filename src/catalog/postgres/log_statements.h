@@ -1,0 +1,60 @@
+// The statements of the event log on PostgreSQL. Each finds its rows by primary key, whatever the log's
+// length.
+#pragma once
+
+#include <string_view>
+
+namespace jammi::postgres {
+
+// Takes $2 offsets of topic $1 for $3 bytes at the server's time plus $4 microseconds, and writes the
+// events; no row when the topic has no head, or when next_offset would reach $5. An UPDATE that had to
+// wait for the head computes its values again from the head it found then, so that times never fall.
+constexpr std::string_view kAppendToTopic =
+    "WITH head AS ("
+    " UPDATE topic_heads SET next_offset = next_offset + $2, events = events + $2, bytes = bytes + $3,"
+    " last_committed_at = GREATEST(last_committed_at,"
+    " CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) + $4)"
+    " WHERE topic_no = $1 AND next_offset + $2 < $5"
+    " RETURNING next_offset - $2 AS first_offset, last_committed_at),"
+    " written AS ("
+    " INSERT INTO events (event_key, committed_at, scope, row_count, checksum, payload)"
+    " SELECT (CAST($1 AS BIGINT) << 40) + head.first_offset + e.n - 1, head.last_committed_at, e.scope,"
+    " e.row_count, e.checksum, e.payload"
+    " FROM head, unnest(CAST($6 AS TEXT[]), CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]), CAST($9 AS BYTEA[]))"
+    " WITH ORDINALITY AS e (scope, row_count, checksum, payload, n))"
+    " SELECT first_offset, last_committed_at FROM head";
+
+constexpr std::string_view kCountHeads = "SELECT count(*) FROM topic_heads WHERE topic_no = $1";
+
+constexpr std::string_view kReadHead = "SELECT low_water, next_offset FROM topic_heads WHERE topic_no = $1";
+
+constexpr std::string_view kReadHeads = "SELECT topic_no, next_offset FROM topic_heads";
+
+// Topic $1 from offset $2 on, at most $4 events, and up to the one that does not fit into $5 bytes of
+// payload; payloads for scope $3 and global ones. The head comes with every row, and alone when there is
+// no event to return. The length of a payload is known without reading it (STORAGE EXTERNAL).
+constexpr std::string_view kReadPage =
+    "SELECT h.low_water, h.next_offset, p.event_key, p.committed_at, p.scope, p.row_count, p.checksum,"
+    " CASE WHEN p.visible THEN p.payload END"
+    " FROM topic_heads h LEFT JOIN LATERAL ("
+    " SELECT e.*, sum(CASE WHEN e.visible THEN octet_length(e.payload) ELSE 0 END) OVER w AS before"
+    " FROM (SELECT *, scope = '' OR scope = $3 AS visible FROM events"
+    " WHERE event_key >= (h.topic_no << 40) + $2 AND event_key < (h.topic_no << 40) + h.next_offset"
+    " AND $2 >= h.low_water ORDER BY event_key LIMIT $4) e"
+    " WINDOW w AS (ORDER BY e.event_key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) p"
+    " ON p.before IS NULL OR p.before <= $5"
+    " WHERE h.topic_no = $1 ORDER BY p.event_key";
+
+// The first offset of topic $1 committed at or after $2, by halving; next_offset when there is none, NULL
+// when an event is missing. No row: the topic has no head.
+constexpr std::string_view kFindTime =
+    "WITH RECURSIVE span (topic_no, low, high) AS ("
+    " SELECT topic_no, low_water, next_offset FROM topic_heads WHERE topic_no = $1"
+    " UNION ALL"
+    " SELECT s.topic_no, CASE WHEN e.committed_at < $2 THEN (s.low + s.high) / 2 + 1 ELSE s.low END,"
+    " CASE WHEN e.committed_at < $2 THEN s.high ELSE (s.low + s.high) / 2 END"
+    " FROM span s JOIN LATERAL (SELECT committed_at FROM events"
+    " WHERE event_key = (s.topic_no << 40) + (s.low + s.high) / 2) e ON s.low < s.high)"
+    " SELECT CASE WHEN low = high THEN low END, low + (high - low) / 2 FROM span ORDER BY high - low LIMIT 1";
+
+}  // namespace jammi::postgres

@@ -1,0 +1,248 @@
+// A catalog in a PostgreSQL database: opening, closing, and the backend over a pool of connections.
+#include <fmt/format.h>
+
+#include <mutex>
+#include <utility>
+
+#include "base/log.h"
+#include "catalog/backend_error.h"
+#include "catalog/body.h"
+#include "catalog/call_guard.h"
+#include "catalog/catalog.h"
+#include "catalog/postgres/appender.h"
+#include "catalog/postgres/committer.h"
+#include "catalog/postgres/head_notifier.h"
+#include "catalog/postgres/migrate.h"
+#include "catalog/postgres/pg_error.h"
+#include "catalog/postgres/pg_log.h"
+#include "catalog/postgres/pool.h"
+#include "catalog/postgres/retry.h"
+#include "catalog/postgres/schema.h"
+#include "catalog/postgres/transaction.h"
+#include "catalog/postgres/url.h"
+#include "catalog/statistics.h"
+
+namespace jammi {
+namespace postgres {
+namespace {
+
+class PgCatalog final : public Catalog, public CatalogBackend {
+ public:
+  PgCatalog(PostgresOptions options, ConnectionParameters parameters)
+      : options_(std::move(options)),
+        parameters_(std::move(parameters)),
+        pool_({options_.pool_size, options_.max_lifetime}, Opener()),
+        notifier_(Opener()),
+        committer_(this, statistics_, notifier_, options_.retry_for, Opener()),
+        appender_(options_, this, statistics_, committer_, Opener()),
+        log_(this, options_, pool_, committer_, appender_, notifier_) {}
+  ~PgCatalog() override { Close(); }
+
+  [[nodiscard]] Result<void> Start();
+
+  // Catalog
+  [[nodiscard]] CatalogBackend& backend() override { return *this; }
+  [[nodiscard]] EventLog& log() override { return log_; }
+  [[nodiscard]] const std::string& incarnation() const override { return incarnation_; }
+  [[nodiscard]] Result<void> Checkpoint() override { return {}; }  // the server's affair
+  void Close() override;
+
+  // CatalogBackend
+  [[nodiscard]] Result<void> RunTransaction(const TxOptions& options, const Body& body) override;
+  [[nodiscard]] Result<void> Migrate() override;
+  [[nodiscard]] Result<void> Ping(Deadline deadline) override;
+  [[nodiscard]] BackendKind kind() const override { return BackendKind::kPostgres; }
+  [[nodiscard]] BackendStats stats() const override { return Snapshot(statistics_, appender_.queue_depth()); }
+
+ private:
+  Pool::OpenFn Opener() {
+    return [this](Deadline deadline) { return OpenConnection(deadline); };
+  }
+  [[nodiscard]] Result<std::unique_ptr<Connection>> OpenConnection(Deadline deadline) const;
+  [[nodiscard]] Result<void> RunOnce(const TxOptions& options, const Body& body, Deadline acquire, bool& rerun);
+  [[nodiscard]] Result<void> RunBody(PgTransaction& tx, const Body& body, bool& rerun) const;
+  [[nodiscard]] Result<void> Finish(PgTransaction& tx, Connection& connection, BodyEffects& effects);
+
+  const PostgresOptions options_;
+  const ConnectionParameters parameters_;
+  std::string incarnation_;
+  mutable Statistics statistics_;
+  Pool pool_;
+  HeadNotifier notifier_;
+  Committer committer_;
+  mutable Appender appender_;
+  PgLog log_;
+
+  std::timed_mutex ping_mutex_;
+  std::unique_ptr<Connection> ping_;
+
+  std::mutex close_mutex_;
+  bool closed_ = false;
+};
+
+Result<std::unique_ptr<Connection>> PgCatalog::OpenConnection(Deadline deadline) const {
+  JAMMI_ASSIGN(auto connection, Connection::Open(parameters_, deadline));
+  if (options_.durability == Durability::kFull) {
+    // A commit that is acknowledged before it is on disk is not what callers are promised.
+    JAMMI_TRY(connection->RunOne("SELECT set_config('synchronous_commit', 'on', false)"
+                                 " WHERE current_setting('synchronous_commit') = 'off'", {}, deadline));
+  }
+  return Result<std::unique_ptr<Connection>>(std::move(connection));
+}
+
+Result<void> PgCatalog::Start() {
+  JAMMI_ASSIGN(auto connection, OpenConnection(Deadline::After(options_.acquire_timeout)));
+  JAMMI_TRY(postgres::Migrate(*connection, PostgresMigrations()));
+  JAMMI_ASSIGN(incarnation_, EnsureIncarnation(*connection));
+  ping_ = std::move(connection);
+  std::string channel = "jammi_" + incarnation_;
+  std::erase(channel, '-');
+  notifier_.Start(std::move(channel));
+  appender_.Start();
+  return {};
+}
+
+void PgCatalog::Close() {
+  if (auto allowed = RefuseReentry(this); !allowed) {
+    Log(LogLevel::kError, "catalog: not closed: {}", allowed.error().message());
+    return;
+  }
+  const std::lock_guard lock(close_mutex_);
+  if (std::exchange(closed_, true)) return;
+  appender_.Close();
+  pool_.Close();
+  notifier_.Stop();
+  const std::lock_guard ping_lock(ping_mutex_);
+  ping_.reset();
+}
+
+// --- Transactions
+
+Result<void> PgCatalog::RunTransaction(const TxOptions& options, const Body& body) {
+  JAMMI_TRY(RefuseReentry(this));
+  // The deadline is for the start, of a repeated run too.
+  Retry retry(Earlier(options.deadline, Deadline::After(options_.retry_for)));
+  const Deadline acquire = Earlier(options.deadline, Deadline::After(options_.acquire_timeout));
+  while (true) {
+    bool rerun = false;
+    auto ran = RunOnce(options, body, acquire, rerun);
+    if (ran) return ran;
+    if (!rerun || pool_.closed() || !retry.Pause()) {
+      Add(statistics_.failed);
+      return ran;
+    }
+    Add(statistics_.reruns);
+  }
+}
+
+Result<void> PgCatalog::RunOnce(const TxOptions& options, const Body& body, Deadline acquire, bool& rerun) {
+  const auto asked = std::chrono::steady_clock::now();
+  auto lease = pool_.Acquire(acquire);
+  const auto waited = std::chrono::steady_clock::now() - asked;
+  Add(statistics_.queue_wait_us,
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(waited).count()));
+  if (!lease) {
+    rerun = MayRerun(lease.error());
+    return std::move(lease).error();
+  }
+  BodyEffects effects;
+  PgTransaction tx(**lease, options, effects);
+  JAMMI_TRY(RunBody(tx, body, rerun));
+  auto finished = Finish(tx, **lease, effects);
+  if (!finished) {
+    rerun = MayRerun(finished.error());
+    return finished;
+  }
+  Add(options.read_only ? statistics_.read_transactions : statistics_.transactions);
+  if (!options.read_only) Add(statistics_.group_work);
+  return {};
+}
+
+Result<void> PgCatalog::RunBody(PgTransaction& tx, const Body& body, bool& rerun) const {
+  Result<void> outcome;
+  {
+    const CallScope inside(this, CallScope::Kind::kBody);
+    outcome = CallBody(body, tx);
+  }
+  if (!tx.failed()) return outcome;
+  rerun = MayRerun(*tx.failed());
+  // Nothing that the body made of the failure can have been committed.
+  if (outcome || rerun) return *tx.failed();
+  return outcome;
+}
+
+Result<void> PgCatalog::Finish(PgTransaction& tx, Connection& connection, BodyEffects& effects) {
+  std::vector<PendingEvent> events;
+  for (auto& append : effects.appends) {
+    JAMMI_TRY(CheckEvent(append.event));
+    events.push_back({&append.event, &append.outcome});
+  }
+  if (!events.empty()) JAMMI_TRY(tx.Write(events, options_.time_shift()));
+  for (const PendingEvent& pending : events) {
+    if (pending.refused) return *pending.refused;  // a body must not commit without its event
+  }
+  std::function<void()> callbacks;
+  if (!events.empty() || !effects.after_commit.empty()) {
+    callbacks = [&] {
+      for (auto& append : effects.appends) {
+        if (append.done) CallBack(append.done, append.outcome);
+      }
+      for (auto& fn : effects.after_commit) CallBack(fn);
+    };
+  }
+  return committer_.Commit(tx, connection, events, callbacks);
+}
+
+// --- The rest
+
+Result<void> PgCatalog::Migrate() {
+  JAMMI_TRY(RefuseReentry(this));
+  JAMMI_ASSIGN(const auto connection, OpenConnection(Deadline::After(options_.acquire_timeout)));
+  return postgres::Migrate(*connection, PostgresMigrations());
+}
+
+Result<void> PgCatalog::Ping(Deadline deadline) {
+  JAMMI_TRY(RefuseReentry(this));
+  std::unique_lock lock(ping_mutex_, std::defer_lock);
+  if (deadline.IsNever()) {
+    lock.lock();
+  } else if (deadline.Passed() || !lock.try_lock_until(deadline.at())) {
+    return Error(ErrorCode::kDeadlineExceeded, "ping: the deadline has passed");
+  }
+  if (pool_.closed()) {
+    return Error(ErrorCode::kUnavailable, "the catalog is closed", BackendDetail{BackendFault::kConnection, {}, {}});
+  }
+  if (ping_ == nullptr || !ping_->LooksAlive()) {
+    ping_.reset();
+    JAMMI_ASSIGN(ping_, OpenConnection(deadline));
+  }
+  JAMMI_TRY(ping_->RunOne("SELECT 1", {}, deadline));
+  return {};
+}
+
+Result<void> CheckOptions(const PostgresOptions& options) {
+  const auto refuse = [](std::string_view what) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("{} must be at least 1", what));
+  };
+  if (options.pool_size < 1) return refuse("pool_size");
+  if (options.max_lifetime && options.max_lifetime->count() < 1) return refuse("max_lifetime");
+  if (options.acquire_timeout.count() < 1) return refuse("acquire_timeout");
+  if (options.retry_for.count() < 1) return refuse("retry_for");
+  if (options.group_max_work < 1) return refuse("group_max_work");
+  if (options.group_max_bytes < 1) return refuse("group_max_bytes");
+  if (options.queue_limit < 1) return refuse("queue_limit");
+  return {};
+}
+
+}  // namespace
+}  // namespace postgres
+
+Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(const PostgresOptions& options) {
+  JAMMI_TRY(postgres::CheckOptions(options));
+  JAMMI_ASSIGN(auto parameters, postgres::ParseUrl(options.url));
+  auto catalog = std::make_unique<postgres::PgCatalog>(options, std::move(parameters));
+  JAMMI_TRY(catalog->Start());
+  return Result<std::unique_ptr<Catalog>>(std::move(catalog));
+}
+
+}  // namespace jammi

@@ -1,0 +1,79 @@
+#include "catalog/postgres/schema.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "catalog/migrations.h"
+
+namespace jammi::postgres {
+namespace {
+
+using Words = std::pair<std::string_view, std::string_view>;
+
+constexpr std::array<Words, 4> kTypes = {{
+    {"BLOB", "BYTEA"},
+    {"INTEGER", "BIGINT"},
+    {"REAL", "DOUBLE PRECISION"},
+    {"TEXT", "TEXT COLLATE \"C\""},
+}};
+
+// What follows the text of a step. Payloads do not compress, and their length shall be known without
+// reading them. A head is updated by every commit: room beside it keeps the update within its page.
+constexpr std::array<Words, 1> kTuning = {{
+    {"0002_topics", "ALTER TABLE events ALTER COLUMN payload SET STORAGE EXTERNAL;"
+                    "ALTER TABLE topic_heads SET (fillfactor = 20);"},
+}};
+
+std::string_view Find(const auto& list, std::string_view word) {
+  const auto found = std::ranges::find(list, word, &Words::first);
+  return found == list.end() ? std::string_view() : found->second;
+}
+
+bool IsWordByte(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+// The length of the word, literal, comment or single byte at the beginning.
+size_t TokenLength(std::string_view sql) {
+  const auto until = [&](std::string_view end, size_t from) {
+    const size_t found = sql.find(end, from);
+    return found == std::string_view::npos ? sql.size() : found + end.size();
+  };
+  if (sql.front() == '\'') return until("'", 1);
+  if (sql.front() == '"') return until("\"", 1);
+  if (sql.starts_with("--")) return until("\n", 2);
+  if (sql.starts_with("/*")) return until("*/", 2);
+  if (!IsWordByte(sql.front())) return 1;
+  return static_cast<size_t>(std::ranges::find_if_not(sql, IsWordByte) - sql.begin());
+}
+
+}  // namespace
+
+std::string WithPostgresTypes(std::string_view sql) {
+  std::string out;
+  std::string_view last_word;
+  while (!sql.empty()) {
+    const std::string_view token = sql.substr(0, TokenLength(sql));
+    sql.remove_prefix(token.size());
+    std::string_view type = Find(kTypes, token);
+    if (last_word == "AS" && token == "TEXT") type = {};  // CAST(x AS TEXT) takes no collation
+    out += type.empty() ? token : type;
+    if (IsWordByte(token.front())) last_word = token;
+  }
+  return out;
+}
+
+const std::vector<PgMigration>& PostgresMigrations() {
+  static const std::vector<PgMigration> migrations = [] {
+    std::vector<PgMigration> list;
+    for (const Migration& migration : SqliteMigrations()) {
+      list.push_back({migration.name, WithPostgresTypes(migration.sql)});
+      list.back().sql += Find(kTuning, migration.name);
+    }
+    return list;
+  }();
+  return migrations;
+}
+
+}  // namespace jammi::postgres

@@ -1,0 +1,151 @@
+#include "catalog/postgres/transaction.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/sync_point.h"
+#include "base/text.h"
+
+namespace jammi::postgres {
+namespace {
+
+constexpr std::string_view kTransactionNumber = "SELECT CAST(pg_current_xact_id() AS TEXT)";
+
+std::string_view BeginText(const TxOptions& options) {
+  using enum IsolationLevel;
+  switch (options.isolation) {
+    case kReadCommitted:
+      return options.read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
+                               : "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+    case kRepeatableRead:
+      return options.read_only ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                               : "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE";
+    case kSerializable: break;
+  }
+  return options.read_only ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY"
+                           : "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE";
+}
+
+// What would begin, end or outlive the transaction.
+constexpr std::array<std::string_view, 19> kControl = {
+    "ABORT",  "BEGIN",    "COMMIT",    "COPY", "DEALLOCATE", "DISCARD",   "END",   "EXECUTE", "LISTEN",   "LOAD",
+    "NOTIFY", "PREPARE",  "RELEASE",   "RESET", "ROLLBACK",  "SAVEPOINT", "SET",   "START",   "UNLISTEN"};
+
+// By its first word; a comment in front of it hides it, and the server then refuses what it can.
+bool IsControl(std::string_view sql) {
+  sql = Trim(sql);
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  std::string word(sql.begin(), std::ranges::find_if_not(sql, is_letter));
+  for (char& c : word) c = static_cast<char>(c & ~0x20);
+  return std::ranges::find(kControl, word) != kControl.end();
+}
+
+Result<void> CheckParams(SqlParams params) {
+  for (size_t i = 0; i < params.size(); ++i) {
+    const auto* text = std::get_if<std::string_view>(&params[i].get());
+    if (text == nullptr || text->find('\0') == std::string_view::npos) continue;
+    return Error(ErrorCode::kInvalidArgument, fmt::format("text parameter ${} contains U+0000", i + 1));
+  }
+  return {};
+}
+
+}  // namespace
+
+PgTransaction::~PgTransaction() {
+  if (open_ && !connection_.lost()) connection_.SendOnly("ROLLBACK");
+}
+
+void PgTransaction::Append(EventAppend event, std::function<void(const AppendOutcome&)> done) {
+  effects_.appends.push_back({std::move(event), std::move(done), {}});
+}
+
+void PgTransaction::AfterCommit(std::move_only_function<void()> fn) { effects_.after_commit.push_back(std::move(fn)); }
+
+// What is to be sent in front of the first statement.
+std::vector<Statement> PgTransaction::Opening() const {
+  std::vector<Statement> statements;
+  if (open_) return statements;
+  statements.push_back({BeginText(options_), {}});
+  if (!options_.read_only) statements.push_back({kTransactionNumber, {}});
+  return statements;
+}
+
+void PgTransaction::Begun(const std::vector<ResultSet>& results) {
+  if (number_.empty() && !options_.read_only) number_ = std::string(results[1].Text(0, 0));
+}
+
+Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
+  if (failed_) return *failed_;
+  if (IsControl(sql)) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("not allowed inside a transaction: {}", sql));
+  }
+  JAMMI_TRY(CheckParams(params));
+  std::vector<Statement> statements = Opening();
+  statements.push_back({sql, params});
+  open_ = true;
+  auto results = connection_.Run(statements);
+  if (!results) {
+    failed_ = results.error();
+    // A statement that was sent to a server of the past: nobody should get this connection again.
+    const auto* detail = failed_->As<BackendDetail>();
+    if (!options_.read_only && detail != nullptr && detail->fault == BackendFault::kReadOnly) connection_.Abandon();
+    return *failed_;
+  }
+  Begun(*results);
+  return std::move(results->back());
+}
+
+Result<int64_t> PgTransaction::ExecuteImpl(std::string_view sql, SqlParams params) {
+  JAMMI_ASSIGN(const ResultSet result, Run(sql, params));
+  return result.changes();
+}
+
+Result<void> PgTransaction::QueryImpl(std::string_view sql, SqlParams params, const RowFn& row) {
+  JAMMI_ASSIGN(const ResultSet result, Run(sql, params));
+  JAMMI_TRY(result.CheckTypes());
+  for (int i = 0; i < result.rows(); ++i) {
+    JAMMI_ASSIGN(const bool more, row(ResultRow(result, i)));
+    if (!more) break;
+  }
+  return {};
+}
+
+Result<void> PgTransaction::Write(std::vector<PendingEvent>& events, std::chrono::microseconds time_shift) {
+  if (failed_) return *failed_;
+  if (options_.read_only) {
+    return Error(ErrorCode::kFailedPrecondition, "an event was appended in a read-only transaction",
+                 BackendDetail{BackendFault::kReadOnly, "events", {}});
+  }
+  const std::vector<Statement> opening = Opening();
+  open_ = true;
+  auto results = WriteEvents(connection_, opening, events, time_shift);
+  if (!results) {
+    failed_ = results.error();
+    return *failed_;
+  }
+  Begun(*results);
+  return {};
+}
+
+PgTransaction::Outcome PgTransaction::Commit() {
+  if (failed_) return {Verdict::kRolledBack, failed_};
+  if (!open_) return {Verdict::kCommitted, {}};  // there was nothing to do
+  open_ = false;
+  if (options_.read_only && options_.isolation != IsolationLevel::kSerializable) {
+    connection_.SendOnly("COMMIT");  // whatever comes of it: nothing was changed, all was read
+    return {Verdict::kCommitted, {}};
+  }
+  JAMMI_SYNC_POINT("catalog:before_commit");
+  auto results = connection_.RunOne("COMMIT");
+  if (results && results->tag() == "COMMIT") return {Verdict::kCommitted, {}};
+  if (results) {
+    return {Verdict::kRolledBack, Error(ErrorCode::kInternal, "the server rolled back a transaction without a reason")};
+  }
+  const Verdict verdict = connection_.lost() ? Verdict::kUnknown : Verdict::kRolledBack;
+  return {verdict, std::move(results).error()};
+}
+
+}  // namespace jammi::postgres

@@ -1,0 +1,66 @@
+// A transaction on one connection: from its first statement to COMMIT or ROLLBACK.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/body.h"
+#include "catalog/postgres/connection.h"
+#include "catalog/postgres/event_writer.h"
+#include "jammi/catalog_backend.h"
+
+namespace jammi::postgres {
+
+// BEGIN goes with the first statement, in the same round trip, and so does the question for the
+// transaction's number. After a statement has failed, the server runs no other until the end; the error
+// of the first is the transaction's.
+class PgTransaction final : public Transaction {
+ public:
+  PgTransaction(Connection& connection, const TxOptions& options, BodyEffects& effects)
+      : connection_(connection), options_(options), effects_(effects) {}
+  // Rolls back what was neither committed nor lost.
+  ~PgTransaction() override;
+
+  void Append(EventAppend event, std::function<void(const AppendOutcome&)> done) override;
+  void AfterCommit(std::move_only_function<void()> fn) override;
+
+  // Writes events; nothing but Commit() may follow. Errors: as WriteEvents; kFailedPrecondition with
+  // BackendDetail(kReadOnly).
+  [[nodiscard]] Result<void> Write(std::vector<PendingEvent>& events, std::chrono::microseconds time_shift);
+
+  enum class Verdict {
+    kCommitted,
+    kRolledBack,
+    kUnknown,  // the connection was lost; AskWhatBecame(number()) may tell
+  };
+  struct Outcome {
+    Verdict verdict;
+    std::optional<Error> error;  // unless committed
+  };
+  [[nodiscard]] Outcome Commit();
+
+  // The error of the statement that failed.
+  [[nodiscard]] const std::optional<Error>& failed() const { return failed_; }
+  // The transaction's number, 64 bits; empty before its first statement and when it is read-only.
+  [[nodiscard]] const std::string& number() const { return number_; }
+
+ protected:
+  [[nodiscard]] Result<int64_t> ExecuteImpl(std::string_view sql, SqlParams params) override;
+  [[nodiscard]] Result<void> QueryImpl(std::string_view sql, SqlParams params, const RowFn& row) override;
+
+ private:
+  [[nodiscard]] Result<ResultSet> Run(std::string_view sql, SqlParams params);
+  [[nodiscard]] std::vector<Statement> Opening() const;
+  void Begun(const std::vector<ResultSet>& results);
+
+  Connection& connection_;
+  const TxOptions& options_;
+  BodyEffects& effects_;
+  std::optional<Error> failed_;
+  std::string number_;
+  bool open_ = false;  // BEGIN was sent, no end was
+};
+
+}  // namespace jammi::postgres

@@ -1,0 +1,53 @@
+// A PostgreSQL server of a test program's own: in a temporary folder, on a free loopback port, run by an
+// ordinary user. It is stopped and its folder removed when the program ends, however it ends.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+
+namespace jammi::test {
+
+// Used by one thread at a time. A failure ends the program with what the server said.
+class PgServer {
+ public:
+  // The one of this program, started on the first call; stopped at exit.
+  static PgServer& Shared();
+
+  PgServer();
+  ~PgServer();
+  PgServer(const PgServer&) = delete;
+  PgServer& operator=(const PgServer&) = delete;
+
+  [[nodiscard]] int port() const { return port_; }
+  // A new database; its name. It stays until the server goes.
+  std::string CreateDatabase();
+  // Connects over TCP as the superuser; no password is asked for. `port`: 0 = the server's own, else a
+  // proxy's.
+  [[nodiscard]] std::string Url(const std::string& database, int port = 0) const;
+  // The same as a role who must give the password "open sesame".
+  [[nodiscard]] std::string UrlWithPassword(const std::string& database, const std::string& password) const;
+
+  enum class Stop { kFast, kImmediate };  // disconnect everybody, write a checkpoint | stop as in a crash
+  void Shutdown(Stop how);
+  void Start();  // waits until it takes connections
+  void Restart(Stop how) {
+    Shutdown(how);
+    Start();
+  }
+
+ private:
+  void CreateCluster();
+  void Await(pid_t pid, const std::string& what);
+  [[nodiscard]] pid_t Spawn(const std::string& program, const std::string& arguments) const;
+
+  std::filesystem::path folder_;
+  int port_ = 0;
+  pid_t postmaster_ = -1;
+  pid_t guardian_ = -1;
+  int guardian_pipe_ = -1;
+  int databases_ = 0;
+};
+
+}  // namespace jammi::test

@@ -1,0 +1,62 @@
+// A proxy in front of a PostgreSQL server that cuts connections where a test says.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace jammi::test {
+
+// Thread-safe.
+class TcpProxy {
+ public:
+  explicit TcpProxy(int server_port);
+  ~TcpProxy();
+  TcpProxy(const TcpProxy&) = delete;
+  TcpProxy& operator=(const TcpProxy&) = delete;
+
+  [[nodiscard]] int port() const { return port_; }
+
+  enum class Direction : uint8_t { kToServer, kToClient };
+  // After so many more messages in this direction, all connections together, both ends of the
+  // connection that carried the last of them are closed; the messages counted do arrive. 0: the next
+  // one is not passed on.
+  void CutAfter(Direction direction, int64_t messages);
+  // True if the cut has happened.
+  [[nodiscard]] bool has_cut() const { return has_cut_; }
+  // Closes every connection now.
+  void CutAll();
+  // While set, connections are closed as they come.
+  void Refuse(bool refuse) { refuse_ = refuse; }
+  // While set, nothing is passed on, and nothing is closed.
+  void Stall(bool stall) { stall_ = stall; }
+  [[nodiscard]] int64_t accepted() const { return accepted_; }
+
+ private:
+  struct Stream;
+  struct Link;
+  void Serve();
+  void Accept();
+  bool Pass(Stream& stream, Direction direction);
+
+  int listener_ = -1;
+  int wake_[2] = {-1, -1};
+  int server_port_;
+  int port_ = 0;
+  std::atomic<bool> stop_ = false;
+  std::atomic<bool> refuse_ = false;
+  std::atomic<bool> stall_ = false;
+  std::atomic<bool> cut_all_ = false;
+  std::atomic<bool> has_cut_ = false;
+  std::atomic<int64_t> accepted_ = 0;
+  std::mutex mutex_;
+  std::optional<int64_t> left_[2];  // messages until the cut, by direction
+  std::list<std::unique_ptr<Link>> links_;
+  std::thread thread_;
+};
+
+}  // namespace jammi::test
