@@ -37,12 +37,12 @@ constexpr std::string_view kReadPage =
     "SELECT h.low_water, h.next_offset, p.event_key, p.committed_at, p.scope, p.row_count, p.checksum,"
     " CASE WHEN p.visible THEN p.payload END"
     " FROM topic_heads h LEFT JOIN LATERAL ("
-    " SELECT e.*, sum(CASE WHEN e.visible THEN octet_length(e.payload) ELSE 0 END) OVER w AS before"
+    " SELECT e.*, row_number() OVER (ORDER BY e.event_key) AS n, sum(CASE WHEN e.visible THEN octet_length(e.payload) ELSE 0 END) OVER w AS before"
     " FROM (SELECT *, scope = '' OR scope = $3 AS visible FROM events"
     " WHERE event_key >= (h.topic_no << 40) + $2 AND event_key < (h.topic_no << 40) + h.next_offset"
     " AND $2 >= h.low_water ORDER BY event_key LIMIT $4) e"
     " WINDOW w AS (ORDER BY e.event_key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) p"
-    " ON p.before IS NULL OR p.before <= $5"
+    " ON p.n <= 2 OR p.before <= $5"
     " WHERE h.topic_no = $1 ORDER BY p.event_key";
 
 // The first offset of topic $1 committed at or after $2, by halving; next_offset when there is none, NULL

@@ -120,6 +120,10 @@ void PgCatalog::Close() {
 
 Result<void> PgCatalog::RunTransaction(const TxOptions& options, const Body& body) {
   JAMMI_TRY(RefuseReentry(this));
+  if (options.deadline.Passed()) {
+    Add(statistics_.failed);
+    return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before the transaction could start");
+  }
   // The deadline is for the start, of a repeated run too.
   Retry retry(Earlier(options.deadline, Deadline::After(options_.retry_for)));
   const Deadline acquire = Earlier(options.deadline, Deadline::After(options_.acquire_timeout));

@@ -34,9 +34,22 @@ constexpr std::array<std::string_view, 19> kControl = {
     "ABORT",  "BEGIN",    "COMMIT",    "COPY", "DEALLOCATE", "DISCARD",   "END",   "EXECUTE", "LISTEN",   "LOAD",
     "NOTIFY", "PREPARE",  "RELEASE",   "RESET", "ROLLBACK",  "SAVEPOINT", "SET",   "START",   "UNLISTEN"};
 
-// By its first word; a comment in front of it hides it, and the server then refuses what it can.
+// The text from its first word on.
+std::string_view SkipComments(std::string_view sql) {
+  while (true) {
+    sql = Trim(sql);
+    std::string_view end;
+    if (sql.starts_with("--")) end = "\n";
+    if (sql.starts_with("/*")) end = "*/";
+    if (end.empty()) return sql;
+    const size_t found = sql.find(end, 2);
+    if (found == std::string_view::npos) return {};
+    sql.remove_prefix(found + end.size());
+  }
+}
+
 bool IsControl(std::string_view sql) {
-  sql = Trim(sql);
+  sql = SkipComments(sql);
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   std::string word(sql.begin(), std::ranges::find_if_not(sql, is_letter));
   for (char& c : word) c = static_cast<char>(c & ~0x20);
