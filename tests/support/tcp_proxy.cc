@@ -140,6 +140,7 @@ bool TcpProxy::Pass(Stream& stream, Direction direction) {
         if (not_even_this) return false;
       }
     }
+    if (direction == Direction::kToClient && stream.held.front() == 'Z') ++round_trips_;
     if (!SendAll(stream.to, stream.held.data(), whole)) return false;
     stream.held.erase(stream.held.begin(), stream.held.begin() + static_cast<ptrdiff_t>(whole));
     stream.startup = false;

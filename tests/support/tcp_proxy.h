@@ -35,6 +35,8 @@ class TcpProxy {
   // While set, nothing is passed on, and nothing is closed.
   void Stall(bool stall) { stall_ = stall; }
   [[nodiscard]] int64_t accepted() const { return accepted_; }
+  // Round trips so far: the server has said so often that it is ready for more.
+  [[nodiscard]] int64_t round_trips() const { return round_trips_; }
 
  private:
   struct Stream;
@@ -53,6 +55,7 @@ class TcpProxy {
   std::atomic<bool> cut_all_ = false;
   std::atomic<bool> has_cut_ = false;
   std::atomic<int64_t> accepted_ = 0;
+  std::atomic<int64_t> round_trips_ = 0;
   std::mutex mutex_;
   std::optional<int64_t> left_[2];  // messages until the cut, by direction
   std::list<std::unique_ptr<Link>> links_;

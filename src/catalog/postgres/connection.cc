@@ -187,7 +187,7 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionParameters&
   if (handle == nullptr) return Error(ErrorCode::kResourceExhausted, "libpq is out of memory");
   std::unique_ptr<Connection> connection(new Connection(handle));
   JAMMI_TRY(connection->Connect(Earlier(deadline, ConnectTimeout(parameters))));
-  JAMMI_TRY(connection->CheckServer());
+  JAMMI_TRY(connection->CheckServer(deadline));
   return Result<std::unique_ptr<Connection>>(std::move(connection));
 }
 
@@ -212,7 +212,7 @@ Result<void> Connection::Connect(Deadline deadline) {
   return {};
 }
 
-Result<void> Connection::CheckServer() {
+Result<void> Connection::CheckServer(Deadline deadline) {
   if (const int version = PQserverVersion(connection_); version < kOldestServer) {
     return Error(ErrorCode::kFailedPrecondition,
                  fmt::format("the server is PostgreSQL {}; {} is the oldest that will do", version / 10000,
@@ -223,6 +223,10 @@ Result<void> Connection::CheckServer() {
     return Error(ErrorCode::kFailedPrecondition,
                  fmt::format("the database stores text as {}; it must be created with ENCODING 'UTF8'", encoding));
   }
+  // A crash throws the statistics away, an orderly restart does not.
+  JAMMI_ASSIGN(const ResultSet life, RunOne("SELECT CAST(extract(epoch FROM stats_reset) * 1000000 AS BIGINT)"
+                                            " FROM pg_stat_bgwriter", {}, deadline));
+  server_life_ = life.rows() > 0 && !life.IsNull(0, 0) ? life.Int(0, 0) : 0;
   return {};
 }
 

@@ -113,6 +113,8 @@ class Connection {
   // Forgets prepared statements when there are too many; between transactions.
   void TrimStatements();
 
+  // Which life of the server this is: another one after a crash, and on another server.
+  [[nodiscard]] int64_t server_life() const { return server_life_; }
   [[nodiscard]] int pid() const;     // of the server process
   [[nodiscard]] int socket() const;  // to wait on for notifications
   // Takes in what has come, without waiting. Errors: kUnavailable: lost.
@@ -135,7 +137,7 @@ class Connection {
 
   explicit Connection(pg_conn* connection) : connection_(connection) {}
   [[nodiscard]] Result<void> Connect(Deadline deadline);
-  [[nodiscard]] Result<void> CheckServer();
+  [[nodiscard]] Result<void> CheckServer(Deadline deadline);
   [[nodiscard]] bool Send(const Statement& statement, std::vector<Sent>& sent);
   [[nodiscard]] Result<void> Flush(Deadline deadline);
   [[nodiscard]] Result<pg_result*> Next(Deadline deadline);
@@ -148,6 +150,7 @@ class Connection {
   bool lost_ = false;
   int unread_syncs_ = 0;  // of SendOnly
   int64_t next_name_ = 0;
+  int64_t server_life_ = 0;
   std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> statements_;
   std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
 };

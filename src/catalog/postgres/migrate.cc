@@ -23,6 +23,11 @@ constexpr std::string_view kLedger =
     "CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT COLLATE \"C\" NOT NULL PRIMARY KEY,"
     " sha256 TEXT NOT NULL, applied_at BIGINT NOT NULL)";
 
+// Not to_regclass(): it may answer from a cache of before the lock was waited for.
+constexpr std::string_view kIsThere =
+    "SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relname = 'schema_migrations' AND n.nspname = ANY (current_schemas(false)))";
+
 Error Refuse(std::string_view object, std::string message) {
   return Error(ErrorCode::kFailedPrecondition, std::move(message),
                BackendDetail{BackendFault::kMigration, std::string(object), {}});
@@ -36,7 +41,7 @@ bool IsUndefinedColumn(const Error& error) {
 // The names in the ledger, all of them known and unaltered. Empty when there is no ledger.
 Result<std::set<std::string>> ReadLedger(Connection& connection, std::span<const PgMigration> migrations) {
   std::set<std::string> applied;
-  JAMMI_ASSIGN(const ResultSet there, connection.RunOne("SELECT to_regclass('schema_migrations') IS NOT NULL"));
+  JAMMI_ASSIGN(const ResultSet there, connection.RunOne(kIsThere));
   if (there.Int(0, 0) == 0) return applied;
   auto ledger = connection.RunOne("SELECT name, sha256 FROM schema_migrations ORDER BY name");
   if (!ledger && IsUndefinedColumn(ledger.error())) {

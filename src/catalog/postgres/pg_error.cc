@@ -73,11 +73,13 @@ std::string_view StateIn(std::string_view message) {
   return {};
 }
 
+// Without the place in the server's source, and without line breaks.
 std::string OneLine(std::string_view message) {
-  const size_t location = message.find("LOCATION:");
-  std::string text(Trim(message.substr(0, location)));
-  for (char& c : text) {
-    if (c == '\n') c = ' ';
+  message = Trim(message.substr(0, message.find("LOCATION:")));
+  std::string text;
+  for (const char c : message) {
+    const bool space = c == '\n' || c == '\t' || c == ' ';
+    if (!space || !text.ends_with(' ')) text += space ? ' ' : c;
   }
   return text;
 }
@@ -102,7 +104,7 @@ Error FromConnection(const PGconn* connection, std::string_view doing) {
 }
 
 Error ConnectionLost(std::string_view why) {
-  return Error(ErrorCode::kUnavailable, fmt::format("the connection to PostgreSQL was lost: {}", why),
+  return Error(ErrorCode::kUnavailable, fmt::format("the connection to PostgreSQL was lost: {}", OneLine(why)),
                BackendDetail{BackendFault::kConnection, {}, {}});
 }
 

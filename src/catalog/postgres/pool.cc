@@ -87,6 +87,11 @@ bool Pool::closed() {
   return closed_;
 }
 
+size_t Pool::waiting() {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
 void Pool::Close() {
   std::vector<std::unique_ptr<Connection>> idle;
   std::unique_lock lock(mutex_);

@@ -15,7 +15,7 @@ namespace jammi::postgres {
 
 struct PoolOptions {
   int size = 8;
-  std::optional<std::chrono::seconds> max_lifetime;  // a connection older than this is replaced
+  std::optional<std::chrono::nanoseconds> max_lifetime;  // a connection older than this is replaced
 };
 
 // Thread-safe. Who waits is served in order of arrival.
@@ -50,6 +50,7 @@ class Pool {
   [[nodiscard]] Result<Lease> Acquire(Deadline deadline);
 
   [[nodiscard]] bool closed();
+  [[nodiscard]] size_t waiting();
 
   // Refuses who comes, waits for the leases, closes all connections. Idempotent.
   void Close();
