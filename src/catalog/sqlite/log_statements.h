@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "catalog/event_key.h"
+
 namespace jammi::sqlite {
 
 // Takes $2 offsets of topic $1 for $3 bytes at time $4; no row when the topic has no head, or when
