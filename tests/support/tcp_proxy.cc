@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace jammi::test {
@@ -95,6 +97,23 @@ void TcpProxy::CutAfter(Direction direction, int64_t messages) {
   left_[static_cast<size_t>(direction)] = messages;
 }
 
+void TcpProxy::CutBeforeAnswer(std::string text) {
+  const std::lock_guard lock(mutex_);
+  has_cut_ = false;
+  answer_ = std::move(text);
+}
+
+// Is this message, the first `size` bytes, the one that CutBeforeAnswer waits for?
+bool TcpProxy::IsTheAnswer(const Stream& stream, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (answer_.empty()) return false;
+  const std::string_view message(reinterpret_cast<const char*>(stream.held.data()), size);
+  if (message.find(answer_) == std::string_view::npos) return false;
+  answer_.clear();
+  has_cut_ = true;
+  return true;
+}
+
 void TcpProxy::CutAll() {
   cut_all_ = true;
   (void)!write(wake_[1], "x", 1);
@@ -128,6 +147,7 @@ bool TcpProxy::Pass(Stream& stream, Direction direction) {
   if (size == 0 || (size < 0 && errno != EAGAIN)) return false;
   if (size > 0) stream.held.insert(stream.held.end(), buffer, buffer + size);
   while (const size_t whole = stream.Whole()) {
+    if (direction == Direction::kToClient && IsTheAnswer(stream, whole)) return false;
     bool last = false;
     {
       const std::lock_guard lock(mutex_);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 
 namespace jammi::test {
@@ -26,6 +27,8 @@ class TcpProxy {
   // connection that carried the last of them are closed; the messages counted do arrive. 0: the next
   // one is not passed on.
   void CutAfter(Direction direction, int64_t messages);
+  // The next message to a client that holds `text` is not passed on; its connection is closed.
+  void CutBeforeAnswer(std::string text);
   // True if the cut has happened.
   [[nodiscard]] bool has_cut() const { return has_cut_; }
   // Closes every connection now.
@@ -44,6 +47,7 @@ class TcpProxy {
   void Serve();
   void Accept();
   bool Pass(Stream& stream, Direction direction);
+  bool IsTheAnswer(const Stream& stream, size_t size);
 
   int listener_ = -1;
   int wake_[2] = {-1, -1};
@@ -58,6 +62,7 @@ class TcpProxy {
   std::atomic<int64_t> round_trips_ = 0;
   std::mutex mutex_;
   std::optional<int64_t> left_[2];  // messages until the cut, by direction
+  std::string answer_;              // what CutBeforeAnswer waits for; empty: nothing
   std::list<std::unique_ptr<Link>> links_;
   std::thread thread_;
 };

@@ -69,7 +69,7 @@ TEST_F(Loss, AnAppendCutAnywhereHappensOnce) {
 // The answer to COMMIT is lost: the transaction's number tells that it happened, and it is not run again.
 TEST_F(Loss, ACommitWhoseAnswerIsLostIsFoundToHaveHappened) {
   int runs = 0;
-  SetSyncPoint("catalog:before_commit", [&] { proxy_.CutAfter(Direction::kToClient, 0); });
+  SetSyncPoint("catalog:before_commit", [&] { proxy_.CutBeforeAnswer("COMMIT"); });
   bool asked = false;
   SetSyncPoint("catalog:commit_lost", [&] { asked = true; });
   const auto done = catalog_->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
@@ -79,16 +79,17 @@ TEST_F(Loss, ACommitWhoseAnswerIsLostIsFoundToHaveHappened) {
   });
   ClearSyncPoints();
   ASSERT_TRUE(done) << done.error().ToString();
+  EXPECT_TRUE(proxy_.has_cut());
   EXPECT_TRUE(asked);
   EXPECT_EQ(runs, 1);
   EXPECT_EQ(Raw().Number("SELECT count(*) FROM t"), 1);
 }
 
-// COMMIT never arrives: the transaction is found to be in progress, its process is ended, it runs again.
+// COMMIT never arrives: the transaction is found to be in progress or rolled back, and runs again.
 TEST_F(Loss, ACommitThatNeverArrivedIsRunAgain) {
   int runs = 0;
   SetSyncPoint("catalog:before_commit", [&] {
-    if (runs == 1) proxy_.CutAfter(Direction::kToServer, 0);
+    if (runs == 1) proxy_.CutAll();
   });
   const auto done = catalog_->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
     ++runs;
@@ -105,7 +106,7 @@ TEST_F(Loss, AnOutcomeThatNobodyCanTellIsUnknown) {
   const auto catalog = Open(server().Url(database_, proxy_.port()));
   SetSyncPoint("catalog:before_commit", [&] {
     proxy_.Refuse(true);
-    proxy_.CutAfter(Direction::kToClient, 0);
+    proxy_.CutBeforeAnswer("COMMIT");
   });
   bool told = false;
   const auto unknown = catalog->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
