@@ -7,6 +7,8 @@
 #include <set>
 #include <thread>
 
+#include "catalog/topic_repo.h"
+#include "jammi/models.h"
 #include "support/temp_dir.h"
 
 namespace jammi::conformance {
@@ -393,6 +395,52 @@ TEST_P(Conformance, Wk20AnAlteredLedgerIsRefusedByName) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(FaultOf(refused.error()), BackendFault::kMigration);
   EXPECT_NE(refused.error().message().find("0002_topics"), std::string::npos);
+}
+
+// --- Repositories; their own tests say more
+
+TEST_P(Conformance, TopicsAreRegisteredListedAndDropped) {
+  const auto clock = std::make_shared<ManualClock>(1'700'000'000'000'000);
+  TopicRepo repo(backend(), clock);
+  const Scope tenant = Scope::ForTenant(TenantId::From(Uuid::RandomV4()).value());
+  const auto topic = repo.Register(tenant, "quakes", "schema bytes", {{"retention", "60"}});
+  JAMMI_OK(topic);
+  EXPECT_EQ(repo.Register(tenant, "quakes", "other", {}).error().code(), ErrorCode::kAlreadyExists);
+  JAMMI_OK(repo.Register(Scope::Global(), "quakes", "global", {}));
+  const auto found = repo.FindByName(tenant, "quakes");
+  JAMMI_OK(found);
+  EXPECT_EQ(found->id, topic->id);
+  EXPECT_EQ(found->schema, "schema bytes");
+  EXPECT_EQ(found->broker_metadata, topic->broker_metadata);
+  EXPECT_EQ(repo.List(tenant, 1, {})->topics.size(), 1U);
+  EXPECT_EQ(repo.List(tenant, 10, repo.List(tenant, 1, {})->next_page_token)->topics.size(), 1U);
+  JAMMI_OK(log().Append(Event(topic->topic_no, "x"), {}));
+  JAMMI_OK(repo.Drop(tenant, topic->id, [](int64_t) {}));
+  EXPECT_EQ(repo.FindById(tenant, topic->id).error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(log().Append(Event(topic->topic_no, "x"), {}).error().code(), ErrorCode::kNotFound);
+}
+
+TEST_P(Conformance, ModelsAreRegisteredListedAndDeleted) {
+  const auto clock = std::make_shared<ManualClock>(1'700'000'000'000'000);
+  const Scope tenant = Scope::ForTenant(TenantId::From(Uuid::RandomV4()).value());
+  Models models({std::shared_ptr<void>(), &backend()}, tenant, clock);
+  const RegisterModelParams params = {.model_id = "ranker", .model_type = "embedding", .backend = "candle"};
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 5; ++j) JAMMI_OK(models.RegisterNext(params));
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(models.Get("ranker")->version, 20);  // without gaps or clashes
+  EXPECT_EQ(models.List(100, {})->models.size(), 20U);
+  auto again = params;
+  again.version = 20;
+  EXPECT_EQ(models.Register(again).error().code(), ErrorCode::kAlreadyExists);
+  again.artifact_path = "s3://bucket/ranker";
+  EXPECT_EQ(models.Upsert(again)->artifact_path, "s3://bucket/ranker");
+  JAMMI_OK(models.Delete("ranker", 20));
+  EXPECT_EQ(models.Get("ranker")->version, 19);
 }
 
 // --- The event log
