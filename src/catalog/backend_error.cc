@@ -6,20 +6,34 @@ namespace jammi {
 
 ErrorCode CodeOf(BackendFault fault) {
   switch (fault) {
-    case BackendFault::kExecution: return ErrorCode::kInternal;
-    case BackendFault::kUnique: return ErrorCode::kAlreadyExists;
-    case BackendFault::kForeignKey: return ErrorCode::kFailedPrecondition;
-    case BackendFault::kCheck: return ErrorCode::kInvalidArgument;
-    case BackendFault::kBusy: return ErrorCode::kUnavailable;
-    case BackendFault::kSerialization: return ErrorCode::kAborted;
-    case BackendFault::kConnection: return ErrorCode::kUnavailable;
-    case BackendFault::kFull: return ErrorCode::kResourceExhausted;
-    case BackendFault::kIo: return ErrorCode::kUnavailable;
-    case BackendFault::kReadOnly: return ErrorCode::kFailedPrecondition;
-    case BackendFault::kCorrupt: return ErrorCode::kDataLoss;
-    case BackendFault::kTypeConversion: return ErrorCode::kDataLoss;
-    case BackendFault::kTenantMismatch: return ErrorCode::kPermissionDenied;
-    case BackendFault::kMigration: return ErrorCode::kFailedPrecondition;
+    case BackendFault::kExecution:
+      return ErrorCode::kInternal;
+    case BackendFault::kUnique:
+      return ErrorCode::kAlreadyExists;
+    case BackendFault::kForeignKey:
+      return ErrorCode::kFailedPrecondition;
+    case BackendFault::kCheck:
+      return ErrorCode::kInvalidArgument;
+    case BackendFault::kBusy:
+      return ErrorCode::kUnavailable;
+    case BackendFault::kSerialization:
+      return ErrorCode::kAborted;
+    case BackendFault::kConnection:
+      return ErrorCode::kUnavailable;
+    case BackendFault::kFull:
+      return ErrorCode::kResourceExhausted;
+    case BackendFault::kIo:
+      return ErrorCode::kUnavailable;
+    case BackendFault::kReadOnly:
+      return ErrorCode::kFailedPrecondition;
+    case BackendFault::kCorrupt:
+      return ErrorCode::kDataLoss;
+    case BackendFault::kTypeConversion:
+      return ErrorCode::kDataLoss;
+    case BackendFault::kTenantMismatch:
+      return ErrorCode::kPermissionDenied;
+    case BackendFault::kMigration:
+      return ErrorCode::kFailedPrecondition;
   }
   return ErrorCode::kInternal;
 }
@@ -31,7 +45,8 @@ Error NoSuchTopic(int64_t topic_no) {
 
 Error OutcomeUnknown(const Error& error) {
   return Error(ErrorCode::kOutcomeUnknown,
-               fmt::format("COMMIT failed, the change may be durable or not: {}", error.message()), error.detail());
+               fmt::format("COMMIT failed, the change may be durable or not: {}", error.message()),
+               error.detail());
 }
 
 }  // namespace jammi

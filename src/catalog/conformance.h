@@ -41,7 +41,8 @@ class Conformance : public testing::TestWithParam<MakeHarness> {
   void SetUp() override {
     harness_ = GetParam()();
     Reopen();
-    JAMMI_OK(Execute("CREATE TABLE t (k BIGINT PRIMARY KEY, v BIGINT NOT NULL CHECK (v >= 0), name TEXT UNIQUE)"));
+    JAMMI_OK(
+        Execute("CREATE TABLE t (k BIGINT PRIMARY KEY, v BIGINT NOT NULL CHECK (v >= 0), name TEXT UNIQUE)"));
   }
 
   void Reopen() {
@@ -61,15 +62,17 @@ class Conformance : public testing::TestWithParam<MakeHarness> {
   // The column `v` of the first row.
   Result<int64_t> GetInt(std::string_view sql) {
     return backend().Transact({.read_only = true}, [&](Transaction& tx) -> Result<int64_t> {
-      JAMMI_ASSIGN(const auto value, tx.QueryFirst(sql, {}, [](const Row& row) { return row.Get<int64_t>("v"); }));
+      JAMMI_ASSIGN(const auto value,
+                   tx.QueryFirst(sql, {}, [](const Row& row) { return row.Get<int64_t>("v"); }));
       if (!value) return Error(ErrorCode::kNotFound, "no row");
       return *value;
     });
   }
 
   void MakeTopic(int64_t topic_no) {
-    JAMMI_OK(Execute("INSERT INTO topics (topic_no, topic_id, name, schema, created_at) VALUES ($1, $2, $3, $4, 0)",
-                     {topic_no, Uuid::RandomV4().ToString(), fmt::format("topic-{}", topic_no), SqlBytes()}));
+    JAMMI_OK(Execute(
+        "INSERT INTO topics (topic_no, topic_id, name, schema, created_at) VALUES ($1, $2, $3, $4, 0)",
+        {topic_no, Uuid::RandomV4().ToString(), fmt::format("topic-{}", topic_no), SqlBytes()}));
     JAMMI_OK(Execute("INSERT INTO topic_heads (topic_no) VALUES ($1)", {topic_no}));
   }
 

@@ -103,7 +103,8 @@ TEST_P(Conformance, IsolationLevelsAreAccepted) {
        {IsolationLevel::kReadCommitted, IsolationLevel::kRepeatableRead, IsolationLevel::kSerializable}) {
     for (const bool read_only : {true, false}) {
       JAMMI_OK(backend().RunTransaction({.isolation = level, .read_only = read_only}, [&](Transaction& tx) {
-        if (read_only) return tx.Query("SELECT v FROM t", {}, [](const Row&) -> Result<bool> { return true; });
+        if (read_only)
+          return tx.Query("SELECT v FROM t", {}, [](const Row&) -> Result<bool> { return true; });
         auto changed = tx.Execute("UPDATE t SET v = v + 1");
         return changed ? Result<void>() : Result<void>(changed.error());
       }));
@@ -121,13 +122,13 @@ TEST_P(Conformance, Wk21ConcurrentSerializableIncrementsAllHappen) {
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       for (int j = 0; j < kEach; ++j) {
-        JAMMI_OK(backend().RunTransaction({.isolation = IsolationLevel::kSerializable}, [](Transaction& tx)
-                                              -> Result<void> {
-          JAMMI_ASSIGN(const auto v, tx.QueryFirst("SELECT v FROM t WHERE k = 1", {},
-                                                   [](const Row& row) { return row.Get<int64_t>("v"); }));
-          JAMMI_TRY(tx.Execute("UPDATE t SET v = $1 WHERE k = 1", {*v + 1}));
-          return {};
-        }));
+        JAMMI_OK(backend().RunTransaction(
+            {.isolation = IsolationLevel::kSerializable}, [](Transaction& tx) -> Result<void> {
+              JAMMI_ASSIGN(const auto v, tx.QueryFirst("SELECT v FROM t WHERE k = 1", {},
+                                                       [](const Row& row) { return row.Get<int64_t>("v"); }));
+              JAMMI_TRY(tx.Execute("UPDATE t SET v = $1 WHERE k = 1", {*v + 1}));
+              return {};
+            }));
       }
     });
   }
@@ -136,14 +137,15 @@ TEST_P(Conformance, Wk21ConcurrentSerializableIncrementsAllHappen) {
 }
 
 TEST_P(Conformance, ABodyMustNotCallTheCatalog) {
-  const auto outer = backend().RunTransaction({}, [&](Transaction&) { return backend().RunTransaction({}, [](Transaction&) {
-    return Result<void>();
-  }); });
+  const auto outer = backend().RunTransaction({}, [&](Transaction&) {
+    return backend().RunTransaction({}, [](Transaction&) { return Result<void>(); });
+  });
   ASSERT_FALSE(outer);
   EXPECT_EQ(outer.error().code(), ErrorCode::kInvalidState);
   std::optional<ErrorCode> code;
   JAMMI_OK(backend().RunTransaction({}, [&](Transaction&) -> Result<void> {
-    log().AppendAsync(Event(1, "x"), {}, [&](Result<AppendOutcome> outcome) { code = outcome.error().code(); });
+    log().AppendAsync(Event(1, "x"), {},
+                      [&](Result<AppendOutcome> outcome) { code = outcome.error().code(); });
     return {};
   }));
   EXPECT_EQ(code, ErrorCode::kInvalidState);
@@ -197,17 +199,19 @@ TEST_P(Conformance, ACallbackMustNotCallTheCatalog) {
 
 TEST_P(Conformance, ADeadlineThatHasPassedStartsNothing) {
   bool ran = false;
-  const auto late = backend().RunTransaction({.deadline = Deadline::Now()}, [&](Transaction&) -> Result<void> {
-    ran = true;
-    return {};
-  });
+  const auto late =
+      backend().RunTransaction({.deadline = Deadline::Now()}, [&](Transaction&) -> Result<void> {
+        ran = true;
+        return {};
+      });
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code(), ErrorCode::kDeadlineExceeded);
   EXPECT_FALSE(ran);
 }
 
 TEST_P(Conformance, TransactionControlIsNotABodysBusiness) {
-  for (const std::string_view sql : {"COMMIT", " begin", "ROLLBACK", "SAVEPOINT a", "/* so */ COMMIT", "-- so\nEND"}) {
+  for (const std::string_view sql :
+       {"COMMIT", " begin", "ROLLBACK", "SAVEPOINT a", "/* so */ COMMIT", "-- so\nEND"}) {
     const auto refused = Execute(sql);
     ASSERT_FALSE(refused) << sql;
     EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument) << refused.error().ToString();
@@ -254,8 +258,10 @@ TEST_P(Conformance, ValuesComeBackAsTheyWere) {
   const std::string text = "quote ' and \" and \\ and ü and 🦀";
   JAMMI_OK(Execute("INSERT INTO vals VALUES (1, $1, $2, $3, $4)",
                    {std::numeric_limits<int64_t>::min(), -0.1, text, SqlBytes(bytes)}));
-  JAMMI_OK(Execute("INSERT INTO vals VALUES (2, $1, $2, $3, $4)", {std::numeric_limits<int64_t>::max(), 1e300, "", SqlBytes()}));
-  JAMMI_OK(Execute("INSERT INTO vals VALUES (3, $1, $2, $3, $4)", {std::nullopt, std::nullopt, std::nullopt, std::nullopt}));
+  JAMMI_OK(Execute("INSERT INTO vals VALUES (2, $1, $2, $3, $4)",
+                   {std::numeric_limits<int64_t>::max(), 1e300, "", SqlBytes()}));
+  JAMMI_OK(Execute("INSERT INTO vals VALUES (3, $1, $2, $3, $4)",
+                   {std::nullopt, std::nullopt, std::nullopt, std::nullopt}));
   int rows = 0;
   JAMMI_OK(backend().RunTransaction({.read_only = true}, [&](Transaction& tx) {
     return tx.Query("SELECT * FROM vals ORDER BY k", {}, [&](const Row& row) -> Result<bool> {
@@ -295,9 +301,10 @@ TEST_P(Conformance, TextWithU0000IsRefused) {
 TEST_P(Conformance, TextIsOrderedByItsBytes) {
   int k = 0;
   for (const std::string_view name : {"b", "B", "a", "_", "ä", "Z"}) {
-    JAMMI_OK(Execute("INSERT INTO models (name, version, model_uid, model_type, task, backend, status, revision,"
-                     " created_at, updated_at) VALUES ($1, 1, $2, 'x', 'ner', 'x', 'loaded', 1, 0, 0)",
-                     {name, fmt::format("{}", ++k)}));
+    JAMMI_OK(
+        Execute("INSERT INTO models (name, version, model_uid, model_type, task, backend, status, revision,"
+                " created_at, updated_at) VALUES ($1, 1, $2, 'x', 'ner', 'x', 'loaded', 1, 0, 0)",
+                {name, fmt::format("{}", ++k)}));
   }
   std::string order;
   JAMMI_OK(backend().RunTransaction({.read_only = true}, [&](Transaction& tx) {
@@ -332,8 +339,9 @@ struct Refusal {
 };
 
 TEST_P(Conformance, Wk21ConstraintsAreClassified) {
-  JAMMI_OK(Execute("CREATE TABLE child (k BIGINT PRIMARY KEY, t BIGINT REFERENCES t (k),"
-                   " later BIGINT REFERENCES t (k) DEFERRABLE INITIALLY DEFERRED)"));
+  JAMMI_OK(
+      Execute("CREATE TABLE child (k BIGINT PRIMARY KEY, t BIGINT REFERENCES t (k),"
+              " later BIGINT REFERENCES t (k) DEFERRABLE INITIALLY DEFERRED)"));
   JAMMI_OK(Execute("INSERT INTO t (k, v, name) VALUES (1, 1, 'one')"));
   JAMMI_OK(Execute("INSERT INTO child (k, t) VALUES (1, 1)"));
   const Refusal refusals[] = {
@@ -343,7 +351,8 @@ TEST_P(Conformance, Wk21ConstraintsAreClassified) {
       {"INSERT INTO t (k, v) VALUES (2, NULL)", ErrorCode::kInvalidArgument, BackendFault::kCheck},
       {"INSERT INTO child (k, t) VALUES (2, 7)", ErrorCode::kFailedPrecondition, BackendFault::kForeignKey},
       {"DELETE FROM t WHERE k = 1", ErrorCode::kFailedPrecondition, BackendFault::kForeignKey},
-      {"INSERT INTO child (k, later) VALUES (2, 7)", ErrorCode::kFailedPrecondition, BackendFault::kForeignKey},
+      {"INSERT INTO child (k, later) VALUES (2, 7)", ErrorCode::kFailedPrecondition,
+       BackendFault::kForeignKey},
       {"SELECT nonsense", ErrorCode::kInternal, BackendFault::kExecution},
   };
   for (const Refusal& refusal : refusals) {
@@ -378,7 +387,8 @@ TEST_P(Conformance, TheIncarnationStays) {
 }
 
 TEST_P(Conformance, Wk20ANewerLedgerIsRefusedByName) {
-  JAMMI_OK(Execute("INSERT INTO schema_migrations (name, sha256, applied_at) VALUES ('9999_future', 'x', 0)"));
+  JAMMI_OK(
+      Execute("INSERT INTO schema_migrations (name, sha256, applied_at) VALUES ('9999_future', 'x', 0)"));
   EXPECT_EQ(FaultOf(backend().Migrate().error()), BackendFault::kMigration);
   catalog_.reset();
   const auto refused = harness_->Open();
@@ -481,7 +491,8 @@ TEST_P(Conformance, PayloadsAreSeenByTheirScopeOnly) {
 
 TEST_P(Conformance, APageHoldsOneEventAtLeastAndNoMoreThanAsked) {
   MakeTopic(1);
-  for (const size_t size : {1000U, 10U, 10U, 5000U, 10U, 0U}) JAMMI_OK(log().Append(Event(1, std::string(size, 'x')), {}));
+  for (const size_t size : {1000U, 10U, 10U, 5000U, 10U, 0U})
+    JAMMI_OK(log().Append(Event(1, std::string(size, 'x')), {}));
   const auto offsets = [&](uint64_t from, PageLimit limit) {
     const auto page = log().Read(1, from, Scope::Global(), limit);
     EXPECT_TRUE(page) << page.error().ToString();
@@ -517,7 +528,8 @@ TEST_P(Conformance, ADroppedTopicTakesNoOtherWithIt) {
     });
   }
   for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(outcomes[static_cast<size_t>(i)].get(), i % 2 == 0 ? ErrorCode::kNotFound : ErrorCode::kInternal);
+    EXPECT_EQ(outcomes[static_cast<size_t>(i)].get(),
+              i % 2 == 0 ? ErrorCode::kNotFound : ErrorCode::kInternal);
   }
   EXPECT_EQ(log().ReadHead(2)->next_offset, 10U);
 }
@@ -629,7 +641,8 @@ TEST_P(Conformance, TheListenerHearsEveryEventInOrderAndFirst) {
   log().SetListener([&](std::span<const CommittedEvent> events) {
     for (const CommittedEvent& event : events) {
       heard[static_cast<size_t>(event.topic_no)].push_back(event.outcome.offset);
-      EXPECT_EQ(Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())}), event.checksum);
+      EXPECT_EQ(Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())}),
+                event.checksum);
       ++count;
     }
   });
@@ -683,7 +696,8 @@ TEST_P(Conformance, CloseLetsWhatWaitsComplete) {
   MakeTopic(1);
   std::atomic<int> succeeded = 0;
   for (int i = 0; i < 100; ++i) {
-    log().AppendAsync(Event(1, "x"), {}, [&](Result<AppendOutcome> outcome) { succeeded += outcome ? 1 : 0; });
+    log().AppendAsync(Event(1, "x"), {},
+                      [&](Result<AppendOutcome> outcome) { succeeded += outcome ? 1 : 0; });
   }
   catalog_->Close();
   EXPECT_EQ(succeeded, 100);

@@ -19,12 +19,15 @@ namespace {
 // Where a payload begins in its page: Arrow reads buffers that begin so without copying them.
 constexpr int64_t kPayloadAlignment = 64;
 
-Error OutOfMemory(const arrow::Status& status) { return Error(ErrorCode::kResourceExhausted, status.ToString()); }
+Error OutOfMemory(const arrow::Status& status) {
+  return Error(ErrorCode::kResourceExhausted, status.ToString());
+}
 
 }  // namespace
 
 Error DamagedEvent(int64_t topic_no, uint64_t offset, std::string_view how) {
-  return Error(ErrorCode::kDataLoss, fmt::format("topic {}: the event at offset {} {}", topic_no, offset, how),
+  return Error(ErrorCode::kDataLoss,
+               fmt::format("topic {}: the event at offset {} {}", topic_no, offset, how),
                BackendDetail{BackendFault::kCorrupt, fmt::format("events {}/{}", topic_no, offset), {}});
 }
 

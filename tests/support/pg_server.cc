@@ -112,7 +112,8 @@ PgServer::PgServer() {
   CreateCluster();
   Start();
   RawPostgres admin(Url("postgres"));
-  const std::string error = admin.Exec(fmt::format("CREATE ROLE {} LOGIN PASSWORD 'open sesame'", kGuardedRole));
+  const std::string error =
+      admin.Exec(fmt::format("CREATE ROLE {} LOGIN PASSWORD 'open sesame'", kGuardedRole));
   if (!error.empty()) Fail(error);
 }
 
@@ -123,7 +124,8 @@ PgServer::~PgServer() {
 }
 
 pid_t PgServer::Spawn(const std::string& program, const std::string& arguments) const {
-  const std::string command = fmt::format("exec {}/{} {} >>{}/log 2>&1", kPrograms, program, arguments, folder_.string());
+  const std::string command =
+      fmt::format("exec {}/{} {} >>{}/log 2>&1", kPrograms, program, arguments, folder_.string());
   const passwd* user = OrdinaryUser();
   const pid_t pid = fork();
   if (pid != 0) return pid;
@@ -143,10 +145,13 @@ void PgServer::CreateCluster() {
   const std::string data = folder_ / "data";
   // Texts are ordered as in no "C" locale, so that a forgotten COLLATE shows.
   Await(Spawn("initdb", fmt::format("--no-sync -A trust -U {} -E UTF8 --locale=C.UTF-8 --locale-provider=icu"
-                                    " --icu-locale=en-US -D {}", kRole, data)), "initdb");
-  std::ofstream(data + "/pg_hba.conf") << fmt::format("host all {} 127.0.0.1/32 scram-sha-256\n", kGuardedRole)
-                                       << "host all all 127.0.0.1/32 trust\n"
-                                       << "local all all trust\n";
+                                    " --icu-locale=en-US -D {}",
+                                    kRole, data)),
+        "initdb");
+  std::ofstream(data + "/pg_hba.conf")
+      << fmt::format("host all {} 127.0.0.1/32 scram-sha-256\n", kGuardedRole)
+      << "host all all 127.0.0.1/32 trust\n"
+      << "local all all trust\n";
   std::ofstream(data + "/postgresql.conf")
       << "listen_addresses = '127.0.0.1'\n"
       << fmt::format("unix_socket_directories = '{}'\n", folder_.string())
@@ -165,7 +170,8 @@ void PgServer::Start() {
       Fail("the server does not start:\n" + ReadFile(folder_ / "log"));
     }
     const std::string state = ReadFile(folder_ / "data" / "postmaster.pid");
-    if (state.starts_with(fmt::format("{}\n", postmaster_)) && state.find("\nready") != std::string::npos) return;
+    if (state.starts_with(fmt::format("{}\n", postmaster_)) && state.find("\nready") != std::string::npos)
+      return;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
@@ -181,7 +187,8 @@ std::string PgServer::CreateDatabase() {
   RawPostgres admin(Url("postgres"));
   const std::string error = admin.Exec(fmt::format("CREATE DATABASE {} STRATEGY file_copy", name));
   if (!error.empty()) Fail(error);
-  const std::string granted = RawPostgres(Url(name)).Exec(fmt::format("GRANT CREATE ON SCHEMA public TO {}", kGuardedRole));
+  const std::string granted =
+      RawPostgres(Url(name)).Exec(fmt::format("GRANT CREATE ON SCHEMA public TO {}", kGuardedRole));
   if (!granted.empty()) Fail(granted);
   return name;
 }

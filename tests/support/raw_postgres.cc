@@ -19,7 +19,8 @@ RawPostgres::RawPostgres(const std::string& url) : connection_(PQconnectdb(url.c
     fmt::print(stderr, "RawPostgres: {}\n", PQerrorMessage(connection_));
     std::exit(70);
   }
-  PQsetNoticeProcessor(connection_, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      connection_, [](void*, const char*) {}, nullptr);
 }
 
 RawPostgres::~RawPostgres() { PQfinish(connection_); }

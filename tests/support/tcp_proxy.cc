@@ -76,7 +76,8 @@ TcpProxy::TcpProxy(int server_port) : server_port_(server_port) {
   sockaddr_in address = Loopback(0);
   socklen_t size = sizeof(address);
   if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 64) != 0 ||
-      getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0 || pipe2(wake_, O_CLOEXEC) != 0) {
+      getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      pipe2(wake_, O_CLOEXEC) != 0) {
     throw std::runtime_error("TcpProxy: cannot listen");
   }
   port_ = ntohs(address.sin_port);
@@ -154,8 +155,10 @@ bool TcpProxy::Pass(Stream& stream, Direction direction) {
       if (auto& left = left_[static_cast<size_t>(direction)]) {
         last = *left <= 1;
         const bool not_even_this = *left == 0;
-        if (last) left.reset();
-        else --*left;
+        if (last)
+          left.reset();
+        else
+          --*left;
         if (last) has_cut_ = true;
         if (not_even_this) return false;
       }

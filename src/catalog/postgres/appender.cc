@@ -20,9 +20,13 @@ Error NotStartedInTime() {
 
 }  // namespace
 
-Appender::Appender(const PostgresOptions& options, const void* backend, Statistics& statistics, Committer& committer,
-                   OpenFn open)
-    : options_(options), backend_(backend), statistics_(statistics), committer_(committer), open_(std::move(open)) {}
+Appender::Appender(const PostgresOptions& options, const void* backend, Statistics& statistics,
+                   Committer& committer, OpenFn open)
+    : options_(options),
+      backend_(backend),
+      statistics_(statistics),
+      committer_(committer),
+      open_(std::move(open)) {}
 
 void Appender::Start() {
   closed_ = false;
@@ -47,7 +51,9 @@ uint64_t Appender::queue_depth() {
 // --- The queue
 
 Result<void> Appender::WaitForRoomLocked(std::unique_lock<std::mutex>& lock, Deadline deadline) {
-  const auto is_over = [this] { return closed_ || static_cast<int64_t>(queue_.size()) < options_.queue_limit; };
+  const auto is_over = [this] {
+    return closed_ || static_cast<int64_t>(queue_.size()) < options_.queue_limit;
+  };
   if (deadline.IsNever()) {
     room_.wait(lock, is_over);
   } else if (deadline.Passed() ? !is_over() : !room_.wait_until(lock, deadline.at(), is_over)) {
@@ -55,7 +61,8 @@ Result<void> Appender::WaitForRoomLocked(std::unique_lock<std::mutex>& lock, Dea
                  BackendDetail{BackendFault::kBusy, {}, {}});
   }
   if (!closed_) return {};
-  return Error(ErrorCode::kUnavailable, "the catalog is closed", BackendDetail{BackendFault::kConnection, {}, {}});
+  return Error(ErrorCode::kUnavailable, "the catalog is closed",
+               BackendDetail{BackendFault::kConnection, {}, {}});
 }
 
 Appender::Work* Appender::PushLocked(EventAppend event, Deadline deadline, EventLog::Done done) {
@@ -169,8 +176,8 @@ void Appender::RunGroup(Group& group) {
   const auto run = [&](std::span<std::unique_ptr<Work>> some) {
     auto ran = RunWithRetries(some);
     if (ran) return true;
-    const bool together = some.size() > 1 && ran.error().code() != ErrorCode::kOutcomeUnknown &&
-                          !MayRerun(ran.error());
+    const bool together =
+        some.size() > 1 && ran.error().code() != ErrorCode::kOutcomeUnknown && !MayRerun(ran.error());
     if (together) return false;
     for (const auto& work : some) Finish(*work, ran.error());
     return true;
@@ -212,7 +219,8 @@ Result<void> Appender::Attempt(std::span<std::unique_ptr<Work>> group) {
     std::ranges::sort(events, {}, &PendingEvent::event);
     for (const auto& work : group) {
       const auto pending = std::ranges::lower_bound(events, &work->event, {}, &PendingEvent::event);
-      Finish(*work, pending->refused ? Result<AppendOutcome>(*pending->refused) : Result<AppendOutcome>(work->appended));
+      Finish(*work, pending->refused ? Result<AppendOutcome>(*pending->refused)
+                                     : Result<AppendOutcome>(work->appended));
     }
   });
 }

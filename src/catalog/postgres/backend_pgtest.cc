@@ -15,9 +15,9 @@
 namespace jammi::postgres {
 namespace {
 
+using std::chrono::milliseconds;
 using testing::HasSubstr;
 using testing::Not;
-using std::chrono::milliseconds;
 
 BackendDetail DetailOf(const Error& error) {
   const auto* detail = error.As<BackendDetail>();
@@ -29,14 +29,16 @@ class Backend : public PgTest {
  protected:
   static Result<int64_t> GetInt(Catalog& catalog, std::string_view sql) {
     return catalog.backend().Transact({.read_only = true}, [&](Transaction& tx) -> Result<int64_t> {
-      JAMMI_ASSIGN(const auto value, tx.QueryFirst(sql, {}, [](const Row& row) { return row.Get<int64_t>("v"); }));
+      JAMMI_ASSIGN(const auto value,
+                   tx.QueryFirst(sql, {}, [](const Row& row) { return row.Get<int64_t>("v"); }));
       return *value;
     });
   }
   // What the server says about the only active statement that contains `text`.
   static void AwaitStatement(test::RawPostgres& raw, const std::string& text) {
     const std::string sql = fmt::format(
-        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%{}%'",
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query "
+        "LIKE '%{}%'",
         text);
     while (raw.Number(sql) == 0) std::this_thread::yield();
   }
@@ -81,7 +83,9 @@ TEST_F(Backend, AnAbsentDatabaseIsTold) {
 }
 
 TEST_F(Backend, ADatabaseThatIsNotUtf8IsRefused) {
-  ASSERT_EQ(Raw().Exec("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"), "");
+  ASSERT_EQ(Raw().Exec(
+                "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"),
+            "");
   options_.url = Secret(server().Url("latin"));
   const auto refused = OpenPostgresCatalog(options_);
   ASSERT_FALSE(refused);
@@ -124,7 +128,8 @@ TEST_F(Backend, Wk20EightProcessesStartOnOneEmptyDatabase) {
     waitpid(child, &status, 0);
     EXPECT_EQ(status, 0);
   }
-  EXPECT_EQ(Raw().Number("SELECT count(*) FROM schema_migrations"), Raw().Number("SELECT count(DISTINCT name) FROM schema_migrations"));
+  EXPECT_EQ(Raw().Number("SELECT count(*) FROM schema_migrations"),
+            Raw().Number("SELECT count(DISTINCT name) FROM schema_migrations"));
   EXPECT_EQ(Raw().Number("SELECT count(*) FROM catalog_identity"), 1);
 }
 
@@ -139,7 +144,8 @@ TEST_F(Backend, AMigrationThatFailsLeavesNothingOfItself) {
 
 TEST_F(Backend, CommitsAreSyncedWhateverTheDatabaseSays) {
   ASSERT_EQ(Raw().Exec(fmt::format("ALTER DATABASE {} SET synchronous_commit = off", database_)), "");
-  const std::string_view setting = "SELECT CASE current_setting('synchronous_commit') WHEN 'on' THEN 1 ELSE 0 END AS v";
+  const std::string_view setting =
+      "SELECT CASE current_setting('synchronous_commit') WHEN 'on' THEN 1 ELSE 0 END AS v";
   EXPECT_EQ(GetInt(*Open(), setting).value(), 1);
   options_.durability = Durability::kNormal;
   EXPECT_EQ(GetInt(*Open(), setting).value(), 0);
@@ -266,7 +272,9 @@ TEST_F(Backend, ACancelledStatementLeavesACleanConnection) {
   std::thread canceller([this] {
     test::RawPostgres raw = Raw();
     AwaitStatement(raw, "pg_sleep");
-    raw.Exec("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()");
+    raw.Exec(
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> "
+        "pg_backend_pid()");
   });
   const auto cancelled = catalog->backend().RunTransaction({}, [](Transaction& tx) -> Result<void> {
     JAMMI_TRY(tx.Execute("INSERT INTO t (k) VALUES (1)"));
@@ -338,7 +346,8 @@ TEST_F(Backend, Wk21InjectedConflictsAreRunAgain) {
     const auto done = catalog->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
       JAMMI_TRY(tx.Execute("INSERT INTO t (k) SELECT count(*) FROM t"));
       tx.AfterCommit([&] { ++committed; });
-      if (++runs < 4) JAMMI_TRY(tx.Execute(fmt::format("DO 'BEGIN RAISE EXCEPTION USING ERRCODE = ''{}''; END'", state)));
+      if (++runs < 4)
+        JAMMI_TRY(tx.Execute(fmt::format("DO 'BEGIN RAISE EXCEPTION USING ERRCODE = ''{}''; END'", state)));
       return {};
     });
     EXPECT_TRUE(done) << done.error().ToString();

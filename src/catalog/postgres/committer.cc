@@ -37,18 +37,20 @@ constexpr std::string_view kEndProcess =
 
 }  // namespace
 
-Result<void> Committer::Commit(PgTransaction& tx, const Connection& connection, std::vector<PendingEvent>& events,
-                               const std::function<void()>& callbacks) {
+Result<void> Committer::Commit(PgTransaction& tx, const Connection& connection,
+                               std::vector<PendingEvent>& events, const std::function<void()>& callbacks) {
   // Who has nothing to tell need not wait for the turn.
   std::optional<CommitOrder::Ticket> ticket;
   if (!events.empty() || callbacks) ticket = order_.Take();
   const auto begun = std::chrono::steady_clock::now();
   auto outcome = tx.Commit();
-  Doubt doubt{tx.number(), connection.pid(), connection.server_life(), events.empty() ? nullptr : &events.front(),
+  Doubt doubt{tx.number(), connection.pid(), connection.server_life(),
+              events.empty() ? nullptr : &events.front(),
               outcome.error.value_or(Error(ErrorCode::kInternal, ""))};
   auto settled = Settle(std::move(outcome), std::move(doubt));
   const auto took = std::chrono::steady_clock::now() - begun;
-  Add(statistics_.commit_us, static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+  Add(statistics_.commit_us,
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
   if (settled) Add(statistics_.groups);
   if (ticket && settled) order_.Deliver(*ticket, [&] { Tell(events, callbacks); });
   if (ticket && !settled) order_.Drop(*ticket);
@@ -57,9 +59,12 @@ Result<void> Committer::Commit(PgTransaction& tx, const Connection& connection, 
 
 Result<void> Committer::Settle(PgTransaction::Outcome outcome, Doubt doubt) {
   switch (outcome.verdict) {
-    case PgTransaction::Verdict::kCommitted: return {};
-    case PgTransaction::Verdict::kRolledBack: return *std::move(outcome.error);
-    case PgTransaction::Verdict::kUnknown: break;
+    case PgTransaction::Verdict::kCommitted:
+      return {};
+    case PgTransaction::Verdict::kRolledBack:
+      return *std::move(outcome.error);
+    case PgTransaction::Verdict::kUnknown:
+      break;
   }
   if (doubt.number.empty()) return ConnectionLost(doubt.error.message());  // it could change nothing
   return AskWhatBecame(doubt);
@@ -85,11 +90,13 @@ Result<void> Committer::AskWhatBecame(const Doubt& doubt) {
     IgnoreError(connection->RunOne(kEndProcess, {static_cast<int64_t>(doubt.pid), doubt.number}, deadline),
                 "the process may have ended by itself");
   } while (retry.Pause());
-  Log(LogLevel::kError, "catalog: the outcome of transaction {} is unknown: {}", doubt.number, doubt.error.message());
+  Log(LogLevel::kError, "catalog: the outcome of transaction {} is unknown: {}", doubt.number,
+      doubt.error.message());
   return OutcomeUnknown(doubt.error);
 }
 
-Result<Committer::Answer> Committer::Ask(Connection& connection, const Doubt& doubt, Deadline deadline) const {
+Result<Committer::Answer> Committer::Ask(Connection& connection, const Doubt& doubt,
+                                         Deadline deadline) const {
   JAMMI_ASSIGN(const ResultSet status, connection.RunOne(kStatus, {doubt.number}, deadline));
   const std::string_view text = status.IsNull(0, 0) ? std::string_view() : status.Text(0, 0);
   if (text == "committed") return Answer::kCommitted;
@@ -101,11 +108,13 @@ Result<Committer::Answer> Committer::Ask(Connection& connection, const Doubt& do
 Result<Committer::Answer> Committer::AskAfterCrash(Connection& connection, const Doubt& doubt,
                                                    Deadline deadline) const {
   if (doubt.event != nullptr) {  // its own trace is the best witness
-    JAMMI_ASSIGN(const ResultSet there,
-                 connection.RunOne(kEventIsThere,
-                                   {EventKey(doubt.event->event->topic_no, static_cast<int64_t>(doubt.event->outcome->offset)),
-                                    doubt.event->outcome->committed_at,
-                                    std::bit_cast<int64_t>(doubt.event->event->checksum)}, deadline));
+    JAMMI_ASSIGN(
+        const ResultSet there,
+        connection.RunOne(
+            kEventIsThere,
+            {EventKey(doubt.event->event->topic_no, static_cast<int64_t>(doubt.event->outcome->offset)),
+             doubt.event->outcome->committed_at, std::bit_cast<int64_t>(doubt.event->event->checksum)},
+            deadline));
     return there.Int(0, 0) > 0 ? Answer::kCommitted : Answer::kRolledBack;
   }
   JAMMI_ASSIGN(const ResultSet older, connection.RunOne(kNumberIsOlder, {doubt.number}, deadline));

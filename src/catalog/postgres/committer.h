@@ -20,9 +20,13 @@ class Committer {
  public:
   using OpenFn = std::function<Result<std::unique_ptr<Connection>>(Deadline)>;
   // `backend` is what callbacks must not call. The outcome of a COMMIT is asked for during `ask_for`.
-  Committer(const void* backend, Statistics& statistics, HeadNotifier& notifier, std::chrono::milliseconds ask_for,
-            OpenFn open)
-      : backend_(backend), statistics_(statistics), notifier_(notifier), ask_for_(ask_for), open_(std::move(open)) {}
+  Committer(const void* backend, Statistics& statistics, HeadNotifier& notifier,
+            std::chrono::milliseconds ask_for, OpenFn open)
+      : backend_(backend),
+        statistics_(statistics),
+        notifier_(notifier),
+        ask_for_(ask_for),
+        open_(std::move(open)) {}
 
   // Set before the first append.
   void SetListener(EventLog::Listener listener) { listener_ = std::move(listener); }
@@ -32,23 +36,25 @@ class Committer {
   // Errors: the server's; kUnavailable with BackendDetail(kConnection): the connection was lost and the
   // transaction rolled back; kOutcomeUnknown.
   [[nodiscard]] Result<void> Commit(PgTransaction& tx, const Connection& connection,
-                                    std::vector<PendingEvent>& events, const std::function<void()>& callbacks);
+                                    std::vector<PendingEvent>& events,
+                                    const std::function<void()>& callbacks);
 
  private:
   // A transaction whose COMMIT was not answered.
   struct Doubt {
     std::string number;
-    int pid = 0;                        // of its server process
+    int pid = 0;  // of its server process
     int64_t server_life = 0;
     const PendingEvent* event = nullptr;  // one that it wrote; null: none
-    Error error;                        // how the connection was lost
+    Error error;                          // how the connection was lost
   };
   enum class Answer { kCommitted, kRolledBack, kInProgress, kNobodyKnows };
 
   [[nodiscard]] Result<void> Settle(PgTransaction::Outcome outcome, Doubt doubt);
   [[nodiscard]] Result<void> AskWhatBecame(const Doubt& doubt);
   [[nodiscard]] Result<Answer> Ask(Connection& connection, const Doubt& doubt, Deadline deadline) const;
-  [[nodiscard]] Result<Answer> AskAfterCrash(Connection& connection, const Doubt& doubt, Deadline deadline) const;
+  [[nodiscard]] Result<Answer> AskAfterCrash(Connection& connection, const Doubt& doubt,
+                                             Deadline deadline) const;
   void Tell(std::vector<PendingEvent>& events, const std::function<void()>& callbacks);
 
   const void* const backend_;

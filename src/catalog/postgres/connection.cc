@@ -63,10 +63,16 @@ class Parameters {
 
  private:
   void Set(size_t i, std::monostate) { values[i] = nullptr; }
-  void Set(size_t i, int64_t value) { SetText(i, fmt::format_to_n(numbers_[i].data(), kLongest, "{}", value).out); }
-  void Set(size_t i, double value) { SetText(i, fmt::format_to_n(numbers_[i].data(), kLongest, "{}", value).out); }
+  void Set(size_t i, int64_t value) {
+    SetText(i, fmt::format_to_n(numbers_[i].data(), kLongest, "{}", value).out);
+  }
+  void Set(size_t i, double value) {
+    SetText(i, fmt::format_to_n(numbers_[i].data(), kLongest, "{}", value).out);
+  }
   void Set(size_t i, std::string_view value) { SetBinary(i, value.data(), value.size()); }
-  void Set(size_t i, SqlBytes value) { SetBinary(i, reinterpret_cast<const char*>(value.data()), value.size()); }
+  void Set(size_t i, SqlBytes value) {
+    SetBinary(i, reinterpret_cast<const char*>(value.data()), value.size());
+  }
   void SetText(size_t i, char* end) {
     *end = '\0';
     values[i] = numbers_[i].data();
@@ -102,11 +108,16 @@ bool ResultSet::IsNull(int row, int column) const { return PQgetisnull(result_.g
 int64_t ResultSet::Int(int row, int column) const {
   const char* bytes = PQgetvalue(result_.get(), row, column);
   switch (PQgetlength(result_.get(), row, column)) {
-    case 1: return *bytes;
-    case 2: return FromNetwork<int16_t>(bytes);
-    case 4: return FromNetwork<int32_t>(bytes);
-    case 8: return FromNetwork<int64_t>(bytes);
-    default: return 0;
+    case 1:
+      return *bytes;
+    case 2:
+      return FromNetwork<int16_t>(bytes);
+    case 4:
+      return FromNetwork<int32_t>(bytes);
+    case 8:
+      return FromNetwork<int64_t>(bytes);
+    default:
+      return 0;
   }
 }
 
@@ -117,7 +128,8 @@ double ResultSet::Double(int row, int column) const {
 }
 
 std::string_view ResultSet::Text(int row, int column) const {
-  return {PQgetvalue(result_.get(), row, column), static_cast<size_t>(PQgetlength(result_.get(), row, column))};
+  return {PQgetvalue(result_.get(), row, column),
+          static_cast<size_t>(PQgetlength(result_.get(), row, column))};
 }
 
 SqlBytes ResultSet::Bytes(int row, int column) const {
@@ -131,8 +143,9 @@ Result<void> ResultSet::CheckTypes() const {
   for (int i = 0; i < columns(); ++i) {
     const Oid type = PQftype(result_.get(), i);
     if (std::ranges::find(kKnown, type) != kKnown.end()) continue;
-    return Error(ErrorCode::kInternal, fmt::format("column {} has a type (oid {}) that a row cannot give; cast it",
-                                                   PQfname(result_.get(), i), type));
+    return Error(ErrorCode::kInternal,
+                 fmt::format("column {} has a type (oid {}) that a row cannot give; cast it",
+                             PQfname(result_.get(), i), type));
   }
   return {};
 }
@@ -150,11 +163,15 @@ Row::Type ResultRow::TypeAt(int index) const {
     case kBool:
     case kInt2:
     case kInt4:
-    case kInt8: return Type::kInt;
+    case kInt8:
+      return Type::kInt;
     case kFloat4:
-    case kFloat8: return Type::kDouble;
-    case kBytea: return Type::kBytes;
-    default: return Type::kText;
+    case kFloat8:
+      return Type::kDouble;
+    case kBytea:
+      return Type::kBytes;
+    default:
+      return Type::kText;
   }
 }
 
@@ -174,7 +191,8 @@ Deadline ConnectTimeout(const ConnectionParameters& parameters) {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionParameters& parameters, Deadline deadline) {
+Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionParameters& parameters,
+                                                     Deadline deadline) {
   std::vector<const char*> keys;
   std::vector<const char*> values;
   for (const auto& [key, value] : parameters) {
@@ -220,12 +238,14 @@ Result<void> Connection::CheckServer(Deadline deadline) {
   }
   const char* encoding = PQparameterStatus(connection_, "server_encoding");
   if (encoding != nullptr && std::string_view(encoding) != "UTF8") {
-    return Error(ErrorCode::kFailedPrecondition,
-                 fmt::format("the database stores text as {}; it must be created with ENCODING 'UTF8'", encoding));
+    return Error(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("the database stores text as {}; it must be created with ENCODING 'UTF8'", encoding));
   }
   // A crash throws the statistics away, an orderly restart does not.
   JAMMI_ASSIGN(const ResultSet life, RunOne("SELECT CAST(extract(epoch FROM stats_reset) * 1000000 AS BIGINT)"
-                                            " FROM pg_stat_bgwriter", {}, deadline));
+                                            " FROM pg_stat_bgwriter",
+                                            {}, deadline));
   server_life_ = life.rows() > 0 && !life.IsNull(0, 0) ? life.Int(0, 0) : 0;
   return {};
 }
@@ -250,8 +270,8 @@ Result<void> Connection::Wait(bool to_write, Deadline deadline) {
         return Error(ErrorCode::kDeadlineExceeded, "PostgreSQL did not answer in time");
       }
       const auto left = deadline.at() - std::chrono::steady_clock::now();
-      timeout = static_cast<int>(std::min<int64_t>(
-          std::chrono::ceil<std::chrono::milliseconds>(left).count(), 60'000));
+      timeout = static_cast<int>(
+          std::min<int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 60'000));
     }
     const int ready = poll(&waiting, 1, std::max(timeout, -1));
     if (ready > 0) return {};
@@ -268,12 +288,14 @@ bool Connection::Send(const Statement& statement, std::vector<Sent>& sent) {
   if (found == statements_.end()) {
     found = statements_.emplace(statement.sql, Prepared{fmt::format("s{}", ++next_name_)}).first;
     sent.push_back({&found->second});
-    if (PQsendPrepare(connection_, found->second.name.c_str(), found->first.c_str(), 0, nullptr) != 1) return false;
+    if (PQsendPrepare(connection_, found->second.name.c_str(), found->first.c_str(), 0, nullptr) != 1)
+      return false;
   }
   const Parameters parameters(statement.params);
   sent.push_back({});
-  return PQsendQueryPrepared(connection_, found->second.name.c_str(), static_cast<int>(statement.params.size()),
-                             parameters.values.data(), parameters.lengths.data(), parameters.formats.data(),
+  return PQsendQueryPrepared(connection_, found->second.name.c_str(),
+                             static_cast<int>(statement.params.size()), parameters.values.data(),
+                             parameters.lengths.data(), parameters.formats.data(),
                              /*resultFormat=*/1) == 1;
 }
 
@@ -324,8 +346,10 @@ Result<std::vector<ResultSet>> Connection::Receive(std::span<const Sent> sent, D
     ResultSet result(answer);
     const ExecStatusType status = PQresultStatus(answer);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
-      if (one.prepares != nullptr) one.prepares->ready = true;
-      else results.push_back(std::move(result));
+      if (one.prepares != nullptr)
+        one.prepares->ready = true;
+      else
+        results.push_back(std::move(result));
     } else if (!failed && status != PGRES_PIPELINE_ABORTED) {
       failed = FromResult(answer);
       if (status != PGRES_FATAL_ERROR || EndsConnection(answer)) {
@@ -358,7 +382,8 @@ Result<std::vector<ResultSet>> Connection::Run(std::span<const Statement> statem
   return Receive(sent, deadline);
 }
 
-Result<ResultSet> Connection::RunOne(std::string_view sql, std::initializer_list<SqlValue> params, Deadline deadline) {
+Result<ResultSet> Connection::RunOne(std::string_view sql, std::initializer_list<SqlValue> params,
+                                     Deadline deadline) {
   const Statement statement{sql, {params.begin(), params.size()}};
   JAMMI_ASSIGN(auto results, Run({&statement, 1}, deadline));
   return std::move(results.front());

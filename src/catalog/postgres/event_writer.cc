@@ -26,7 +26,8 @@ class BinaryArray {
  public:
   BinaryArray(uint32_t type, size_t count, size_t bytes) {
     bytes_.reserve(20 + 4 * count + bytes);
-    for (const uint32_t word : {uint32_t{1}, uint32_t{0}, type, static_cast<uint32_t>(count), uint32_t{1}}) Put(word);
+    for (const uint32_t word : {uint32_t{1}, uint32_t{0}, type, static_cast<uint32_t>(count), uint32_t{1}})
+      Put(word);
   }
   void Add(int64_t value) {
     Put(uint32_t{sizeof(value)});
@@ -36,8 +37,12 @@ class BinaryArray {
     Put(static_cast<uint32_t>(value.size()));
     bytes_.append(reinterpret_cast<const char*>(value.data()), value.size());
   }
-  void Add(std::string_view value) { Add(SqlBytes(reinterpret_cast<const uint8_t*>(value.data()), value.size())); }
-  [[nodiscard]] SqlBytes bytes() const { return {reinterpret_cast<const uint8_t*>(bytes_.data()), bytes_.size()}; }
+  void Add(std::string_view value) {
+    Add(SqlBytes(reinterpret_cast<const uint8_t*>(value.data()), value.size()));
+  }
+  [[nodiscard]] SqlBytes bytes() const {
+    return {reinterpret_cast<const uint8_t*>(bytes_.data()), bytes_.size()};
+  }
 
  private:
   template <class T>
@@ -73,8 +78,15 @@ class TopicAppend {
       checksums_.Add(std::bit_cast<int64_t>(event.checksum));
       payloads_.Add(SqlBytes(event.payload->data(), static_cast<size_t>(event.payload->size())));
     }
-    params_ = {topic_no(), static_cast<int64_t>(events.size()), bytes_, static_cast<int64_t>(time_shift.count()),
-               kOffsetLimit, scopes_.bytes(), row_counts_.bytes(), checksums_.bytes(), payloads_.bytes()};
+    params_ = {topic_no(),
+               static_cast<int64_t>(events.size()),
+               bytes_,
+               static_cast<int64_t>(time_shift.count()),
+               kOffsetLimit,
+               scopes_.bytes(),
+               row_counts_.bytes(),
+               checksums_.bytes(),
+               payloads_.bytes()};
   }
   TopicAppend(const TopicAppend&) = delete;
   TopicAppend& operator=(const TopicAppend&) = delete;
@@ -103,7 +115,8 @@ Result<Error> WhyNoOffsets(Connection& connection, int64_t topic_no) {
 }  // namespace
 
 Result<std::vector<ResultSet>> WriteEvents(Connection& connection, std::span<const Statement> before,
-                                           std::vector<PendingEvent>& events, std::chrono::microseconds time_shift) {
+                                           std::vector<PendingEvent>& events,
+                                           std::chrono::microseconds time_shift) {
   const auto topic_no = [](const PendingEvent& pending) { return pending.event->topic_no; };
   std::ranges::stable_sort(events, {}, topic_no);
   std::deque<TopicAppend> topics;

@@ -24,7 +24,8 @@ struct PendingEvent {
 // those of the server's clock, shifted by `time_shift`.
 // An error is one of the whole transaction; an event that its topic cannot take is `refused`, and then
 // nothing was written to that topic.
-[[nodiscard]] Result<std::vector<ResultSet>> WriteEvents(Connection& connection, std::span<const Statement> before,
+[[nodiscard]] Result<std::vector<ResultSet>> WriteEvents(Connection& connection,
+                                                         std::span<const Statement> before,
                                                          std::vector<PendingEvent>& events,
                                                          std::chrono::microseconds time_shift);
 

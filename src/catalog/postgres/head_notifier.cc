@@ -179,7 +179,8 @@ Result<void> HeadNotifier::Hear() {
   JAMMI_ASSIGN(const auto notifications, connection_->TakeNotifications());
   for (const Notification& notification : notifications) {
     if (notification.sender_pid == connection_->pid()) continue;
-    ForEachHead(notification.payload, [this](int64_t topic_no, uint64_t next_offset) { Report(topic_no, next_offset); });
+    ForEachHead(notification.payload,
+                [this](int64_t topic_no, uint64_t next_offset) { Report(topic_no, next_offset); });
   }
   return {};
 }

@@ -131,7 +131,8 @@ TEST_F(Loss, AServerThatIsGoneIsUnavailableAfterAWhile) {
   EXPECT_EQ(Execute(*catalog, "INSERT INTO t (k, v) VALUES (1, 1)").error().code(), ErrorCode::kUnavailable);
   EXPECT_EQ(catalog->log().Append(Event(1, "x"), {}).error().code(), ErrorCode::kUnavailable);
   EXPECT_EQ(catalog->log().ReadHead(1).error().code(), ErrorCode::kUnavailable);
-  EXPECT_EQ(catalog->backend().Ping(Deadline::After(std::chrono::seconds(30))).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(catalog->backend().Ping(Deadline::After(std::chrono::seconds(30))).error().code(),
+            ErrorCode::kUnavailable);
   proxy_.Refuse(false);
   EXPECT_TRUE(Execute(*catalog, "INSERT INTO t (k, v) VALUES (1, 1)"));
   EXPECT_TRUE(catalog->log().Append(Event(1, "x"), {}));
@@ -144,8 +145,8 @@ TEST_F(Loss, RestartsUnderLoadLoseAndDoubleNothing) {
   std::atomic<bool> stop = false;
   std::atomic<int64_t> written = 0;
   std::mutex mutex;
-  std::set<int64_t> rows;         // acknowledged
-  std::set<uint64_t> offsets;     // acknowledged
+  std::set<int64_t> rows;      // acknowledged
+  std::set<uint64_t> offsets;  // acknowledged
   std::vector<std::jthread> threads;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&, i] {

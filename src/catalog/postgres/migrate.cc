@@ -52,19 +52,23 @@ Result<std::set<std::string>> ReadLedger(Connection& connection, std::span<const
     const std::string name(ledger->Text(i, 0));
     const auto known = std::ranges::find(migrations, std::string_view(name), &PgMigration::name);
     if (known == migrations.end()) {
-      return Refuse(name, fmt::format("the catalog was written by a newer version: migration {} is unknown", name));
+      return Refuse(name,
+                    fmt::format("the catalog was written by a newer version: migration {} is unknown", name));
     }
     if (Sha256Hex(known->sql) != ledger->Text(i, 1)) {
-      return Refuse(name, fmt::format("migration {} was applied with another text than this version has", name));
+      return Refuse(name,
+                    fmt::format("migration {} was applied with another text than this version has", name));
     }
     applied.insert(name);
   }
   return applied;
 }
 
-const PgMigration* FirstMissing(const std::set<std::string>& applied, std::span<const PgMigration> migrations) {
-  const auto missing = std::ranges::find_if(
-      migrations, [&](const PgMigration& migration) { return !applied.contains(std::string(migration.name)); });
+const PgMigration* FirstMissing(const std::set<std::string>& applied,
+                                std::span<const PgMigration> migrations) {
+  const auto missing = std::ranges::find_if(migrations, [&](const PgMigration& migration) {
+    return !applied.contains(std::string(migration.name));
+  });
   return missing == migrations.end() ? nullptr : &*missing;
 }
 
@@ -97,10 +101,11 @@ Result<void> Migrate(Connection& connection, std::span<const PgMigration> migrat
     JAMMI_TRY(connection.Run(begin));
     auto applied_one = ApplyNext(connection, migrations);
     if (applied_one) JAMMI_SYNC_POINT("catalog:migration_applied");
-    if (applied_one) applied_one = [&]() -> Result<bool> {
-      JAMMI_TRY(connection.RunOne("COMMIT"));
-      return *applied_one;
-    }();
+    if (applied_one)
+      applied_one = [&]() -> Result<bool> {
+        JAMMI_TRY(connection.RunOne("COMMIT"));
+        return *applied_one;
+      }();
     if (!applied_one) {
       if (!connection.lost()) connection.SendOnly("ROLLBACK");
       return std::move(applied_one).error();
@@ -113,10 +118,12 @@ Result<void> Migrate(Connection& connection, std::span<const PgMigration> migrat
 Result<std::string> EnsureIncarnation(Connection& connection) {
   const std::string insert = fmt::format(
       "INSERT INTO catalog_identity (id, incarnation, created_at, format)"
-      " VALUES (1, $1, {}, $2) ON CONFLICT (id) DO NOTHING", kNow);
+      " VALUES (1, $1, {}, $2) ON CONFLICT (id) DO NOTHING",
+      kNow);
   const std::string fresh = Uuid::RandomV4().ToString();
   JAMMI_TRY(connection.RunOne(insert, {fresh, kFormat}));
-  JAMMI_ASSIGN(const ResultSet identity, connection.RunOne("SELECT incarnation FROM catalog_identity WHERE id = 1"));
+  JAMMI_ASSIGN(const ResultSet identity,
+               connection.RunOne("SELECT incarnation FROM catalog_identity WHERE id = 1"));
   return std::string(identity.Text(0, 0));
 }
 

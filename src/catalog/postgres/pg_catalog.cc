@@ -59,7 +59,8 @@ class PgCatalog final : public Catalog, public CatalogBackend {
     return [this](Deadline deadline) { return OpenConnection(deadline); };
   }
   [[nodiscard]] Result<std::unique_ptr<Connection>> OpenConnection(Deadline deadline) const;
-  [[nodiscard]] Result<void> RunOnce(const TxOptions& options, const Body& body, Deadline acquire, bool& rerun);
+  [[nodiscard]] Result<void> RunOnce(const TxOptions& options, const Body& body, Deadline acquire,
+                                     bool& rerun);
   [[nodiscard]] Result<void> RunBody(PgTransaction& tx, const Body& body, bool& rerun) const;
   [[nodiscard]] Result<void> Finish(PgTransaction& tx, Connection& connection, BodyEffects& effects);
 
@@ -84,8 +85,10 @@ Result<std::unique_ptr<Connection>> PgCatalog::OpenConnection(Deadline deadline)
   JAMMI_ASSIGN(auto connection, Connection::Open(parameters_, deadline));
   if (options_.durability == Durability::kFull) {
     // A commit that is acknowledged before it is on disk is not what callers are promised.
-    JAMMI_TRY(connection->RunOne("SELECT set_config('synchronous_commit', 'on', false)"
-                                 " WHERE current_setting('synchronous_commit') = 'off'", {}, deadline));
+    JAMMI_TRY(
+        connection->RunOne("SELECT set_config('synchronous_commit', 'on', false)"
+                           " WHERE current_setting('synchronous_commit') = 'off'",
+                           {}, deadline));
   }
   return Result<std::unique_ptr<Connection>>(std::move(connection));
 }
@@ -214,7 +217,8 @@ Result<void> PgCatalog::Ping(Deadline deadline) {
     return Error(ErrorCode::kDeadlineExceeded, "ping: the deadline has passed");
   }
   if (pool_.closed()) {
-    return Error(ErrorCode::kUnavailable, "the catalog is closed", BackendDetail{BackendFault::kConnection, {}, {}});
+    return Error(ErrorCode::kUnavailable, "the catalog is closed",
+                 BackendDetail{BackendFault::kConnection, {}, {}});
   }
   if (ping_ == nullptr || !ping_->LooksAlive()) {
     ping_.reset();

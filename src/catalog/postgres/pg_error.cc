@@ -104,7 +104,8 @@ Error FromConnection(const PGconn* connection, std::string_view doing) {
 }
 
 Error ConnectionLost(std::string_view why) {
-  return Error(ErrorCode::kUnavailable, fmt::format("the connection to PostgreSQL was lost: {}", OneLine(why)),
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("the connection to PostgreSQL was lost: {}", OneLine(why)),
                BackendDetail{BackendFault::kConnection, {}, {}});
 }
 

@@ -41,12 +41,14 @@ class PgTest : public testing::Test {
   }
   test::RawPostgres Raw() { return test::RawPostgres(server().Url(database_)); }
 
-  static Result<int64_t> Execute(Catalog& catalog, std::string_view sql, std::initializer_list<SqlValue> params = {}) {
+  static Result<int64_t> Execute(Catalog& catalog, std::string_view sql,
+                                 std::initializer_list<SqlValue> params = {}) {
     return catalog.backend().Transact({}, [&](Transaction& tx) { return tx.Execute(sql, params); });
   }
 
   static void MakeTopic(Catalog& catalog, int64_t topic_no) {
-    Ok(Execute(catalog, "INSERT INTO topics (topic_no, topic_id, name, schema, created_at) VALUES ($1, $2, $3, $4, 0)",
+    Ok(Execute(catalog,
+               "INSERT INTO topics (topic_no, topic_id, name, schema, created_at) VALUES ($1, $2, $3, $4, 0)",
                {topic_no, Uuid::RandomV4().ToString(), fmt::format("topic-{}", topic_no), SqlBytes()}));
     Ok(Execute(catalog, "INSERT INTO topic_heads (topic_no) VALUES ($1)", {topic_no}));
   }

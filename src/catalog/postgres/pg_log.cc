@@ -61,7 +61,8 @@ Result<ResultSet> PgLog::Ask(std::string_view sql, std::initializer_list<SqlValu
 }
 
 Result<LogPage> PgLog::Read(int64_t topic_no, uint64_t from, const Scope& reader, const PageLimit& limit) {
-  if (limit.events < 1) return Error(ErrorCode::kInvalidArgument, "a page of the log must hold one event at least");
+  if (limit.events < 1)
+    return Error(ErrorCode::kInvalidArgument, "a page of the log must hold one event at least");
   // Above every head, and the key still fits.
   const uint64_t start = std::min<uint64_t>(from, kOffsetLimit - 1);
   const std::string scope = reader.Key();

@@ -9,8 +9,8 @@ namespace jammi::postgres {
 
 class PgLog final : public EventLog {
  public:
-  PgLog(const void* backend, const PostgresOptions& options, Pool& pool, Committer& committer, Appender& appender,
-        HeadNotifier& notifier)
+  PgLog(const void* backend, const PostgresOptions& options, Pool& pool, Committer& committer,
+        Appender& appender, HeadNotifier& notifier)
       : backend_(backend),
         options_(options),
         pool_(pool),

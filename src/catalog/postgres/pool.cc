@@ -8,7 +8,8 @@ namespace jammi::postgres {
 namespace {
 
 Error Closed() {
-  return Error(ErrorCode::kUnavailable, "the catalog is closed", BackendDetail{BackendFault::kConnection, {}, {}});
+  return Error(ErrorCode::kUnavailable, "the catalog is closed",
+               BackendDetail{BackendFault::kConnection, {}, {}});
 }
 
 }  // namespace
@@ -32,7 +33,8 @@ Result<void> Pool::WaitForTurn(std::unique_lock<std::mutex>& lock, Deadline dead
   if (self.served) return {};
   std::erase(waiting_, &self);
   if (closed_) return Closed();
-  return Error(ErrorCode::kDeadlineExceeded, fmt::format("all {} connections of the pool are in use", options_.size),
+  return Error(ErrorCode::kDeadlineExceeded,
+               fmt::format("all {} connections of the pool are in use", options_.size),
                BackendDetail{BackendFault::kBusy, {}, {}});
 }
 
@@ -49,7 +51,8 @@ void Pool::GiveBackPlace() {
 }
 
 bool Pool::IsFit(Connection& connection) const {
-  if (options_.max_lifetime && std::chrono::steady_clock::now() - connection.opened_at() > *options_.max_lifetime) {
+  if (options_.max_lifetime &&
+      std::chrono::steady_clock::now() - connection.opened_at() > *options_.max_lifetime) {
     return false;
   }
   return connection.LooksAlive();

@@ -19,7 +19,8 @@ class Retry {
   // Sleeps. False, at once: the deadline would have passed.
   [[nodiscard]] bool Pause() {
     thread_local std::minstd_rand random{std::random_device{}()};
-    const auto pause = std::chrono::microseconds(std::uniform_int_distribution<int64_t>(0, longest_.count())(random));
+    const auto pause =
+        std::chrono::microseconds(std::uniform_int_distribution<int64_t>(0, longest_.count())(random));
     if (!deadline_.IsNever() && std::chrono::steady_clock::now() + pause >= deadline_.at()) return false;
     std::this_thread::sleep_for(pause);
     longest_ = std::min<std::chrono::microseconds>(2 * longest_, std::chrono::milliseconds(500));

@@ -21,8 +21,9 @@ constexpr std::array<Words, 4> kTypes = {{
 // What follows the text of a step. Payloads do not compress, and their length shall be known without
 // reading them. A head is updated by every commit: room beside it keeps the update within its page.
 constexpr std::array<Words, 1> kTuning = {{
-    {"0002_topics", "ALTER TABLE events ALTER COLUMN payload SET STORAGE EXTERNAL;"
-                    "ALTER TABLE topic_heads SET (fillfactor = 20);"},
+    {"0002_topics",
+     "ALTER TABLE events ALTER COLUMN payload SET STORAGE EXTERNAL;"
+     "ALTER TABLE topic_heads SET (fillfactor = 20);"},
 }};
 
 std::string_view Find(const auto& list, std::string_view word) {

@@ -23,7 +23,8 @@ std::string_view BeginText(const TxOptions& options) {
     case kRepeatableRead:
       return options.read_only ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
                                : "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE";
-    case kSerializable: break;
+    case kSerializable:
+      break;
   }
   return options.read_only ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY"
                            : "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE";
@@ -31,8 +32,8 @@ std::string_view BeginText(const TxOptions& options) {
 
 // What would begin, end or outlive the transaction.
 constexpr std::array<std::string_view, 19> kControl = {
-    "ABORT",  "BEGIN",    "COMMIT",    "COPY", "DEALLOCATE", "DISCARD",   "END",   "EXECUTE", "LISTEN",   "LOAD",
-    "NOTIFY", "PREPARE",  "RELEASE",   "RESET", "ROLLBACK",  "SAVEPOINT", "SET",   "START",   "UNLISTEN"};
+    "ABORT",  "BEGIN",   "COMMIT",  "COPY",  "DEALLOCATE", "DISCARD",   "END", "EXECUTE", "LISTEN",  "LOAD",
+    "NOTIFY", "PREPARE", "RELEASE", "RESET", "ROLLBACK",   "SAVEPOINT", "SET", "START",   "UNLISTEN"};
 
 // The text from its first word on.
 std::string_view SkipComments(std::string_view sql) {
@@ -75,7 +76,9 @@ void PgTransaction::Append(EventAppend event, std::function<void(const AppendOut
   effects_.appends.push_back({std::move(event), std::move(done), {}});
 }
 
-void PgTransaction::AfterCommit(std::move_only_function<void()> fn) { effects_.after_commit.push_back(std::move(fn)); }
+void PgTransaction::AfterCommit(std::move_only_function<void()> fn) {
+  effects_.after_commit.push_back(std::move(fn));
+}
 
 // What is to be sent in front of the first statement.
 std::vector<Statement> PgTransaction::Opening() const {
@@ -104,7 +107,8 @@ Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
     failed_ = results.error();
     // A statement that was sent to a server of the past: nobody should get this connection again.
     const auto* detail = failed_->As<BackendDetail>();
-    if (!options_.read_only && detail != nullptr && detail->fault == BackendFault::kReadOnly) connection_.Abandon();
+    if (!options_.read_only && detail != nullptr && detail->fault == BackendFault::kReadOnly)
+      connection_.Abandon();
     return *failed_;
   }
   Begun(*results);
@@ -155,7 +159,8 @@ PgTransaction::Outcome PgTransaction::Commit() {
   auto results = connection_.RunOne("COMMIT");
   if (results && results->tag() == "COMMIT") return {Verdict::kCommitted, {}};
   if (results) {
-    return {Verdict::kRolledBack, Error(ErrorCode::kInternal, "the server rolled back a transaction without a reason")};
+    return {Verdict::kRolledBack,
+            Error(ErrorCode::kInternal, "the server rolled back a transaction without a reason")};
   }
   const Verdict verdict = connection_.lost() ? Verdict::kUnknown : Verdict::kRolledBack;
   return {verdict, std::move(results).error()};

@@ -24,7 +24,8 @@ constexpr std::array<std::pair<const char*, const char*>, 6> kDefaults = {{
 }};
 
 Error Refuse(std::string_view why) {
-  return Error(ErrorCode::kInvalidArgument, fmt::format("catalog.url: {}", why), ConfigDetail{.key = "catalog.url"});
+  return Error(ErrorCode::kInvalidArgument, fmt::format("catalog.url: {}", why),
+               ConfigDetail{.key = "catalog.url"});
 }
 
 }  // namespace

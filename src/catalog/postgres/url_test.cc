@@ -10,7 +10,8 @@ namespace jammi::postgres {
 namespace {
 
 TEST(Url, IsReadAsLibpqReadsIt) {
-  const auto parameters = ParseUrl(Secret("postgresql://me:p%40ss@db.example:6000/jammi?sslmode=verify-full"));
+  const auto parameters =
+      ParseUrl(Secret("postgresql://me:p%40ss@db.example:6000/jammi?sslmode=verify-full"));
   ASSERT_TRUE(parameters) << parameters.error().ToString();
   const auto has = [&](const char* key, const char* value) {
     return testing::Value(*parameters, testing::Contains(testing::Pair(key, value)));
@@ -49,8 +50,9 @@ TEST(Url, MalformedOnesAreRefusedWithoutBeingQuoted) {
 }
 
 TEST(Schema, TypesAreTranslatedWhereTheyAreTypes) {
-  EXPECT_EQ(WithPostgresTypes("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB, c TEXT NOT NULL, d REAL);"),
-            "CREATE TABLE t (a BIGINT PRIMARY KEY, b BYTEA, c TEXT COLLATE \"C\" NOT NULL, d DOUBLE PRECISION);");
+  EXPECT_EQ(
+      WithPostgresTypes("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB, c TEXT NOT NULL, d REAL);"),
+      "CREATE TABLE t (a BIGINT PRIMARY KEY, b BYTEA, c TEXT COLLATE \"C\" NOT NULL, d DOUBLE PRECISION);");
   EXPECT_EQ(WithPostgresTypes("-- a TEXT\n'TEXT' \"BLOB\" /* REAL */ TEXTS a_TEXT CAST(x AS TEXT)"),
             "-- a TEXT\n'TEXT' \"BLOB\" /* REAL */ TEXTS a_TEXT CAST(x AS TEXT)");
 }
