@@ -166,6 +166,21 @@ TEST_F(CursorTest, W03EventsThatTheListenerMissedComeFromTheLog) {
   EXPECT_EQ(log_.reads(), 1);
 }
 
+TEST_F(CursorTest, ThePollFindsWhatNobodyAnnounced) {
+  Start({}, std::chrono::milliseconds(1));
+  const auto subscription = Attach(From::Newest());
+  log_.set_silent(true);
+  PublishMany(3);
+  EXPECT_EQ(NextOffsets(*subscription, 3), Range(0, 3));
+}
+
+TEST_F(CursorTest, ThePollFindsATopicThatAnotherProcessDropped) {
+  Start({}, std::chrono::milliseconds(1));
+  const auto subscription = Attach(From::Newest());
+  log_.Drop(topic_.topic_no);
+  EXPECT_THAT(Drain(*subscription), IsEmpty());
+}
+
 TEST_F(CursorTest, AFeedThatStartsLateServesWhatItHasSeen) {
   PublishMany(50);
   const auto live = Attach(From::Newest());

@@ -181,7 +181,7 @@ std::unique_ptr<TriggerBroker> NewMemoryBroker(const MemoryBrokerOptions& option
 }
 
 void FailNextPublish(TriggerBroker& broker, std::string message) {
-  static_cast<MemoryBroker&>(broker).FailNext(std::move(message));
+  dynamic_cast<MemoryBroker&>(broker).FailNext(std::move(message));
 }
 
 }  // namespace jammi

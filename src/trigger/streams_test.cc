@@ -653,6 +653,24 @@ TEST_F(StreamsCase, ASubscriptionOutlivesTheStreams) {
   EXPECT_THAT(Drain(*subscription), IsEmpty());
 }
 
+// --- Damage -------------------------------------------------------------------------------------------
+
+TEST_F(StreamsCase, EventsBeforeADamagedOneAreDelivered) {
+  const Topic topic = Register("t");
+  PublishMany(topic, 0, 10);
+  JAMMI_OK(catalog_->backend().Transact({}, [](Transaction& tx) {
+    return tx.Execute("UPDATE events SET checksum = checksum + 1 WHERE event_key % 1024 = 6");
+  }));
+  const auto subscription = Subscribe(topic, From::Offset(0));
+  EXPECT_EQ(NextOffsets(*subscription, 6), Range(0, 6));
+  const auto next = subscription->Next(Soon());
+  ASSERT_FALSE(next);
+  EXPECT_EQ(next.error().code(), ErrorCode::kDataLoss);
+  EXPECT_THAT(next.error().message(), HasSubstr("offset 6"));
+  EXPECT_EQ(subscription->position(), 6U);
+  EXPECT_EQ(NextOffsets(*Subscribe(topic, From::Offset(7)), 3), Range(7, 10));
+}
+
 // --- Races --------------------------------------------------------------------------------------------
 
 // Readers from 0 and live, at full publish rate, one of them more than ten rings behind.

@@ -143,8 +143,9 @@ class FeedsTest : public testing::Test {
   FeedsTest() { Start({}); }
   ~FeedsTest() override { ClearSyncPoints(); }
 
-  void Start(const FeedLimits& limits) {
-    feeds_ = std::make_unique<Feeds>(log_, limits, 2, 2);
+  void Start(const FeedLimits& limits, std::chrono::milliseconds head_poll = std::chrono::hours(1)) {
+    log_.SetListener(nullptr);
+    feeds_ = std::make_unique<Feeds>(log_, limits, 2, 2, head_poll);
     log_.SetListener([this](std::span<const CommittedEvent> events) { feeds_->OnCommitted(events); });
     log_.Create(topic_.topic_no);
   }

@@ -123,6 +123,11 @@ uint64_t TopicFeed::ring_start() const {
   return ring_start_;
 }
 
+bool TopicFeed::HasWaiters() const {
+  const std::lock_guard lock(mutex_);
+  return !parked_.empty();
+}
+
 bool TopicFeed::MustRingLocked() { return !parked_.empty() && !std::exchange(doorbell_posted_, true); }
 
 // Waking many takes long; whoever moved the head is a publisher and does not wait for it.

@@ -89,6 +89,7 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
   void RaiseHead(uint64_t head);
   // The end for every subscription: with `drain`, after what is in the ring above its position.
   void End(bool drain);
+  [[nodiscard]] bool HasWaiters() const;
   // A driver without subscribers keeps nothing.
   void ClearRing();
 

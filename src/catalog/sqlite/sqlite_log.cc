@@ -46,11 +46,12 @@ class PageReader {
     const auto wanted = std::min<uint64_t>(page_.head.next_offset - expected_, static_cast<uint64_t>(limit_.events));
     page_.events.reserve(wanted);
     while (row && !rows.IsNull(2)) {
-      JAMMI_ASSIGN(const bool fits, Add(rows));
-      if (!fits) return Finish();
+      const auto fits = Add(rows);
+      if (!fits) return EndBefore(fits.error());
+      if (!*fits) return Finish();
       JAMMI_ASSIGN(row, rows.Step());
     }
-    if (page_.events.size() < wanted) return Damaged(topic_no_, expected_, "is missing");
+    if (page_.events.size() < wanted) return EndBefore(Damaged(topic_no_, expected_, "is missing"));
     return Finish();
   }
 
@@ -100,6 +101,12 @@ class PageReader {
     if (length > 0) std::memcpy(buffer_->mutable_data() + begin, payload.data(), payload.size());
     used_ = begin + length;
     return Extent{begin, length};
+  }
+
+  // What stands before a damaged event can be read; the next page, which begins with it, says so.
+  Result<LogPage> EndBefore(Error damaged) {
+    if (page_.events.empty()) return damaged;
+    return Finish();
   }
 
   // Only now does the buffer stay where it is.
