@@ -558,6 +558,7 @@ TEST_F(StreamsCase, W14ASlowBrokerHoldsUpNobody) {
   PublishMany(topic, 0, 50);
   EXPECT_EQ(NextOffsets(*live, 50), Range(0, 50));
   go_on.Set();
+  Close();  // the outbox looks at `go_on` no more
 }
 
 TEST_F(StreamsCase, W14TheOutboxIsBounded) {
@@ -578,6 +579,7 @@ TEST_F(StreamsCase, W14TheOutboxIsBounded) {
   while (offsets.back() != 99) offsets.push_back(NextOf(**direct).offset);
   EXPECT_LT(offsets.size(), 50U);
   EXPECT_TRUE(std::ranges::is_sorted(offsets));
+  Close();
 }
 
 TEST_F(StreamsCase, WithoutABrokerNothingIsMissing) {
