@@ -171,7 +171,8 @@ class TriggerBroker {
   [[nodiscard]] virtual Result<std::vector<ConsumerOffsetSnapshot>> ListConsumers(const TopicId& topic) = 0;
 
   // May be asked before Publish(): false means that nobody would receive the event, and that the call may
-  // be left out.
+  // be left out. Asked for every commit, on the thread that commits: it must not wait for anything, a
+  // lock that Publish() holds while it waits included.
   [[nodiscard]] virtual bool WantsPublish(const TopicId& topic) = 0;
 
   [[nodiscard]] virtual BrokerKind driver_kind() const = 0;

@@ -296,7 +296,7 @@ Result<bool> TopicRepo::PurgeStep(Deadline deadline) {
     }));
     if (!topic_no) return false;
     const int64_t first = *topic_no << kOffsetBits;
-    JAMMI_ASSIGN(const auto last, LastToPurge(tx, first, (*topic_no + 1) << kOffsetBits));
+    JAMMI_ASSIGN(const auto last, LastToPurge(tx, first, first + ((int64_t{1} << kOffsetBits) - 1)));
     JAMMI_TRY(last ? tx.Execute(kDeleteEvents, {first, *last}) : tx.Execute(kDeleteTopic, {*topic_no}));
     return true;
   });
