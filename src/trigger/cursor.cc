@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "base/callback.h"
 #include "base/hash.h"
 #include "base/sync_point.h"
 
@@ -53,7 +54,7 @@ Result<Subscription::Polled> Cursor::TryNext() {
   for (;;) {
     if (failed_) return *failed_;
     if (closed()) return Error(ErrorCode::kCancelled, "the subscription was closed");
-    if (ended_ || position() >= start_.stop_at) return End();
+    if (ended_ || Reached()) return End();
     if (Buffered()) {
       auto delivery = TakeBuffered();
       if (!delivery) return Fail(std::move(delivery).error());
@@ -159,7 +160,7 @@ Error Cursor::Fail(Error error) {
 }
 
 bool Cursor::Arm() {
-  if (failed_ || ended_ || closed() || Buffered() || position() >= start_.stop_at) return true;
+  if (failed_ || ended_ || closed() || Buffered() || Reached()) return true;
   if (loading_) {
     const std::lock_guard lock(mutex_);
     return loaded_.has_value();
@@ -199,7 +200,9 @@ void Cursor::OnReady(std::move_only_function<void()> ready) {
 void Cursor::LoadPage(uint64_t from) {
   if (closed()) return;
   const auto& runtime = feed_->runtime();
-  auto page = runtime.log->Read(feed_->topic_no(), from, *start_.reader, runtime.limits.page);
+  // At the end of the engine thousands may wait for their page: nobody will look at it.
+  auto page = feed_->ended() ? Result<LogPage>(Error(ErrorCode::kNotFound, "the stream has ended"))
+                             : runtime.log->Read(feed_->topic_no(), from, *start_.reader, runtime.limits.page);
   {
     const std::lock_guard lock(mutex_);
     loaded_ = std::move(page);
@@ -233,7 +236,7 @@ void Cursor::RunCallback() {
     callback_ = Callback::kRunning;
     callback_thread_ = std::this_thread::get_id();
     lock.unlock();
-    ready();
+    CallBack("subscription", ready);
     ready = nullptr;  // what it holds dies as part of it
     lock.lock();
   }

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <filesystem>
+#include <future>
 #include <random>
+#include <stdexcept>
 #include <thread>
 
 #include "base/log.h"
@@ -233,11 +235,36 @@ TEST_F(StreamsCase, Case14APinnedTopicTakesItsTenantsEventsOnly) {
   EXPECT_EQ(Publish(topic, BatchS(1), a_).value, 0U);
 }
 
-TEST_F(StreamsCase, Trg031TheSchemaIsCheckedBeforeTheTenant) {
+// The published order is schema, then tenant; it told a stranger the columns of a tenant's topic.
+TEST_F(StreamsCase, Trg031WhoMayNotPublishLearnsNothingOfTheSchema) {
   const Topic topic = Register("pinned", a_);
   const auto refused = streams_->Publish(b_, topic.id, *BatchS(1)->SelectColumns({0}), Soon());
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().As<BatchSchemaMismatchDetail>(), nullptr);
+  EXPECT_NE(refused.error().As<PublishTenantMismatchDetail>(), nullptr);
+  EXPECT_EQ(refused.error().message().find("kind"), std::string::npos);
+}
+
+// A callback that threw left the gate shut behind it, and Shutdown() waited for ever.
+TEST_F(StreamsCase, ACallbackThatThrowsHoldsNobodyUp) {
+  const Topic topic = Register("t");
+  streams_->PublishAsync(Scope::Global(), topic.id, BatchS(1), Soon(),
+                         [](const Result<Offset>&) { throw std::runtime_error("a bug of the caller"); });
+  streams_->Shutdown();
+}
+
+// The catalog may not be asked from a callback of its log: a topic that was not in the cache was refused.
+TEST_F(StreamsCase, ACallbackMayPublishToATopicThatIsNotKnownYet) {
+  const Topic first = Register("first");
+  const Topic second = Register("second");
+  ReopenWith(NewMemoryBroker());
+  std::promise<Result<Offset>> published;
+  streams_->PublishAsync(Scope::Global(), first.id, BatchS(1), Soon(), [&](const Result<Offset>&) {
+    streams_->PublishAsync(Scope::Global(), second.id, BatchS(2), Soon(),
+                           [&](Result<Offset> offset) { published.set_value(std::move(offset)); });
+  });
+  const auto offset = published.get_future().get();
+  ASSERT_TRUE(offset) << offset.error().ToString();
+  EXPECT_EQ(offset->value, 0U);
 }
 
 TEST_F(StreamsCase, Case16AFailedFanOutIsNoFailedPublish) {

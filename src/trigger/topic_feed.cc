@@ -118,6 +118,11 @@ void TopicFeed::Unpark(Waiter* waiter) {
   parked_.pop_back();
 }
 
+bool TopicFeed::ended() const {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::kEnded;
+}
+
 uint64_t TopicFeed::ring_start() const {
   const std::lock_guard lock(mutex_);
   return ring_start_;

@@ -107,6 +107,8 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
   // would not any more. Parked already: stays so.
   [[nodiscard]] bool Park(uint64_t next, const std::shared_ptr<Waiter>& waiter);
   void Unpark(Waiter* waiter);
+  // For every subscription, whatever its position.
+  [[nodiscard]] bool ended() const;
   // The lowest offset that the ring can serve.
   [[nodiscard]] uint64_t ring_start() const;
 
