@@ -88,8 +88,13 @@ Result<std::unique_ptr<Connection>> SqliteCatalog::OpenConnection(Purpose purpos
 // SQLite answers with the mode that it could take, and no error.
 Result<void> UseWriteAheadLog(Connection& connection) {
   JAMMI_ASSIGN(Statement statement, connection.Prepare("PRAGMA journal_mode=WAL"));
-  JAMMI_ASSIGN(const bool row, statement.Step());
-  const std::string mode(row ? statement.Text(0) : std::string_view());
+  std::string mode;
+  // To the end: the change of mode is a transaction, which commits behind its one row.
+  while (true) {
+    JAMMI_ASSIGN(const bool row, statement.Step());
+    if (!row) break;
+    mode = statement.Text(0);
+  }
   if (mode == "wal") return {};
   return Error(ErrorCode::kFailedPrecondition,
                fmt::format("the file system cannot hold a write-ahead log (journal mode is '{}')", mode),
