@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/callback.h"
-#include "base/hash.h"
 #include "base/sync_point.h"
 
 namespace jammi {
@@ -98,9 +97,6 @@ Result<Delivery> Cursor::Look(const LogEvent& event) const {
   Delivery delivery{
       .offset = event.offset, .produced_at = event.committed_at, .tenant = event.scope.tenant()};
   if (event.payload == nullptr || !start_.reader->Sees(event.scope)) return delivery;
-  if (Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())}) != event.checksum) {
-    return Error(ErrorCode::kDataLoss, "stored event is damaged: its checksum differs");
-  }
   JAMMI_ASSIGN(const auto batch, feed_->codec().Decode(event.payload, event.row_count));
   JAMMI_ASSIGN(delivery.batch, SelectRows(batch, start_.predicate->predicate));
   return delivery;

@@ -8,7 +8,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include "base/log.h"
 #include "trigger/memory_broker.h"
 #include "trigger/test_support.h"
 
@@ -66,10 +65,6 @@ class FlakyBroker final : public TriggerBroker {
 
 class StreamsCase : public StreamsTest {
  protected:
-  // Brokers fail here on purpose.
-  void SetUp() override { SetLog(LogLevel::kError, LogFormat::kText); }
-  void TearDown() override { SetLog(LogLevel::kWarning, LogFormat::kText); }
-
   // Publishes without waiting for each: groups share commits, so that tests stay quick.
   void PublishMany(const Topic& topic, int64_t begin, int64_t end, const Scope& scope = Scope::Global()) {
     std::atomic<int64_t> left = end - begin;
@@ -302,7 +297,7 @@ TEST_F(StreamsCase, Case19FailuresAndAttachesAtRandom) {
     const auto total = static_cast<int64_t>(4 + random() % 28);
     const uint64_t fails_at = random() % static_cast<uint64_t>(total);
     const uint64_t from = random() % (fails_at + 1);
-    ReopenWith(std::make_shared<FlakyBroker>([&](uint64_t offset) { return offset == fails_at; }));
+    ReopenWith(std::make_shared<FlakyBroker>([fails_at](uint64_t offset) { return offset == fails_at; }));
     const Topic topic = Register(fmt::format("t{}", round));
     std::thread publisher([&] { PublishMany(topic, 0, total); });
     const auto subscription = Subscribe(topic, From::Offset(from));
