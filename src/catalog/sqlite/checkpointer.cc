@@ -79,7 +79,9 @@ void Checkpointer::Thread() {
     }
     const bool large = statistics_.wal_bytes.load(std::memory_order_relaxed) >= kHoldWriterFromBytes;
     const auto done = large ? Run() : RunBesideWriter();
-    if (!done) Log(LogLevel::kWarning, "catalog: a checkpoint failed, the log grows on: {}", done.error().message());
+    if (!done && writer_.CheckOpen()) {  // Close() has a last one of its own
+      Log(LogLevel::kWarning, "catalog: a checkpoint failed, the log grows on: {}", done.error().message());
+    }
     // A reader that stays may have held it back: it is tried again when the log has grown by as much again,
     // not with every commit.
     tried_frames_.store(seen_frames_.load(std::memory_order_relaxed), std::memory_order_relaxed);
