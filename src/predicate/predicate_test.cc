@@ -218,7 +218,7 @@ TEST(Predicate, Trg097TextThatIsNoText) {
 
 TEST(Predicate, Trg097LongTextIsRefused) {
   std::string sql = "id = 1";
-  while (sql.size() <= 64 * 1024) sql += " OR id = 1";
+  while (sql.size() <= size_t{64} * 1024) sql += " OR id = 1";
   EXPECT_THAT(ErrorOf(sql).message(), HasSubstr("65536 are allowed"));
   sql.resize(sql.size() - 20);
   EXPECT_EQ(On(sql), "100000");
