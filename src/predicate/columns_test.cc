@@ -23,6 +23,8 @@ struct TypeCase {
   Types sql;
 };
 
+void PrintTo(const TypeCase& type, std::ostream* out) { *out << type.type->ToString(); }
+
 std::vector<TypeCase> Cases() {
   const Types small = {"-100", "-1", "0", "7", "100"};
   const Types natural = {"0", "1", "7", "100", "200"};
