@@ -79,7 +79,7 @@ class Row {
   [[nodiscard]] Result<int> Column(std::string_view column, std::string_view wanted, Type type) const;
 };
 
-// An event on its way into the log: data, not code (reference/trigger.md, TRG-037).
+// An event on its way into the log: data, not code (TRG-037).
 struct EventAppend {
   int64_t topic_no = 0;
   Scope scope = Scope::Global();           // the publish tenant

@@ -129,7 +129,8 @@ class Engine {
   [[nodiscard]] Session Global() const;
 
   // Refuses new work, completes what has been accepted (every PublishAsync gets its answer), ends every
-  // subscription, checkpoints and closes the catalog. Idempotent.
+  // subscription, checkpoints and closes the catalog. Idempotent. Not from a callback of PublishAsync or
+  // OnReady, which it waits for; nor may the engine be destroyed there.
   void Close();
 
   // Answers whether the catalog can be asked. Errors: kUnavailable, kDeadlineExceeded.

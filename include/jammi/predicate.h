@@ -22,8 +22,10 @@ class Predicate {
   // not a boolean, a column whose type cannot be filtered) or PredicateUnsupportedDetail (a form that
   // predicates may not use: functions other than lower, upper, length, starts_with, ends_with,
   // aggregates, window functions, subqueries, CASE, ...).
-  [[nodiscard]] static Result<Predicate> Compile(std::string_view sql, const std::shared_ptr<arrow::Schema>& schema);
+  [[nodiscard]] static Result<Predicate> Compile(std::string_view sql,
+                                                 const std::shared_ptr<arrow::Schema>& schema);
 
+  // Every row matches: the text is empty, or true whatever the columns hold.
   [[nodiscard]] bool matches_all() const;
   // The trimmed text; empty for MatchAll(). What a remote client sends again.
   [[nodiscard]] const std::string& source_sql() const;
@@ -31,9 +33,12 @@ class Predicate {
   // The rows for which the predicate is true (null counts as false), in order, as a batch of the same
   // schema: `batch` itself when all match, nullptr when none does. `batch` must have the schema that
   // Compile() was given.
+  // Without rows only a predicate that matches_all() matches.
   // Errors: kFailedPrecondition with PredicateEvalDetail when a row cannot be evaluated (a failing
-  // CAST, an overflow).
-  [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Filter(const std::shared_ptr<arrow::RecordBatch>& batch) const;
+  // CAST, an overflow, a division by zero); kInvalidArgument when `batch` lacks a column that the
+  // predicate looks at, or has it in another type; kResourceExhausted without memory.
+  [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Filter(
+      const std::shared_ptr<arrow::RecordBatch>& batch) const;
 
  private:
   class Impl;

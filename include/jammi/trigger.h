@@ -50,6 +50,8 @@ struct Offset {
 struct Delivery {
   uint64_t offset = 0;
   UnixMicros produced_at = 0;  // when it was committed
+  // Read-only, shared with other subscribers. It keeps the memory alive in which it came, up to a page of
+  // the log: copy what is kept for long.
   std::shared_ptr<arrow::RecordBatch> batch;
   std::optional<TenantId> tenant;  // who published it; absent = unscoped
 };
@@ -57,7 +59,7 @@ struct Delivery {
 // Where a subscription starts.
 class From {
  public:
-  // Events with this offset and later ones. 0 is the whole log.
+  // Events with this offset and later ones. 0 is the whole log; an offset above the head is waited for.
   [[nodiscard]] static From Offset(uint64_t offset) { return From(Kind::kOffset, offset, 0); }
   // Events committed at or after this time.
   [[nodiscard]] static From Time(UnixMicros time) { return From(Kind::kTime, 0, time); }
@@ -105,7 +107,8 @@ class Subscription {
   // Calls `ready` once, when TryNext() may have something other than NotReady to say: an event, the
   // end, an error, shutdown. At once if so already. It runs on the engine's dispatch threads, never on
   // a publisher's and never under a lock; it must be short; it may call TryNext and OnReady. A second
-  // call replaces the callback that waits.
+  // call replaces the callback that waits; two of one subscription never run at once. After the engine
+  // was closed there are no dispatch threads left, and it runs inside the call of OnReady.
   virtual void OnReady(std::move_only_function<void()> ready) = 0;
 
   // Ends the stream. When it returns, no callback runs or will run; called from inside the callback it
@@ -123,7 +126,8 @@ class Subscription {
 };
 
 struct SubscribeOptions {
-  // SQL boolean over the topic's columns; empty = everything (rules TRG-096...105).
+  // SQL boolean over the topic's columns; empty = everything (rules TRG-096...105). An event without rows
+  // is delivered if this is empty, and else not: no row of it matches.
   std::string predicate;
   // false: a finite replay, up to the last event committed before the call; then the stream ends.
   bool follow = true;
@@ -171,7 +175,8 @@ class TriggerBroker {
   [[nodiscard]] virtual Result<std::vector<ConsumerOffsetSnapshot>> ListConsumers(const TopicId& topic) = 0;
 
   // May be asked before Publish(): false means that nobody would receive the event, and that the call may
-  // be left out.
+  // be left out. Asked for every commit, on the thread that commits: it must not wait for anything, a
+  // lock that Publish() holds while it waits included.
   [[nodiscard]] virtual bool WantsPublish(const TopicId& topic) = 0;
 
   [[nodiscard]] virtual BrokerKind driver_kind() const = 0;

@@ -1,12 +1,10 @@
 // A transaction body, whatever the backend: how it is called, and what it leaves to be done at its commit.
 #pragma once
 
-#include <exception>
 #include <functional>
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
 #include "jammi/catalog_backend.h"
 
 namespace jammi {
@@ -21,18 +19,6 @@ struct BodyEffects {
   std::vector<Append> appends;
   std::vector<std::move_only_function<void()>> after_commit;
 };
-
-// Runs a callback of a caller; what it throws is its bug and must not stop us.
-template <class Fn, class... Args>
-void CallBack(Fn& fn, Args&&... args) {
-  try {
-    fn(std::forward<Args>(args)...);
-  } catch (const std::exception& thrown) {
-    Log(LogLevel::kError, "catalog: a callback threw: {}", thrown.what());
-  } catch (...) {
-    Log(LogLevel::kError, "catalog: a callback threw something that is no exception");
-  }
-}
 
 // Runs `body`; an exception that leaves it is an error: kInternal.
 [[nodiscard]] Result<void> CallBody(const CatalogBackend::Body& body, Transaction& tx);

@@ -90,8 +90,9 @@ class EventLog {
   // Events of a topic from `from` on, up to `limit`; payloads only where `reader` may see the event.
   // One statement: head and events are of one moment. Bytes of a page lie in one buffer. Below the low
   // water there is nothing to return: the head, and no events, for the caller to say OffsetEvicted.
-  // Errors: kNotFound: no head (dropped); kDataLoss: an offset is missing or its bytes are damaged;
-  // kUnavailable and BackendDetail.
+  // A page ends before an event that is missing or damaged; the one that begins with it is the error.
+  // Errors: kNotFound: no head (dropped); kDataLoss: the event at `from` is missing or its bytes are
+  // damaged; kUnavailable and BackendDetail.
   [[nodiscard]] virtual Result<LogPage> Read(int64_t topic_no, uint64_t from, const Scope& reader,
                                              const PageLimit& limit) = 0;
 

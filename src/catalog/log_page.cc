@@ -42,6 +42,19 @@ LogPageBuilder::LogPageBuilder(int64_t topic_no, uint64_t from, const PageLimit&
 LogPageBuilder::~LogPageBuilder() = default;
 
 Result<bool> LogPageBuilder::Add(const Row& row) {
+  auto added = Take(row);
+  if (added) return added;
+  return EndBefore(added.error());
+}
+
+// What stands before a damaged event can be read; the next page, which begins with it, says so.
+Result<bool> LogPageBuilder::EndBefore(const Error& damaged) {
+  if (page_.events.empty()) return damaged;
+  full_ = true;
+  return false;
+}
+
+Result<bool> LogPageBuilder::Take(const Row& row) {
   LogEvent event;
   event.offset = static_cast<uint64_t>(row.event_key - EventKey(topic_no_, 0));
   if (event.offset != expected_) return DamagedEvent(topic_no_, expected_, "is missing");
@@ -85,7 +98,9 @@ Result<LogPageBuilder::Extent> LogPageBuilder::Copy(SqlBytes payload) {
 }
 
 Result<LogPage> LogPageBuilder::Finish() {
-  if (!full_ && page_.events.size() < wanted_) return DamagedEvent(topic_no_, expected_, "is missing");
+  if (!full_ && page_.events.size() < wanted_) {
+    JAMMI_TRY(EndBefore(DamagedEvent(topic_no_, expected_, "is missing")));
+  }
   if (buffer_ != nullptr) {  // only now does it stay where it is
     if (const auto cut = buffer_->Resize(used_, /*shrink_to_fit=*/false); !cut.ok()) return OutOfMemory(cut);
     const std::shared_ptr<arrow::Buffer> whole = std::move(buffer_);

@@ -33,9 +33,10 @@ class LogPageBuilder {
     int64_t checksum = 0;
     std::optional<SqlBytes> payload;
   };
-  // False: the page is full without this row. Errors: kDataLoss; kResourceExhausted.
+  // False: the page ends before this row, which is too large for it or damaged. Errors, for the first row
+  // only: kDataLoss; kResourceExhausted.
   [[nodiscard]] Result<bool> Add(const Row& row);
-  // Errors: kDataLoss: an event that must be there did not come.
+  // Errors: kDataLoss: the first event, which must be there, did not come.
   [[nodiscard]] Result<LogPage> Finish();
 
  private:
@@ -43,6 +44,8 @@ class LogPageBuilder {
     int64_t begin = -1;  // -1: none
     int64_t length = 0;
   };
+  [[nodiscard]] Result<bool> Take(const Row& row);
+  [[nodiscard]] Result<bool> EndBefore(const Error& damaged);
   [[nodiscard]] Result<Extent> Copy(SqlBytes payload);
 
   const int64_t topic_no_;

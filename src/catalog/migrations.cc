@@ -35,6 +35,7 @@ CREATE TABLE topics (
 );
 -- The name of a dropped topic is free.
 CREATE UNIQUE INDEX topics_by_name ON topics (scope, name) WHERE dropped_at IS NULL;
+CREATE INDEX topics_by_age ON topics (scope, created_at, topic_id) WHERE dropped_at IS NULL;
 CREATE INDEX topics_dropped ON topics (topic_no) WHERE dropped_at IS NOT NULL;
 CREATE TABLE topic_heads (
   topic_no INTEGER PRIMARY KEY REFERENCES topics (topic_no),

@@ -1,4 +1,4 @@
-// The model registry on SQLite: rules CAT-001..011 and the model cases of reference/catalog.md, tenancy
+// The model registry on SQLite: rules CAT-001..011 and the published cases of models, tenancy
 // verb by verb, bad input, the schema and the query plans.
 #include "catalog/model_repo.h"
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -36,9 +38,9 @@ constexpr std::string_view kFindById =
     "SELECT " JAMMI_TOPIC_COLUMNS " FROM topics WHERE topic_id = $1 AND dropped_at IS NULL";
 constexpr std::string_view kFindByNumber =
     "SELECT " JAMMI_TOPIC_COLUMNS " FROM topics WHERE topic_no = $1 AND dropped_at IS NULL";
-constexpr std::string_view kList =
+constexpr std::string_view kPage =
     "SELECT " JAMMI_TOPIC_COLUMNS
-    " FROM topics WHERE dropped_at IS NULL AND scope IN ($1, '') "
+    " FROM topics WHERE scope = $1 AND dropped_at IS NULL "
     "AND (created_at, topic_id) > ($2, $3) ORDER BY created_at, topic_id LIMIT $4";
 constexpr std::string_view kMarkDropped =
     "UPDATE topics SET dropped_at = $1 WHERE topic_id = $2 AND scope = $3 AND dropped_at IS NULL RETURNING "
@@ -140,9 +142,28 @@ Result<PageStart> ParsePageToken(std::string_view token) {
   return start;
 }
 
+std::pair<UnixMicros, TopicId> PageKey(const StoredTopic& topic) { return {topic.created_at, topic.id}; }
+
+// Appends an owner's next topics.
+Result<void> AddPage(Transaction& tx, const Scope& owner, const PageStart& start, int64_t limit,
+                     std::vector<StoredTopic>& topics) {
+  return tx.Query(kPage, {owner.Key(), start.created_at, start.topic_id, limit},
+                  [&](const Row& row) -> Result<bool> {
+                    JAMMI_ASSIGN(auto topic, ReadTopic(row));
+                    topics.push_back(std::move(topic));
+                    return true;
+                  });
+}
+
 std::string PageToken(const StoredTopic& last) {
   return fmt::format("{}.{}", last.created_at, last.id.ToString());
 }
+
+constexpr std::array kStatements = {
+    TopicStatement{"find by name", kFindByName, 2},     TopicStatement{"find by id", kFindById, 1},
+    TopicStatement{"find by number", kFindByNumber, 1}, TopicStatement{"page", kPage, 4},
+    TopicStatement{"mark dropped", kMarkDropped, 3},    TopicStatement{"first dropped", kFirstDropped, 0},
+    TopicStatement{"oldest events", kOldestEvents, 3},  TopicStatement{"delete events", kDeleteEvents, 2}};
 
 // The number after the last one given to a topic, taken for good.
 Result<int64_t> TakeTopicNumber(Transaction& tx) {
@@ -170,6 +191,8 @@ Result<std::optional<int64_t>> LastToPurge(Transaction& tx, int64_t first_key, i
 }
 
 }  // namespace
+
+std::span<const TopicStatement> TopicStatements() { return kStatements; }
 
 Result<StoredTopic> TopicRepo::Register(const Scope& owner, std::string_view name, std::string_view schema,
                                         const std::map<std::string, std::string>& broker_metadata) {
@@ -234,17 +257,18 @@ Result<StoredTopicPage> TopicRepo::List(const Scope& scope, int page_size, std::
                  fmt::format("page size {}: expected 1 to {}", page_size, kMaxPageSize));
   }
   JAMMI_ASSIGN(const PageStart start, ParsePageToken(page_token));
-  // One row more than asked tells whether there is another page.
+  // One topic more than asked tells whether there is another page.
+  const int64_t limit = int64_t{page_size} + 1;
   return backend_.Transact({.read_only = true}, [&](Transaction& tx) -> Result<StoredTopicPage> {
     StoredTopicPage page;
-    const auto add = [&](const Row& row) -> Result<bool> {
-      JAMMI_ASSIGN(auto topic, ReadTopic(row));
-      page.topics.push_back(std::move(topic));
-      return true;
-    };
-    JAMMI_TRY(tx.Query(kList, {scope.Key(), start.created_at, start.topic_id, int64_t{page_size} + 1}, add));
-    if (page.topics.size() > static_cast<size_t>(page_size)) {
-      page.topics.pop_back();
+    JAMMI_TRY(AddPage(tx, scope, start, limit, page.topics));
+    if (!scope.is_global()) {
+      const auto own = std::ssize(page.topics);
+      JAMMI_TRY(AddPage(tx, Scope::Global(), start, limit, page.topics));
+      std::ranges::inplace_merge(page.topics, page.topics.begin() + own, {}, PageKey);
+    }
+    if (std::ssize(page.topics) >= limit) {
+      page.topics.erase(page.topics.begin() + page_size, page.topics.end());
       page.next_page_token = PageToken(page.topics.back());
     }
     return page;
@@ -272,7 +296,7 @@ Result<bool> TopicRepo::PurgeStep(Deadline deadline) {
     }));
     if (!topic_no) return false;
     const int64_t first = *topic_no << kOffsetBits;
-    JAMMI_ASSIGN(const auto last, LastToPurge(tx, first, (*topic_no + 1) << kOffsetBits));
+    JAMMI_ASSIGN(const auto last, LastToPurge(tx, first, first + ((int64_t{1} << kOffsetBits) - 1)));
     JAMMI_TRY(last ? tx.Execute(kDeleteEvents, {first, *last}) : tx.Execute(kDeleteTopic, {*topic_no}));
     return true;
   });

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,14 @@ struct StoredTopicPage {
   std::vector<StoredTopic> topics;
   std::string next_page_token;  // empty = that was all
 };
+
+// The statements that look for something, so that a test can see how on each database.
+struct TopicStatement {
+  std::string_view name;
+  std::string_view sql;
+  int params = 0;
+};
+[[nodiscard]] std::span<const TopicStatement> TopicStatements();
 
 // Thread-safe. Scopes are those of the caller; what a scope cannot see is not found.
 class TopicRepo {

@@ -262,6 +262,31 @@ TEST_F(TopicRepoTest, ManyRegisterOneName) {
   EXPECT_EQ(existed, 7);
 }
 
+// Work grows with what is asked, not with what is stored.
+TEST_F(TopicRepoTest, NoStatementScansOrSortsTopics) {
+  for (const auto& statement : TopicStatements()) {
+    const std::vector<SqlValue> params(static_cast<size_t>(statement.params), SqlValue("x"));
+    std::vector<std::string> plan;
+    const auto read = [&](const Row& row) -> Result<bool> {
+      JAMMI_ASSIGN(auto step, row.Get<std::string>("detail"));
+      plan.push_back(std::move(step));
+      return true;
+    };
+    JAMMI_OK(backend().Transact({.read_only = true}, [&](Transaction& tx) {
+      return tx.Query("EXPLAIN QUERY PLAN " + std::string(statement.sql), SqlParams(params), read);
+    }));
+    ASSERT_THAT(plan, testing::Not(IsEmpty())) << statement.name;
+    for (const auto& step : plan) {
+      // The dropped ones are few, and an index holds them alone.
+      EXPECT_TRUE(!step.starts_with("SCAN") || step.find("topics_dropped") != std::string::npos)
+          << statement.name << ": " << step;
+      // Own before global: two rows at most.
+      const bool sorts = step.find("TEMP B-TREE") != std::string::npos;
+      EXPECT_TRUE(!sorts || statement.name == "find by name") << statement.name << ": " << step;
+    }
+  }
+}
+
 TEST_F(TopicRepoTest, DamagedRowsAreNamed) {
   const auto topic = Register(global_, "t");
   JAMMI_OK(Execute("UPDATE topics SET broker_metadata = '[1]'"));

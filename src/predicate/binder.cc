@@ -177,7 +177,7 @@ struct Operand {
 
   [[nodiscard]] bool literal() const { return expr == nullptr; }
   [[nodiscard]] const LogicalType& type() const { return expr->return_type; }
-  [[nodiscard]] int64_t position() const { return static_cast<int64_t>(node->position); }
+  [[nodiscard]] int64_t position() const { return node->position; }
 };
 
 class Binder {
@@ -336,7 +336,7 @@ Result<Expr> Binder::Typed(Operand operand, const LogicalType& type) {
 }
 
 Result<Expr> Binder::Literal(const Node& node, const LogicalType& type) {
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   if (node.form == Form::kNull) return Constant(Value(type));
   if (node.form == Form::kText && !IsNumber(type)) return TextLiteral(node, type);
   return NumberLiteral(node, type);
@@ -359,7 +359,7 @@ Result<Number> Binder::NumberOf(const Node& literal, const LogicalType& type) {
   if (literal.form == Form::kText && IsFloat(type) && TryCast(literal.text, LogicalType::DOUBLE, special)) {
     return Number{.exact = false, .value = special.GetValue<double>()};
   }
-  const auto at = static_cast<int64_t>(literal.position);
+  const auto at = literal.position;
   if (literal.form != Form::kText)
     return ParseError(fmt::format("the number {} is out of range", literal.text), at);
   return ParseError(fmt::format("'{}' is not a {}", literal.text, type.ToString()), at);
@@ -373,8 +373,7 @@ Result<Expr> Binder::NumberLiteral(const Node& node, const LogicalType& type) {
   if (IsText(type) && !number.integer) return CastTo(Constant(Value::DOUBLE(number.value)), type);
   if (IsText(type)) return Constant(Value(number.digits));
   if (TryCast(number.digits, type, value)) return Constant(std::move(value));
-  return ParseError(fmt::format("{} is not a {}", node.text, type.ToString()),
-                    static_cast<int64_t>(node.position));
+  return ParseError(fmt::format("{} is not a {}", node.text, type.ToString()), node.position);
 }
 
 // The type in which values of `type` are compared with a literal.
@@ -438,7 +437,7 @@ Result<Expr> Binder::Boolean(const Node& node, std::string_view what) {
   JAMMI_ASSIGN(Expr expr, Typed(std::move(operand)));
   if (IsBoolean(expr->return_type)) return expr;
   return ParseError(fmt::format("{} is true or false, not a {}", what, expr->return_type.ToString()),
-                    static_cast<int64_t>(node.position));
+                    node.position);
 }
 
 Result<Expr> Binder::TextOperand(const Node& node, std::string_view what) {
@@ -450,7 +449,7 @@ Result<Expr> Binder::TextOperand(const Node& node, std::string_view what) {
   JAMMI_ASSIGN(Expr expr, Typed(std::move(operand)));
   if (IsText(expr->return_type)) return expr;
   return ParseError(fmt::format("{} takes text, not a {}", what, expr->return_type.ToString()),
-                    static_cast<int64_t>(node.position));
+                    node.position);
 }
 
 // --- Forms
@@ -537,7 +536,7 @@ Result<Expr> Binder::BindForm(const Node& node) {
     case Form::kCall:
       return FunctionCall(node);
   }
-  return UnsupportedError("this form", static_cast<int64_t>(node.position));
+  return UnsupportedError("this form", node.position);
 }
 
 std::string Lower(std::string_view text) {
@@ -550,7 +549,7 @@ std::string Lower(std::string_view text) {
 
 // The name as it is written, else the one name that differs by the case of ASCII letters only.
 Result<int> FindField(const arrow::Schema& schema, const Node& node) {
-  const auto position = static_cast<int64_t>(node.position);
+  const auto position = node.position;
   std::vector<int> exact;
   std::vector<int> alike;
   std::vector<std::string_view> names;
@@ -579,7 +578,7 @@ Result<Expr> Binder::Column(const Node& node) {
   if (!type) {
     return ParseError(fmt::format("the column '{}' of type {} cannot be filtered",
                                   schema_.field(field)->name(), schema_.field(field)->type()->ToString()),
-                      static_cast<int64_t>(node.position));
+                      node.position);
   }
   auto at = std::ranges::find(fields_, field);
   if (at == fields_.end()) at = fields_.insert(at, field);
@@ -595,20 +594,20 @@ Result<Expr> Binder::Logic(const Node& node, ExpressionType type) {
     JAMMI_ASSIGN(Expr expr, Boolean(child, what));
     logic->children.push_back(std::move(expr));
   }
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   return Fold(std::move(logic));
 }
 
 Result<Expr> Binder::Comparison(const Node& node, ExpressionType type) {
   JAMMI_ASSIGN(Exprs sides, Unified(node));
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   return Fold(
       duckdb::make_uniq<duckdb::BoundComparisonExpression>(type, std::move(sides[0]), std::move(sides[1])));
 }
 
 Result<Expr> Binder::Between(const Node& node) {
   JAMMI_ASSIGN(Exprs parts, Unified(node));
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   Expr between = Fold(duckdb::make_uniq<duckdb::BoundBetweenExpression>(
       std::move(parts[0]), std::move(parts[1]), std::move(parts[2]), true, true));
   return node.negated ? Not(std::move(between)) : std::move(between);
@@ -616,7 +615,7 @@ Result<Expr> Binder::Between(const Node& node) {
 
 Result<Expr> Binder::In(const Node& node) {
   JAMMI_ASSIGN(Exprs parts, Unified(node));
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   std::vector<Value> values;
   bool nulls = false;
   bool constants = true;
@@ -692,7 +691,7 @@ Result<Expr> Binder::Arithmetic(const Node& node, const char* name) {
     JAMMI_ASSIGN(const LogicalType type, NumberType(operands));
     JAMMI_ASSIGN(typed, TypedAll(std::move(operands), type));
   }
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   return Call(name, std::move(typed));
 }
 
@@ -702,7 +701,7 @@ Result<Expr> Binder::Divide(const Node& node) {
   JAMMI_ASSIGN(LogicalType type, NumberType(operands));
   if (IsDecimal(type) && !modulo) type = LogicalType::DOUBLE;
   JAMMI_ASSIGN(Exprs typed, TypedAll(std::move(operands), type));
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   if (IsFloat(type)) return Call(modulo ? "%" : "/", std::move(typed));
   return Fold(
       duckdb::FunctionBinder(context_).BindScalarFunction(DivideFunction(type, modulo), std::move(typed)));
@@ -711,7 +710,7 @@ Result<Expr> Binder::Divide(const Node& node) {
 Result<Expr> Binder::Bits(const Node& node, const char* name) {
   JAMMI_ASSIGN(std::vector<Operand> operands, BindChildren(node));
   JAMMI_ASSIGN(const LogicalType type, NumberType(operands));
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   if (!IsInteger(type))
     return ParseError(fmt::format("bits are of integers, not of a {}", type.ToString()), position);
   JAMMI_ASSIGN(Exprs typed, TypedAll(std::move(operands), type));
@@ -720,7 +719,7 @@ Result<Expr> Binder::Bits(const Node& node, const char* name) {
 
 Result<Expr> Binder::Negate(const Node& node) {
   JAMMI_ASSIGN(Expr operand, BindForm(node.children[0]));
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   const LogicalType type = operand->return_type;
   if (!IsNumber(type) && !IsInterval(type)) {
     return ParseError(fmt::format("a minus stands before a number, not a {}", type.ToString()), position);
@@ -745,7 +744,7 @@ Result<Expr> Binder::Concat(const Node& node) {
     if (IsBytes(operand->return_type)) return ParseError("'||' joins bytes with bytes only", node.position);
     operand = CastTo(std::move(operand), LogicalType::VARCHAR);
   }
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   return Call("||", std::move(operands));
 }
 
@@ -754,7 +753,7 @@ Result<Expr> Binder::Regex(const Node& node, bool ignore_case) {
   const std::string_view what = node.form == Form::kSimilar ? "SIMILAR TO" : "a match";
   JAMMI_ASSIGN(Expr text, TextOperand(node.children[0], what));
   JAMMI_ASSIGN(Expr pattern, TextOperand(node.children[1], what));
-  position = static_cast<int64_t>(node.children[1].position);
+  position = node.children[1].position;
   Expr match = Call("regexp_matches",
                     List(std::move(text), std::move(pattern), Constant(Value(ignore_case ? "i" : "c"))));
   return node.negated ? Not(std::move(match)) : std::move(match);
@@ -765,7 +764,7 @@ Result<Expr> Binder::Like(const Node& node) {
   const std::string_view what = ignore_case ? "ILIKE" : "LIKE";
   JAMMI_ASSIGN(Expr text, TextOperand(node.children[0], what));
   JAMMI_ASSIGN(Expr pattern, TextOperand(node.children[1], what));
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   // A pattern that holds no escape is matched faster without one.
   const bool plain = IsConstant(*pattern) &&
                      (ConstantOf(*pattern).IsNull() || node.text.empty() ||
@@ -782,7 +781,7 @@ Result<Expr> Binder::FunctionCall(const Node& node) {
     JAMMI_ASSIGN(Expr argument, TextOperand(child, node.text));
     arguments.push_back(std::move(argument));
   }
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   return Call(node.text.c_str(), std::move(arguments));
 }
 
@@ -808,7 +807,7 @@ Result<Expr> Binder::Cast(const Node& node) {
                  Literal(child, WidenDecimal(LogicalType::DECIMAL(1, 0), *ReadNumber(child.text))));
   }
   JAMMI_ASSIGN(Expr expr, Typed(std::move(operand)));
-  position = static_cast<int64_t>(node.position);
+  position = node.position;
   const LogicalType from = expr->return_type;
   if (!CanCast(from, to)) {
     return UnsupportedError(fmt::format("CAST from {} to {}", from.ToString(), to.ToString()), position);

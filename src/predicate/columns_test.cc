@@ -23,6 +23,8 @@ struct TypeCase {
   Types sql;
 };
 
+void PrintTo(const TypeCase& type, std::ostream* out) { *out << type.type->ToString(); }
+
 std::vector<TypeCase> Cases() {
   const Types small = {"-100", "-1", "0", "7", "100"};
   const Types natural = {"0", "1", "7", "100", "200"};
@@ -250,9 +252,11 @@ INSTANTIATE_TEST_SUITE_P(
                     arrow::month_interval(), arrow::day_time_interval(), arrow::month_day_nano_interval(),
                     arrow::dense_union({arrow::field("a", arrow::int64())}),
                     arrow::sparse_union({arrow::field("a", arrow::int64())}),
-                    arrow::run_end_encoded(arrow::int32(), arrow::utf8()), arrow::decimal256(39, 2),
-                    arrow::decimal256(76, 0), arrow::decimal128(5, -2), arrow::decimal128(5, 6),
-                    arrow::dictionary(arrow::int32(), arrow::list(arrow::int32()))),
+                    arrow::run_end_encoded(arrow::int32(), arrow::utf8()), arrow::list(arrow::utf8_view()),
+                    arrow::struct_({arrow::field("a", arrow::binary_view())}),
+                    arrow::fixed_size_list(arrow::run_end_encoded(arrow::int16(), arrow::int8()), 2),
+                    arrow::decimal256(39, 2), arrow::decimal256(76, 0), arrow::decimal128(5, -2),
+                    arrow::decimal128(5, 6), arrow::dictionary(arrow::int32(), arrow::list(arrow::int32()))),
     [](const auto& type) { return fmt::format("{}_{}", type.index, type.param->name()); });
 
 TEST(Columns, ATimeThatDoesNotFitIsAnError) {
@@ -320,6 +324,7 @@ TEST(Columns, ANullInADictionaryIsANullRow) {
 
 TEST(Columns, ManyColumnsOfWhichFewAreNamed) {
   std::vector<TestColumn> columns;
+  columns.reserve(500);
   for (int i = 0; i < 500; ++i)
     columns.push_back({fmt::format("c{}", i), arrow::int64(), fmt::format("[{}, {}]", i, -i)});
   EXPECT_EQ(Matches("c499 = 499 AND c0 = 0 AND c250 > 0", Batch(columns)), "10");

@@ -42,7 +42,7 @@ Result<void> Lexer::SkipBlanks() {
       while (at_ < text_.size() && Peek() != '\n') ++at_;
     } else if (Peek() == '/' && Peek(1) == '*') {
       const size_t close = text_.find("*/", at_ + 2);
-      if (close == std::string_view::npos) return ParseError("the comment has no end", at_);
+      if (close == std::string_view::npos) return ParseError("the comment has no end", position());
       at_ = close + 2;
     } else {
       return {};
@@ -52,7 +52,8 @@ Result<void> Lexer::SkipBlanks() {
 
 // A quote inside is written twice.
 Result<std::string> Lexer::Quoted(char quote, std::string_view what) {
-  const size_t start = at_++;
+  const int64_t start = position();
+  ++at_;
   std::string out;
   for (; at_ < text_.size(); ++at_) {
     if (Peek() == quote) {
@@ -65,7 +66,7 @@ Result<std::string> Lexer::Quoted(char quote, std::string_view what) {
 }
 
 Result<Token> Lexer::Number() {
-  Token token{.kind = Token::Kind::kInteger, .position = at_};
+  Token token{.kind = Token::Kind::kInteger, .position = position()};
   const auto digits = [&] {
     const size_t from = at_;
     while (IsDigit(Peek())) ++at_;
@@ -85,12 +86,12 @@ Result<Token> Lexer::Number() {
   }
   if (IsNamePart(Peek()) || Peek() == '.')
     return ParseError("a number ends in a letter or a point", token.position);
-  token.text = text_.substr(token.position, at_ - token.position);
+  token.text = Since(token);
   return token;
 }
 
 Result<Token> Lexer::Bytes() {
-  Token token{.kind = Token::Kind::kBytes, .position = at_};
+  Token token{.kind = Token::Kind::kBytes, .position = position()};
   ++at_;
   JAMMI_ASSIGN(const std::string digits, Quoted('\'', "string"));
   if (digits.size() % 2 != 0)
@@ -105,15 +106,15 @@ Result<Token> Lexer::Bytes() {
 }
 
 Token Lexer::Word() {
-  Token token{.kind = Token::Kind::kWord, .position = at_};
+  Token token{.kind = Token::Kind::kWord, .position = position()};
   while (IsNamePart(Peek())) ++at_;
-  token.text = text_.substr(token.position, at_ - token.position);
+  token.text = Since(token);
   for (const char c : token.text) token.upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   return token;
 }
 
 Result<Token> Lexer::Symbol() {
-  Token token{.kind = Token::Kind::kSymbol, .position = at_};
+  Token token{.kind = Token::Kind::kSymbol, .position = position()};
   for (const std::string_view symbol : kSymbols) {
     if (text_.substr(at_).starts_with(symbol)) {
       token.text = symbol;
@@ -121,7 +122,7 @@ Result<Token> Lexer::Symbol() {
       return token;
     }
   }
-  if (!kSingles.contains(Peek())) return ParseError("an unexpected character", at_);
+  if (!kSingles.contains(Peek())) return ParseError("an unexpected character", position());
   token.text = std::string(1, Peek());
   ++at_;
   return token;
@@ -129,7 +130,7 @@ Result<Token> Lexer::Symbol() {
 
 Result<Token> Lexer::Next() {
   JAMMI_TRY(SkipBlanks());
-  Token token{.position = at_};
+  Token token{.position = position()};
   if (at_ == text_.size()) return token;
   const char c = Peek();
   if (IsDigit(c) || (c == '.' && IsDigit(Peek(1)))) return Number();
@@ -150,7 +151,7 @@ Result<Token> Lexer::Next() {
     token.kind = Token::Kind::kPlaceholder;
     ++at_;
     while (IsNamePart(Peek())) ++at_;
-    token.text = text_.substr(token.position, at_ - token.position);
+    token.text = Since(token);
     return token;
   }
   return Symbol();

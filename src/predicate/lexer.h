@@ -24,7 +24,7 @@ struct Token {
   };
 
   Kind kind = Kind::kEnd;
-  size_t position = 0;
+  int64_t position = 0;
   std::string text;   // without quotes
   std::string upper;  // of a word
 
@@ -45,6 +45,12 @@ class Lexer {
  private:
   [[nodiscard]] char Peek(size_t ahead = 0) const {
     return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+  }
+  [[nodiscard]] int64_t position() const { return static_cast<int64_t>(at_); }
+  // What was read since `token` began.
+  [[nodiscard]] std::string Since(const Token& token) const {
+    const auto start = static_cast<size_t>(token.position);
+    return std::string(text_.substr(start, at_ - start));
   }
   Result<void> SkipBlanks();
   Result<std::string> Quoted(char quote, std::string_view what);

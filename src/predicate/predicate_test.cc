@@ -107,6 +107,7 @@ struct Form {
   const char* sql;
   const char* rows;
 };
+void PrintTo(const Form& form, std::ostream* out) { *out << form.sql; }
 class AllowedForm : public testing::TestWithParam<Form> {};
 TEST_P(AllowedForm, Trg098) { EXPECT_EQ(On(GetParam().sql), GetParam().rows) << GetParam().sql; }
 INSTANTIATE_TEST_SUITE_P(
@@ -153,6 +154,7 @@ struct Forbidden {
   const char* sql;
   const char* construct;
 };
+void PrintTo(const Forbidden& form, std::ostream* out) { *out << form.sql; }
 class ForbiddenForm : public testing::TestWithParam<Forbidden> {};
 TEST_P(ForbiddenForm, Trg100) {
   const Error error = ErrorOf(GetParam().sql);
@@ -218,7 +220,7 @@ TEST(Predicate, Trg097TextThatIsNoText) {
 
 TEST(Predicate, Trg097LongTextIsRefused) {
   std::string sql = "id = 1";
-  while (sql.size() <= 64 * 1024) sql += " OR id = 1";
+  while (sql.size() <= size_t{64} * 1024) sql += " OR id = 1";
   EXPECT_THAT(ErrorOf(sql).message(), HasSubstr("65536 are allowed"));
   sql.resize(sql.size() - 20);
   EXPECT_EQ(On(sql), "100000");

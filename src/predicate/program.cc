@@ -1,68 +1,22 @@
 #include "predicate/program.h"
 
-#include <arrow/array.h>
-#include <arrow/array/concatenate.h>
-#include <arrow/buffer.h>
-#include <arrow/compute/api_vector.h>
-#include <arrow/compute/initialize.h>
+#include <arrow/array/data.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <span>
 
 #include "duckdb.hpp"
 #include "duckdb/execution/expression_executor.hpp"
 #include "predicate/columns.h"
 #include "predicate/instance.h"
+#include "predicate/pick.h"
 
 namespace jammi::predicate {
 namespace {
 
 constexpr int64_t kVectorRows = STANDARD_VECTOR_SIZE;
-
-using Rows = std::span<const uint32_t>;
-
-// For types that Take() does not know: each run of rows is a slice, and the slices are joined.
-arrow::Result<std::shared_ptr<arrow::Array>> JoinRuns(const arrow::Array& column, Rows rows) {
-  arrow::ArrayVector runs;
-  for (size_t start = 0, end = 0; start < rows.size(); start = end) {
-    for (end = start + 1; end < rows.size() && rows[end] == rows[end - 1] + 1;) ++end;
-    runs.push_back(column.Slice(rows[start], static_cast<int64_t>(end - start)));
-  }
-  return arrow::Concatenate(runs);
-}
-
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> CopyRows(const arrow::RecordBatch& batch, Rows rows) {
-  const auto count = static_cast<int64_t>(rows.size());
-  const arrow::UInt32Array indices(count, arrow::Buffer::Wrap(rows.data(), rows.size()));
-  arrow::ArrayVector columns;
-  for (const auto& column : batch.columns()) {
-    auto taken = arrow::compute::Take(*column, indices, arrow::compute::TakeOptions::NoBoundsCheck());
-    if (taken.status().IsNotImplemented()) taken = JoinRuns(*column, rows);
-    ARROW_RETURN_NOT_OK(taken.status());
-    columns.push_back(*std::move(taken));
-  }
-  return arrow::RecordBatch::Make(batch.schema(), count, std::move(columns));
-}
-
-// The chosen rows, which are in order. Rows that lie side by side are shared, others copied.
-Result<std::shared_ptr<arrow::RecordBatch>> Pick(const std::shared_ptr<arrow::RecordBatch>& batch,
-                                                 Rows rows) {
-  const auto count = static_cast<int64_t>(rows.size());
-  if (count == 0) return nullptr;
-  if (count == batch->num_rows()) return batch;
-  if (rows.back() - rows.front() + 1 == count) return batch->Slice(rows.front(), count);
-  auto copied = CopyRows(*batch, rows);
-  if (copied.ok()) return *std::move(copied);
-  const std::string why = copied.status().ToString();
-  if (!copied.status().IsOutOfMemory()) {
-    return Error(ErrorCode::kInternal, fmt::format("rows cannot be copied from a batch: {}", why));
-  }
-  return Error(ErrorCode::kResourceExhausted,
-               fmt::format("no memory for the rows that a predicate chose: {}", why));
-}
 
 }  // namespace
 
@@ -124,9 +78,6 @@ Program::Program(Bound bound) : bound_(std::move(bound)) {}
 Program::~Program() = default;
 
 Result<std::shared_ptr<const Program>> Program::Compile(const Node& node, const arrow::Schema& schema) {
-  static const arrow::Status initialized = arrow::compute::Initialize();
-  if (!initialized.ok())
-    return Error(ErrorCode::kInternal, "Arrow's functions are not there: " + initialized.ToString());
   try {
     std::shared_ptr<Program> program;
     std::optional<Error> error;

@@ -197,7 +197,7 @@ class Parser {
  private:
   [[nodiscard]] const Token& now() const { return tokens_[at_]; }
   [[nodiscard]] const Token& next() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
-  [[nodiscard]] int64_t position() const { return static_cast<int64_t>(now().position); }
+  [[nodiscard]] int64_t position() const { return now().position; }
 
   bool Accept(std::string_view word) {
     if (!now().IsWord(word)) return false;
@@ -236,13 +236,13 @@ class Parser {
   Result<Node> Infix(Node left, int binding);
   Result<Node> InfixWord(Node left);
   Result<Node> Is(Node left);
-  Result<Node> In(Node left, size_t position, bool negated);
-  Result<Node> Between(Node left, size_t position, bool negated);
-  Result<Node> Like(Node left, size_t position, Form form, bool negated);
+  Result<Node> In(Node left, int64_t position, bool negated);
+  Result<Node> Between(Node left, int64_t position, bool negated);
+  Result<Node> Like(Node left, int64_t position, Form form, bool negated);
   Result<Node> Logic(Node left, Form form, int binding);
   Result<void> Type(Node& cast);
   Result<void> DecimalType(Node& cast);
-  Result<Node> Make(Form form, size_t position, std::vector<Node> children, bool negated = false);
+  Result<Node> Make(Form form, int64_t position, std::vector<Node> children, bool negated = false);
   [[nodiscard]] bool EndsInOver() const;
 
   std::vector<Token> tokens_;  // the last is kEnd
@@ -250,8 +250,8 @@ class Parser {
   int depth_ = 0;
 };
 
-Error TooDeep(size_t position) {
-  return ParseError(fmt::format("it is nested deeper than {}", kMaxDepth), static_cast<int64_t>(position));
+Error TooDeep(int64_t position) {
+  return ParseError(fmt::format("it is nested deeper than {}", kMaxDepth), position);
 }
 
 template <class... Nodes>
@@ -263,7 +263,7 @@ std::vector<Node> List(Nodes&&... nodes) {
 }
 
 // Every node but a leaf is made here, so the depth of the tree is bounded for all who walk it.
-Result<Node> Parser::Make(Form form, size_t position, std::vector<Node> children, bool negated) {
+Result<Node> Parser::Make(Form form, int64_t position, std::vector<Node> children, bool negated) {
   Node node{.form = form, .negated = negated, .position = position, .children = std::move(children)};
   for (const Node& child : node.children) node.depth = std::max(node.depth, child.depth + 1);
   if (node.depth > kMaxDepth) return TooDeep(position);
@@ -332,7 +332,7 @@ Result<Node> Parser::PrefixSymbol() {
 
 // A minus before a number belongs to it: the least integer has no positive twin.
 Result<Node> Parser::Minus() {
-  const size_t position = now().position;
+  const int64_t position = now().position;
   ++at_;
   JAMMI_ASSIGN(Node operand, Expression(kBindsMultiply));
   const bool number = operand.form == Form::kInteger || operand.form == Form::kFraction;
@@ -363,7 +363,7 @@ Result<Node> Parser::PrefixWord() {
     return Call();
   }
   if (word.upper == "NOT") {
-    const size_t at = word.position;
+    const int64_t at = word.position;
     ++at_;
     JAMMI_ASSIGN(Node operand, Expression(kBindsNot));
     return Make(Form::kNot, at, List(std::move(operand)));
@@ -388,7 +388,7 @@ Result<Node> Parser::Column() {
   JAMMI_ASSIGN(Node column, Leaf(Form::kColumn, now().text));
   if (!now().IsSymbol(".")) return column;
   return ParseError(fmt::format("there is no table '{}'; a column is named alone", column.text),
-                    static_cast<int64_t>(column.position));
+                    column.position);
 }
 
 // With now() at the name and next() at '(': does OVER follow the closing bracket?
@@ -406,7 +406,7 @@ Result<Node> Parser::Call() {
   std::string name = now().text;
   std::ranges::transform(name, name.begin(),
                          [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  const size_t start = now().position;
+  const int64_t start = now().position;
   if (EndsInOver()) return UnsupportedError(fmt::format("the window function '{}'", name), position());
   const auto* function = std::ranges::find(kFunctions, name, &Function::name);
   if (function == std::end(kFunctions)) {
@@ -426,7 +426,7 @@ Result<Node> Parser::Call() {
   if (arguments.size() != function->arguments) {
     return ParseError(fmt::format("{} takes {} argument{}, not {}", name, function->arguments,
                                   function->arguments == 1 ? "" : "s", arguments.size()),
-                      static_cast<int64_t>(start));
+                      start);
   }
   JAMMI_ASSIGN(Node call, Make(Form::kCall, start, std::move(arguments)));
   call.text = std::move(name);
@@ -434,7 +434,7 @@ Result<Node> Parser::Call() {
 }
 
 Result<Node> Parser::CastCall(Form form) {
-  const size_t start = now().position;
+  const int64_t start = now().position;
   at_ += 2;
   JAMMI_ASSIGN(Node operand, Expression(kBindsNothing));
   JAMMI_ASSIGN(Node cast, Make(form, start, List(std::move(operand))));
@@ -446,7 +446,7 @@ Result<Node> Parser::CastCall(Form form) {
 
 // DATE '2026-01-02', INTERVAL '3 hours', INTERVAL '3' HOUR.
 Result<Node> Parser::TypedText() {
-  const size_t start = now().position;
+  const int64_t start = now().position;
   const TypeName type = *FindType(now().upper);
   ++at_;
   JAMMI_ASSIGN(Node text, Leaf(Form::kText, now().text));
@@ -525,7 +525,7 @@ int Parser::Ahead() const {
 }
 
 Result<Node> Parser::Infix(Node left, int binding) {
-  const size_t at = now().position;
+  const int64_t at = now().position;
   if (const BinaryOperator* binary = FindBinary(now())) {
     ++at_;
     JAMMI_ASSIGN(Node right, Expression(binding));
@@ -542,7 +542,7 @@ Result<Node> Parser::Infix(Node left, int binding) {
 }
 
 Result<Node> Parser::InfixWord(Node left) {
-  const size_t at = now().position;
+  const int64_t at = now().position;
   if (Accept("AND")) return Logic(std::move(left), Form::kAnd, kBindsAnd);
   if (Accept("OR")) return Logic(std::move(left), Form::kOr, kBindsOr);
   if (Accept("IS")) return Is(std::move(left));
@@ -560,7 +560,7 @@ Result<Node> Parser::InfixWord(Node left) {
 
 // a AND b AND c is one node with three operands, so that a long chain is not deep.
 Result<Node> Parser::Logic(Node left, Form form, int binding) {
-  const size_t at = tokens_[at_ - 1].position;
+  const int64_t at = tokens_[at_ - 1].position;
   JAMMI_ASSIGN(Node right, Expression(binding));
   if (left.form != form) return Make(form, at, List(std::move(left), std::move(right)));
   left.depth = std::max(left.depth, right.depth + 1);
@@ -570,7 +570,7 @@ Result<Node> Parser::Logic(Node left, Form form, int binding) {
 }
 
 Result<Node> Parser::Is(Node left) {
-  const size_t at = tokens_[at_ - 1].position;
+  const int64_t at = tokens_[at_ - 1].position;
   const bool negated = Accept("NOT");
   if (Accept("NULL")) return Make(Form::kIsNull, at, List(std::move(left)), negated);
   if (Accept("TRUE")) return Make(Form::kIsTrue, at, List(std::move(left)), negated);
@@ -582,7 +582,7 @@ Result<Node> Parser::Is(Node left) {
   return Make(Form::kDistinct, at, List(std::move(left), std::move(right)), negated);
 }
 
-Result<Node> Parser::In(Node left, size_t position, bool negated) {
+Result<Node> Parser::In(Node left, int64_t position, bool negated) {
   const int64_t open = this->position();
   JAMMI_TRY(Expect("("));
   if (now().kind == Token::Kind::kWord && Contains(kQueryStarts, now().upper)) {
@@ -597,14 +597,14 @@ Result<Node> Parser::In(Node left, size_t position, bool negated) {
   return Make(Form::kIn, position, std::move(list), negated);
 }
 
-Result<Node> Parser::Between(Node left, size_t position, bool negated) {
+Result<Node> Parser::Between(Node left, int64_t position, bool negated) {
   JAMMI_ASSIGN(Node low, Expression(kBindsCompare));
   if (!Accept("AND")) return Unexpected("AND");
   JAMMI_ASSIGN(Node high, Expression(kBindsCompare));
   return Make(Form::kBetween, position, List(std::move(left), std::move(low), std::move(high)), negated);
 }
 
-Result<Node> Parser::Like(Node left, size_t position, Form form, bool negated) {
+Result<Node> Parser::Like(Node left, int64_t position, Form form, bool negated) {
   JAMMI_ASSIGN(Node pattern, Expression(kBindsLike));
   JAMMI_ASSIGN(Node like, Make(form, position, List(std::move(left), std::move(pattern)), negated));
   if (form != Form::kSimilar) like.text = std::string(1, '\\');

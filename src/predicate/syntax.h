@@ -12,7 +12,7 @@
 namespace jammi::predicate {
 
 // A text longer than this is refused; so is a tree that is nested deeper.
-inline constexpr size_t kMaxTextBytes = 64 * 1024;
+inline constexpr size_t kMaxTextBytes = size_t{64} * 1024;
 inline constexpr int kMaxDepth = 100;
 
 enum class Form : uint8_t {
@@ -96,8 +96,8 @@ struct Node {
   TypeName type = TypeName::kNone;
   uint8_t precision = 0;
   uint8_t scale = 0;
-  int depth = 1;        // of the tree below, itself included
-  size_t position = 0;  // byte in the text: of the operator where there is one, else of the first byte
+  int depth = 1;         // of the tree below, itself included
+  int64_t position = 0;  // byte in the text: of the operator where there is one, else of the first byte
   std::string text;
   std::vector<Node> children;
 };

@@ -40,6 +40,7 @@ struct Grouping {
   const char* sql;
   const char* tree;
 };
+void PrintTo(const Grouping& grouping, std::ostream* out) { *out << grouping.sql; }
 class Precedence : public testing::TestWithParam<Grouping> {};
 TEST_P(Precedence, AsTheClientsHaveIt) { EXPECT_EQ(Tree(GetParam().sql), GetParam().tree); }
 INSTANTIATE_TEST_SUITE_P(

@@ -35,6 +35,7 @@ TEST(PredicateThreads, EightThreadsShareFour) {
   std::atomic<int> wrong = 0;
   std::barrier start(kThreads);
   std::vector<std::jthread> threads;
+  threads.reserve(kThreads);
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
       start.arrive_and_wait();
@@ -53,6 +54,7 @@ TEST(PredicateThreads, ThreadsCompileAtOnce) {
   const auto batch = Numbers(10);
   std::atomic<int> wrong = 0;
   std::vector<std::jthread> threads;
+  threads.reserve(8);
   for (int thread = 0; thread < 8; ++thread) {
     threads.emplace_back([&, thread] {
       for (int i = 0; i < 50; ++i) {

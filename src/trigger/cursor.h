@@ -17,7 +17,7 @@ namespace jammi {
 
 struct CursorStart {
   uint64_t next = 0;
-  uint64_t stop_at = UINT64_MAX;  // ends before this offset; the default follows for ever
+  std::optional<uint64_t> stop_at;  // ends before this offset; absent: follows for ever
   std::optional<Scope> reader;    // sees its own and unscoped events; absent: everything, as a driver does
   std::shared_ptr<const SharedPredicate> predicate;
 };
@@ -53,6 +53,7 @@ class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> 
   [[nodiscard]] Result<Delivery> TakeBuffered();
   [[nodiscard]] Result<Delivery> Look(const Frame& frame) const;
   [[nodiscard]] Result<Delivery> Look(const LogEvent& event) const;
+  [[nodiscard]] bool Reached() const { return start_.stop_at && position() >= *start_.stop_at; }
   [[nodiscard]] bool Buffered() const { return !burst_.empty() || page_ != nullptr; }
   [[nodiscard]] Result<Subscription::Polled> End();
   [[nodiscard]] Error Fail(Error error);

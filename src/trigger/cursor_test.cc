@@ -5,7 +5,7 @@
 #include <random>
 #include <thread>
 
-#include "base/hash.h"
+#include "base/log.h"
 #include "trigger/test_support.h"
 
 namespace jammi {
@@ -166,6 +166,21 @@ TEST_F(CursorTest, W03EventsThatTheListenerMissedComeFromTheLog) {
   EXPECT_EQ(log_.reads(), 1);
 }
 
+TEST_F(CursorTest, ThePollFindsWhatNobodyAnnounced) {
+  Start({}, std::chrono::milliseconds(1));
+  const auto subscription = Attach(From::Newest());
+  log_.set_silent(true);
+  PublishMany(3);
+  EXPECT_EQ(NextOffsets(*subscription, 3), Range(0, 3));
+}
+
+TEST_F(CursorTest, ThePollFindsATopicThatAnotherProcessDropped) {
+  Start({}, std::chrono::milliseconds(1));
+  const auto subscription = Attach(From::Newest());
+  log_.Drop(topic_.topic_no);
+  EXPECT_THAT(Drain(*subscription), IsEmpty());
+}
+
 TEST_F(CursorTest, AFeedThatStartsLateServesWhatItHasSeen) {
   PublishMany(50);
   const auto live = Attach(From::Newest());
@@ -237,8 +252,24 @@ TEST_F(CursorTest, ADamagedEventEndsTheStreamByOffset) {
   const auto next = subscription->Next(Soon());
   ASSERT_FALSE(next);
   EXPECT_EQ(next.error().code(), ErrorCode::kDataLoss);
-  EXPECT_THAT(next.error().message(), HasSubstr("event 3"));
+  EXPECT_THAT(next.error().message(), HasSubstr("offset 3"));
   EXPECT_EQ(subscription->position(), 3U);
+}
+
+// The checksum fits: these bytes were written so, by whatever it was.
+TEST_F(CursorTest, AnEventThatIsNoBatchEndsTheStreamByOffset) {
+  PublishMany(3);
+  log_.Edit(topic_.topic_no, 1, [](LogEvent& event) {
+    event.payload = arrow::Buffer::FromString("no Arrow message at all");
+    event.checksum = Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())});
+  });
+  const auto subscription = Attach(From::Offset(0));
+  EXPECT_EQ(NextOf(*subscription).offset, 0U);
+  const auto next = subscription->Next(Soon());
+  ASSERT_FALSE(next);
+  EXPECT_EQ(next.error().code(), ErrorCode::kDataLoss);
+  EXPECT_THAT(next.error().message(), HasSubstr("event 1"));
+  EXPECT_EQ(subscription->position(), 1U);
 }
 
 TEST_F(CursorTest, AnUnreadableLogEndsTheStreamWithItsError) {
@@ -511,6 +542,16 @@ TEST_F(CursorTest, ACallbackThatOwnsItsSubscriptionMayBeDropped) {
   owner.reset();
   subscription.Close();  // drops the callback, and with it the subscription
   EXPECT_EQ(feeds_->size(), 0U);
+}
+
+TEST_F(CursorTest, ACallbackThatThrowsHarmsNobody) {
+  SetLog(LogLevel::kOff, LogFormat::kText);
+  const auto subscription = Attach(From::Newest());
+  subscription->OnReady([] { throw std::runtime_error("oops"); });
+  PublishMany(1);
+  EXPECT_EQ(NextOf(*subscription).offset, 0U);
+  subscription->Close();  // the callback has ended
+  SetLog(LogLevel::kWarning, LogFormat::kText);
 }
 
 TEST_F(CursorTest, AClosedSubscriptionSaysCancelled) {

@@ -1,5 +1,7 @@
 #include "trigger/executor.h"
 
+#include "base/callback.h"
+
 namespace jammi {
 
 Executor::Executor(int threads) {
@@ -36,7 +38,7 @@ void Executor::Run() {
       Task task = std::move(queue_.front());
       queue_.pop_front();
       lock.unlock();
-      task();
+      CallBack("dispatch", task);
     }  // what the task holds dies outside the lock
     lock.lock();
   }

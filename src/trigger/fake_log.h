@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "catalog/event_log.h"
 
 namespace jammi {
@@ -109,6 +110,13 @@ class FakeLog final : public EventLog {
       LogEvent event = events[from];
       if (!reader.Sees(event.scope)) {
         event.payload = nullptr;
+      } else if (Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())}) !=
+                 event.checksum) {
+        if (page.events.empty()) {
+          return Error(ErrorCode::kDataLoss,
+                       fmt::format("the event at offset {} has a wrong checksum", from));
+        }
+        break;
       } else if (bytes += event.payload->size(); !page.events.empty() && bytes > limit.bytes) {
         break;
       }

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <condition_variable>
 #include <vector>
 
 namespace jammi {
 
-Feeds::Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads)
-    : runtime_(std::make_shared<FeedRuntime>(&log, limits, dispatch_threads, loader_threads)) {}
+Feeds::Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads,
+             std::chrono::milliseconds head_poll)
+    : runtime_(std::make_shared<FeedRuntime>(&log, limits, dispatch_threads, loader_threads)),
+      poll_([this, head_poll](const std::stop_token& stop) { PollHeads(stop, head_poll); }) {}
 
 Result<std::unique_ptr<Subscription>> Feeds::Attach(const TopicEntry& topic, const Scope& reader, From from,
                                                     const SubscribeOptions& options) {
@@ -66,17 +69,39 @@ void Feeds::OnDropped(int64_t topic_no) {
   if (const auto feed = Find(topic_no)) feed->End(/*drain=*/true);
 }
 
-void Feeds::Shutdown() {
-  std::vector<std::shared_ptr<TopicFeed>> feeds;
-  {
-    const std::lock_guard lock(registry_->mutex);
-    for (const auto& [topic_no, weak] : registry_->feeds) {
-      if (auto feed = weak.lock()) feeds.push_back(std::move(feed));
+void Feeds::PollHeads(const std::stop_token& stop, std::chrono::milliseconds interval) const {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  const auto never = [] { return false; };
+  while (!stopped.wait_for(lock, stop, interval, never) && !stop.stop_requested()) {
+    for (const auto& feed : All()) {
+      if (!feed->HasWaiters()) continue;
+      const auto head = runtime_->log->ReadHead(feed->topic_no());
+      if (head) {
+        feed->RaiseHead(head->next_offset);
+      } else if (head.error().code() == ErrorCode::kNotFound) {
+        feed->End(/*drain=*/true);
+      }
     }
   }
-  for (const auto& feed : feeds) feed->End(/*drain=*/false);
+}
+
+void Feeds::Shutdown() {
+  poll_.request_stop();
+  if (poll_.joinable()) poll_.join();
+  for (const auto& feed : All()) feed->End(/*drain=*/false);
   runtime_->loader.Stop();
   runtime_->dispatch.Stop();
+}
+
+std::vector<std::shared_ptr<TopicFeed>> Feeds::All() const {
+  std::vector<std::shared_ptr<TopicFeed>> feeds;
+  const std::lock_guard lock(registry_->mutex);
+  for (const auto& [topic_no, weak] : registry_->feeds) {
+    if (auto feed = weak.lock()) feeds.push_back(std::move(feed));
+  }
+  return feeds;
 }
 
 size_t Feeds::size() const {

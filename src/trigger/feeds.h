@@ -2,10 +2,14 @@
 // A topic nobody subscribes to has none, and costs one look-up per group of commits.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stop_token>
+#include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "trigger/cursor.h"
 #include "trigger/topic_entry.h"
@@ -16,8 +20,11 @@ namespace jammi {
 // Thread-safe.
 class Feeds {
  public:
-  // The log must live until Shutdown() has returned.
-  Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads);
+  // The log must live until Shutdown() has returned. Every `head_poll` the heads of topics that somebody
+  // waits for are read from it: the safety net under the listener, which hears neither of other processes
+  // nor of a commit whose outcome was unknown.
+  Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads,
+        std::chrono::milliseconds head_poll = std::chrono::seconds(1));
   ~Feeds() { Shutdown(); }
 
   // A cursor over the topic for `reader`. Reads the head, and for a start by time looks that up.
@@ -43,7 +50,10 @@ class Feeds {
 
  private:
   [[nodiscard]] std::shared_ptr<TopicFeed> Find(int64_t topic_no) const;
+  [[nodiscard]] std::vector<std::shared_ptr<TopicFeed>> All() const;
   [[nodiscard]] std::shared_ptr<TopicFeed> FindOrMake(const TopicEntry& topic);
+
+  void PollHeads(const std::stop_token& stop, std::chrono::milliseconds interval) const;
 
   // Outlives the registry where a subscription does: a feed that dies tells it.
   struct Registry {
@@ -52,6 +62,7 @@ class Feeds {
   };
   const std::shared_ptr<FeedRuntime> runtime_;
   const std::shared_ptr<Registry> registry_ = std::make_shared<Registry>();
+  std::jthread poll_;
 };
 
 }  // namespace jammi

@@ -4,6 +4,7 @@
 #include <arrow/type.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <mutex>
 #include <unordered_map>
@@ -19,14 +20,16 @@ namespace jammi {
 namespace {
 
 constexpr std::string_view kDriver = "in_memory";
+constexpr size_t kMaxRingEvents = size_t{1} << 32;
 
 class MemoryBroker final : public TriggerBroker {
  public:
   explicit MemoryBroker(const MemoryBrokerOptions& options)
       : runtime_(std::make_shared<FeedRuntime>(
             nullptr,
-            FeedLimits{.ring_bytes = options.ring_bytes, .ring_events = std::bit_ceil(options.ring_events)},
-            options.dispatch_threads, /*loader_threads=*/0)) {}
+            FeedLimits{.ring_bytes = std::max<int64_t>(options.ring_bytes, 1),
+                       .ring_events = std::bit_ceil(std::clamp<size_t>(options.ring_events, 1, kMaxRingEvents))},
+            std::max(options.dispatch_threads, 1), /*loader_threads=*/0)) {}
 
   ~MemoryBroker() override {
     for (const auto& [id, topic] : topics_) topic.feed->End(/*drain=*/false);
@@ -181,7 +184,7 @@ std::unique_ptr<TriggerBroker> NewMemoryBroker(const MemoryBrokerOptions& option
 }
 
 void FailNextPublish(TriggerBroker& broker, std::string message) {
-  static_cast<MemoryBroker&>(broker).FailNext(std::move(message));
+  dynamic_cast<MemoryBroker&>(broker).FailNext(std::move(message));
 }
 
 }  // namespace jammi

@@ -9,12 +9,21 @@
 #include "base/log.h"
 
 namespace jammi {
+namespace {
+
+constexpr size_t kMaxKnown = 16384;
+
+}  // namespace
 
 Outbox::Outbox(std::shared_ptr<TriggerBroker> broker, Lookup lookup, int64_t max_bytes)
     : broker_(std::move(broker)), lookup_(std::move(lookup)), max_bytes_(max_bytes) {}
 
 void Outbox::Know(const Entry& entry) {
   const std::lock_guard lock(mutex_);
+  // It spares look-ups, no more: a topic with nothing to send can be forgotten.
+  if (queues_.size() >= kMaxKnown) {
+    std::erase_if(queues_, [](const auto& each) { return !each.second.scheduled; });
+  }
   queues_[entry->topic_no].entry = entry;
 }
 
@@ -58,6 +67,11 @@ void Outbox::Send(int64_t topic_no) {
     const auto queue = queues_.find(topic_no);
     if (shut_ || queue == queues_.end()) return;
     auto& waiting = queue->second;
+    // Dropped meanwhile, and known again to somebody who had read the row before.
+    if (waiting.events.empty()) {
+      waiting.scheduled = false;
+      return;
+    }
     event = std::move(waiting.events.front());
     waiting.events.pop_front();
     waiting.bytes -= event.payload->size();

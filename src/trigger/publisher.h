@@ -26,7 +26,8 @@ class Publisher {
                     Deadline deadline, Done done);
 
  private:
-  // TRG-031: the schema first, then the tenant, before any I/O; then size, then encoding.
+  // The tenant first, before any I/O: who may not publish learns nothing of the schema. Then the schema,
+  // the size, the encoding. (TRG-031 has the schema first; docs/decisions has why we do not.)
   [[nodiscard]] Result<EventAppend> Prepare(const TopicEntry& topic, const Scope& scope,
                                             const arrow::RecordBatch& batch) const;
 

@@ -12,7 +12,7 @@
 namespace jammi {
 namespace {
 
-// Beyond it the cache starts anew; a topic costs a look-up then, no more.
+// Beyond it one goes for each that comes; a topic costs a look-up then, no more.
 constexpr size_t kMaxEntries = 16384;
 
 Error Closed() { return Error(ErrorCode::kUnavailable, "the engine is closed"); }
@@ -58,6 +58,18 @@ class Pass {
 
  private:
   Gate* gate_;
+};
+
+// Leaves the gate that somebody else has entered.
+class Leaving {
+ public:
+  explicit Leaving(Gate& gate) : gate_(gate) {}
+  ~Leaving() { gate_.Leave(); }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+
+ private:
+  Gate& gate_;
 };
 
 }  // namespace
@@ -165,7 +177,7 @@ Result<Streams::Entry> Streams::Remember(StoredTopic stored) {
   const auto entry = std::make_shared<const TopicEntry>(std::move(made));
   if (outbox_ != nullptr) outbox_->Know(entry);
   const std::lock_guard lock(entries_mutex_);
-  if (entries_.size() >= kMaxEntries) entries_.clear();
+  if (entries_.size() >= kMaxEntries) entries_.erase(entries_.begin());
   return entries_.try_emplace(entry->topic.id, entry).first->second;
 }
 
@@ -212,15 +224,29 @@ void Streams::PublishAsync(const Scope& scope, const TopicId& topic,
                            Publisher::Done done) {
   if (!gate_.Enter()) return done(Closed());
   auto leave_after = [this, topic, done = std::move(done)](Result<Offset> offset) mutable {
+    const Leaving leaving(gate_);  // also when `done` throws; what it holds has died before
     if (!offset && offset.error().code() == ErrorCode::kNotFound) Forget(topic);
-    std::exchange(done, nullptr)(std::move(offset));  // and what it holds dies before we leave
-    gate_.Leave();
+    std::exchange(done, nullptr)(std::move(offset));
   };
   if (batch == nullptr)
     return leave_after(Error(ErrorCode::kInvalidArgument, "there is no batch to publish"));
-  const auto entry = Resolve(topic);
-  if (!entry) return leave_after(entry.error());
-  publisher_.PublishAsync(**entry, scope, *batch, deadline, std::move(leave_after));
+  if (behind_ == 0) {
+    const auto entry = Resolve(topic);
+    if (entry) return publisher_.PublishAsync(**entry, scope, *batch, deadline, std::move(leave_after));
+    if (entry.error().code() != ErrorCode::kInvalidState) return leave_after(entry.error());
+  }
+  // Called from a callback of the log, where nothing may be read: the look-up goes to another thread, and
+  // whatever comes while it is under way goes behind it. We are inside the gate, so that thread is there.
+  ++behind_;
+  background_.Post([this, scope, topic, batch, deadline, leave_after = std::move(leave_after)]() mutable {
+    const auto entry = Resolve(topic);
+    if (entry) {
+      publisher_.PublishAsync(**entry, scope, *batch, deadline, std::move(leave_after));
+    } else {
+      leave_after(entry.error());
+    }
+    --behind_;
+  });
 }
 
 // --- Subscribe ----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 #include <arrow/type_fwd.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -94,6 +95,7 @@ class Streams {
   std::unordered_map<TopicId, Entry> entries_;
   const std::shared_ptr<Feeds> feeds_;    // shared with the log's listener, which may outlive us
   const std::shared_ptr<Outbox> outbox_;  // likewise; null without a broker
+  std::atomic<int64_t> behind_ = 0;  // asynchronous publishes that wait for a look-up on background_
   Executor background_{1};
 };
 

@@ -118,9 +118,19 @@ void TopicFeed::Unpark(Waiter* waiter) {
   parked_.pop_back();
 }
 
+bool TopicFeed::ended() const {
+  const std::lock_guard lock(mutex_);
+  return state_ == State::kEnded;
+}
+
 uint64_t TopicFeed::ring_start() const {
   const std::lock_guard lock(mutex_);
   return ring_start_;
+}
+
+bool TopicFeed::HasWaiters() const {
+  const std::lock_guard lock(mutex_);
+  return !parked_.empty();
 }
 
 bool TopicFeed::MustRingLocked() { return !parked_.empty() && !std::exchange(doorbell_posted_, true); }

@@ -89,6 +89,7 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
   void RaiseHead(uint64_t head);
   // The end for every subscription: with `drain`, after what is in the ring above its position.
   void End(bool drain);
+  [[nodiscard]] bool HasWaiters() const;
   // A driver without subscribers keeps nothing.
   void ClearRing();
 
@@ -106,6 +107,8 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
   // would not any more. Parked already: stays so.
   [[nodiscard]] bool Park(uint64_t next, const std::shared_ptr<Waiter>& waiter);
   void Unpark(Waiter* waiter);
+  // For every subscription, whatever its position.
+  [[nodiscard]] bool ended() const;
   // The lowest offset that the ring can serve.
   [[nodiscard]] uint64_t ring_start() const;
 

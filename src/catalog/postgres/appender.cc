@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/callback.h"
 #include "base/sync_point.h"
 #include "catalog/call_guard.h"
 #include "catalog/postgres/pg_error.h"
@@ -115,7 +116,7 @@ void Appender::Submit(EventAppend event, Deadline deadline, EventLog::Done done)
     }
   }
   Add(statistics_.failed);
-  CallBack(done, Result<AppendOutcome>(std::move(accepted).error()));
+  CallBack("catalog", done, Result<AppendOutcome>(std::move(accepted).error()));
 }
 
 Result<AppendOutcome> Appender::SubmitAndWait(EventAppend event, Deadline deadline) {
@@ -228,7 +229,7 @@ Result<void> Appender::Attempt(std::span<std::unique_ptr<Work>> group) {
 void Appender::Finish(Work& work, Result<AppendOutcome> outcome) {
   if (!outcome) Add(statistics_.failed);
   const CallScope inside(backend_, CallScope::Kind::kCallback);
-  CallBack(work.done, std::move(outcome));
+  CallBack("catalog", work.done, std::move(outcome));
 }
 
 }  // namespace jammi::postgres

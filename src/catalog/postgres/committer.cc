@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/callback.h"
 #include "base/log.h"
 #include "base/sync_point.h"
 #include "catalog/backend_error.h"
@@ -135,7 +136,7 @@ void Committer::Tell(std::vector<PendingEvent>& events, const std::function<void
                          std::move(event.payload)});
   }
   Add(statistics_.events_appended, committed.size());
-  if (listener_ && !committed.empty()) CallBack(listener_, std::span<const CommittedEvent>(committed));
+  if (listener_ && !committed.empty()) CallBack("catalog", listener_, std::span<const CommittedEvent>(committed));
   if (callbacks) callbacks();
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/callback.h"
 #include "base/log.h"
 #include "catalog/body.h"
 #include "catalog/postgres/log_statements.h"
@@ -209,7 +210,7 @@ void HeadNotifier::Report(int64_t topic_no, uint64_t next_offset) {
     if (!is_new && known->second >= next_offset) return;
     known->second = next_offset;
   }
-  CallBack(listener_, topic_no, next_offset);
+  CallBack("catalog", listener_, topic_no, next_offset);
 }
 
 }  // namespace jammi::postgres

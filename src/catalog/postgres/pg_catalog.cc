@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/callback.h"
 #include "base/log.h"
 #include "catalog/backend_error.h"
 #include "catalog/body.h"
@@ -192,9 +193,9 @@ Result<void> PgCatalog::Finish(PgTransaction& tx, Connection& connection, BodyEf
   if (!events.empty() || !effects.after_commit.empty()) {
     callbacks = [&] {
       for (auto& append : effects.appends) {
-        if (append.done) CallBack(append.done, append.outcome);
+        if (append.done) CallBack("catalog", append.done, append.outcome);
       }
-      for (auto& fn : effects.after_commit) CallBack(fn);
+      for (auto& fn : effects.after_commit) CallBack("catalog", fn);
     };
   }
   return committer_.Commit(tx, connection, events, callbacks);

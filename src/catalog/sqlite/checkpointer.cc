@@ -1,5 +1,7 @@
 #include "catalog/sqlite/checkpointer.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace jammi::sqlite {
@@ -39,7 +41,10 @@ void Checkpointer::OnWalGrowth(int64_t frames) {
   // Fewer frames than were moved: the log was begun anew.
   int64_t moved = checkpointed_frames_.load(std::memory_order_relaxed);
   if (frames < moved) checkpointed_frames_.store(moved = 0, std::memory_order_relaxed);
-  if ((frames - moved) * frame_bytes < kWorkFromBytes) return;
+  seen_frames_.store(frames, std::memory_order_relaxed);
+  int64_t tried = tried_frames_.load(std::memory_order_relaxed);
+  if (frames < tried) tried_frames_.store(tried = 0, std::memory_order_relaxed);
+  if ((frames - std::max(moved, tried)) * frame_bytes < kWorkFromBytes) return;
   const std::lock_guard lock(mutex_);
   if (due_) return;
   due_ = true;
@@ -74,7 +79,12 @@ void Checkpointer::Thread() {
     }
     const bool large = statistics_.wal_bytes.load(std::memory_order_relaxed) >= kHoldWriterFromBytes;
     const auto done = large ? Run() : RunBesideWriter();
-    if (!done) Log(LogLevel::kWarning, "catalog: a checkpoint failed, the log grows on: {}", done.error().message());
+    if (!done && writer_.CheckOpen()) {  // Close() has a last one of its own
+      Log(LogLevel::kWarning, "catalog: a checkpoint failed, the log grows on: {}", done.error().message());
+    }
+    // A reader that stays may have held it back: it is tried again when the log has grown by as much again,
+    // not with every commit.
+    tried_frames_.store(seen_frames_.load(std::memory_order_relaxed), std::memory_order_relaxed);
     const std::lock_guard lock(mutex_);
     due_ = false;
   }

@@ -49,6 +49,8 @@ class Checkpointer {
   bool stopping_ = false;
   bool due_ = false;
   std::atomic<int64_t> checkpointed_frames_ = 0;
+  std::atomic<int64_t> seen_frames_ = 0;   // in the log after the last commit
+  std::atomic<int64_t> tried_frames_ = 0;  // in the log at the last attempt
 };
 
 }  // namespace jammi::sqlite

@@ -74,9 +74,11 @@ Result<void> Statement::Bind(SqlParams params) {
 }
 
 Result<bool> Statement::Step() {
-  const int code = sqlite3_step(prepared_->handle);
+  int code = sqlite3_step(prepared_->handle);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
+  // Nothing that large can be stored: what is read says so because its length is damaged.
+  if (code == SQLITE_TOOBIG && sqlite3_stmt_readonly(prepared_->handle) != 0) code = SQLITE_CORRUPT;
   Error error = FromSqlite(connection_->db_, code, {});
   if (error.code() != ErrorCode::kInternal) return error;
   return std::move(error).While(Excerpt(sqlite3_sql(prepared_->handle)));  // a bug of ours: say where

@@ -400,6 +400,35 @@ TEST_F(GroupTest, CloseLetsWhatWaitsCompleteAndRefusesTheRest) {
   EXPECT_EQ(log().ReadHead(1)->next_offset, 1U);
 }
 
+// A checkpoint that waited for the writer alone found the catalog closed, and left without waking the
+// writer's thread, which had stood back for it: what was queued hung, and Close() with it.
+TEST_F(GroupTest, CloseEmptiesTheQueueThoughCheckpointsWait) {
+  constexpr int kCheckpoints = 32;
+  std::atomic<int> waiting = 0;
+  SetSyncPoint("catalog:exclusive_waits", [&] { ++waiting; });
+  Hold();  // on a caller's thread, so that the next group is the writer's thread's
+  std::latch running(1);
+  std::latch go_on(1);
+  auto second = Enqueue({}, [&](Transaction&) -> Result<void> {
+    running.count_down();
+    go_on.wait();
+    return {};
+  });
+  Release();
+  running.wait();
+  auto third = Enqueue({}, Insert(1));
+  std::vector<std::jthread> checkpoints;
+  for (int i = 0; i < kCheckpoints; ++i) {
+    checkpoints.emplace_back([&] { IgnoreError(catalog_->Checkpoint(), "it may come before or after Close()"); });
+  }
+  while (waiting < kCheckpoints) std::this_thread::yield();
+  std::jthread closer([&] { catalog_->Close(); });
+  while (backend().Ping({})) std::this_thread::yield();  // until Close() is under way
+  go_on.count_down();
+  JAMMI_OK(second.get());
+  JAMMI_OK(third.get());
+}
+
 TEST_F(GroupTest, PingDoesNotWaitBehindALongBody) {
   Hold();
   JAMMI_OK(backend().Ping(Deadline::After(std::chrono::seconds(10))));

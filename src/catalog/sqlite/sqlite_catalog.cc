@@ -85,16 +85,35 @@ Result<std::unique_ptr<Connection>> SqliteCatalog::OpenConnection(Purpose purpos
                            .query_only = purpose.query_only});
 }
 
+// SQLite answers with the mode that it could take, and no error.
+Result<void> UseWriteAheadLog(Connection& connection) {
+  JAMMI_ASSIGN(Statement statement, connection.Prepare("PRAGMA journal_mode=WAL"));
+  std::string mode;
+  // To the end: the change of mode is a transaction, which commits behind its one row.
+  while (true) {
+    JAMMI_ASSIGN(const bool row, statement.Step());
+    if (!row) break;
+    mode = statement.Text(0);
+  }
+  if (mode == "wal") return {};
+  return Error(ErrorCode::kFailedPrecondition,
+               fmt::format("the file system cannot hold a write-ahead log (journal mode is '{}')", mode),
+               BackendDetail{BackendFault::kIo, {}, {}});
+}
+
 // Brings the file into shape before anybody else is there. Nothing is changed in a file that is refused.
 Result<void> SqliteCatalog::Prepare(Connection& connection) {
   JAMMI_TRY(CheckIsCatalog(connection, SqliteMigrations(), options_.path.string()));
-  JAMMI_TRY(connection.RunScript("PRAGMA journal_mode=WAL"));
+  JAMMI_TRY(UseWriteAheadLog(connection));
   JAMMI_TRY(sqlite::Migrate(connection, SqliteMigrations(), options_.clock->Now()));
   JAMMI_ASSIGN(incarnation_, EnsureIncarnation(connection, options_.clock->Now()));
   // What an earlier process left in the log may be in memory only, if that process died of a failed sync.
   // In the database file, synced, it is safe; new commits must not stand behind it in the log.
-  JAMMI_TRY(connection.RunCheckpoint(Connection::Checkpoint::kTruncate));
-  return {};
+  JAMMI_ASSIGN(const auto moved, connection.RunCheckpoint(Connection::Checkpoint::kTruncate));
+  if (moved.complete) return {};
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("{}: another program reads the file and holds its write-ahead log", options_.path.string()),
+               BackendDetail{BackendFault::kBusy, {}, "SQLITE_BUSY"});
 }
 
 Result<void> SqliteCatalog::Start() {

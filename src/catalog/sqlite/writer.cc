@@ -6,6 +6,7 @@
 #include <bitset>
 #include <utility>
 
+#include "base/callback.h"
 #include "base/log.h"
 #include "base/sync_point.h"
 #include "catalog/body.h"
@@ -34,6 +35,8 @@ constexpr std::string_view kReopeningMessage = "the catalog file is being reopen
 Error NotStartedInTime() {
   return Error(ErrorCode::kDeadlineExceeded, "the deadline passed before the transaction could start");
 }
+
+constexpr std::string_view kWhat = "catalog";
 
 }  // namespace
 
@@ -183,7 +186,10 @@ Result<void> Writer::RunAndWait(Work& work) {
   {
     std::unique_lock lock(mutex_);
     JAMMI_TRY(WaitForRoomLocked(lock, work.deadline));
-    if (work.deadline.Passed()) return NotStartedInTime();
+    if (work.deadline.Passed()) {
+      if (waiting_for_room_ > 0) room_.notify_one();  // the room that we were woken for is still there
+      return NotStartedInTime();
+    }
     PushLocked(work);
     const bool free = !held_ && exclusive_waiting_ == 0;
     if (free && waiting_async_ == 0 && IsGroupCompleteLocked()) {
@@ -230,16 +236,19 @@ void Writer::Submit(std::unique_ptr<Work> work) {
     }
   }
   Add(statistics_.failed);
-  CallBack(work->done, std::move(accepted).error());
+  CallBack(kWhat, work->done, std::move(accepted).error());
 }
 
 Result<void> Writer::RunExclusive(const std::function<Result<void>(Connection&)>& fn) {
   std::unique_lock lock(mutex_);
   ++exclusive_waiting_;
+  JAMMI_SYNC_POINT("catalog:exclusive_waits");
   released_.wait(lock, [this] { return !held_; });
   --exclusive_waiting_;
   if (auto open = CheckOpenLocked(); !open) {
+    // Whoever looked while we waited has stood back for us: Close(), and the thread that empties the queue.
     released_.notify_all();
+    wake_writer_.notify_one();
     return open;
   }
   held_ = true;
@@ -259,11 +268,16 @@ void Writer::WriterThread() {
     thread_is_alert_ = false;
     const auto may_run = [this] { return !held_ && exclusive_waiting_ == 0 && HasWorkLocked(); };
     const auto is_over = [this] { return state_ == State::kClosed && !HasWorkLocked(); };
-    wake_writer_.wait(lock, [&] { return may_run() || is_over() || state_ == State::kReopening; });
+    const auto must_reopen = [this] { return !held_ && state_ == State::kReopening; };
+    wake_writer_.wait(lock, [&] { return may_run() || is_over() || must_reopen(); });
     if (is_over()) return;
-    if (state_ == State::kReopening) {
+    if (must_reopen()) {
+      held_ = true;
       lock.unlock();
       Reopen();
+      FailQueueUnlessOpen();
+      Deliver();
+      Finish(nullptr);
       lock.lock();
       wake_writer_.wait_for(lock, reopen_pause, [this] { return state_ != State::kReopening; });
       reopen_pause = std::min(reopen_pause * 2, kLongestReopenPause);
@@ -327,10 +341,12 @@ void Writer::Reopen() {
   }
   Log(LogLevel::kError, "catalog: cannot reopen the file: {}", opened.error().message());
   if (state_ == State::kOpen) state_ = State::kReopening;
-  FailQueueLocked();
 }
 
-void Writer::FailQueueLocked() {
+// On the writer's thread alone: what others appended asynchronously is told there.
+void Writer::FailQueueUnlessOpen() {
+  const std::lock_guard lock(mutex_);
+  if (state_ == State::kOpen) return;
   for (WorkList& waiting : lanes_) {
     while (Work* work = waiting.front()) {
       RemoveLocked(*work);
@@ -347,7 +363,7 @@ void Writer::Deliver() {
   const CallScope inside(backend_, CallScope::Kind::kCallback);
   if (!committed_.empty()) {
     Add(statistics_.events_appended, committed_.size());
-    if (listener_) CallBack(listener_, std::span<const CommittedEvent>(committed_));
+    if (listener_) CallBack(kWhat, listener_, std::span<const CommittedEvent>(committed_));
     committed_.clear();
   }
   for (Work* work : group_) Tell(*work);
@@ -359,14 +375,14 @@ void Writer::Tell(Work& work) {
     Add(statistics_.group_work);
     if (work.is_body()) Add(statistics_.transactions);
     for (auto& append : work.effects.appends) {
-      if (append.done) CallBack(append.done, append.outcome);
+      if (append.done) CallBack(kWhat, append.done, append.outcome);
     }
-    for (auto& fn : work.effects.after_commit) CallBack(fn);
+    for (auto& fn : work.effects.after_commit) CallBack(kWhat, fn);
   } else {
     Add(statistics_.failed);
   }
   if (work.is_waited_for()) return;
-  CallBack(work.done, work.outcome ? Result<AppendOutcome>(work.appended)
+  CallBack(kWhat, work.done, work.outcome ? Result<AppendOutcome>(work.appended)
                                    : Result<AppendOutcome>(std::move(work.outcome).error()));
 }
 

@@ -77,7 +77,7 @@ class Writer {
   void AwaitStragglers(std::unique_lock<std::mutex>& lock);
   void RunGroup(const Work* own);
   void Reopen();
-  void FailQueueLocked();
+  void FailQueueUnlessOpen();
   void Deliver();
   void Tell(Work& work);
   void Finish(const Work* own);
