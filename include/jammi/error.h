@@ -120,6 +120,14 @@ struct BackendDetail {
   std::string object;       // table, column or migration concerned; may be empty
   std::string native_code;  // "SQLITE_FULL", "40001"; may be empty
 };
+// A write under a lease that has expired, was given back, or was claimed anew: nothing was changed, and
+// nothing will be under this lease.
+struct LeaseLostDetail {
+  std::string kind;           // "training job", "result table", ...
+  std::string name;           // of the leased thing
+  int64_t epoch = 0;          // of the lease that was shown
+  int64_t current_epoch = 0;  // of the thing now; the same if the lease only ended; 0 = the thing is gone
+};
 // Another engine holds the catalog file.
 struct CatalogLockedDetail {
   std::string lock_path;
@@ -136,7 +144,7 @@ using ErrorDetail =
                  TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail, UnsupportedSchemaTypeDetail,
                  BatchSchemaMismatchDetail, PublishTenantMismatchDetail, PredicateParseDetail,
                  PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail, BackendDetail,
-                 CatalogLockedDetail, BrokerDetail>;
+                 LeaseLostDetail, CatalogLockedDetail, BrokerDetail>;
 
 // A value type; cheap to move. Reading it is thread-safe.
 class Error {
