@@ -72,7 +72,7 @@ class Raw {
     Check(sqlite3_open_v2(path.c_str(), &db_,
                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr));
     Run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
-    for (const auto& migration : SqliteMigrations()) Run(std::string(migration.sql));
+    for (const auto& migration : Migrations()) Run(std::string(migration.sql));
   }
   ~Raw() {
     for (auto* statement : {insert_, get_, page_}) sqlite3_finalize(statement);
@@ -260,7 +260,7 @@ void Measure(int models, const std::filesystem::path& folder) {
     std::string token;
     do {
       const auto page = Ok(global.List(kPageSize, token));
-      listed += static_cast<int64_t>(page.models.size());
+      listed += static_cast<int64_t>(page.items.size());
       token = page.next_page_token;
     } while (!token.empty());
   };

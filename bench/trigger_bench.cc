@@ -83,7 +83,7 @@ class Stage {
     SqliteOptions options;
     options.path = folder_ / "catalog.db";
     catalog_ = Must(OpenSqliteCatalog(options));
-    streams_ = Must(Streams::Open(*catalog_, {}, NewMemoryBroker(), Clock::System()));
+    streams_ = Must(Streams::Open(*catalog_, {}, NewMemoryBroker()));
     topic_ = Must(streams_->RegisterTopic(Scope::Global(), "readings", MakeBatch(1)->schema()));
   }
   ~Stage() {

@@ -122,8 +122,7 @@ void RegisterModels(const jammi::Session& session) {
     fmt::print("     registered {} version {}\n", record.model_id, record.version);
   }
   const auto latest = Must("get a model", models.Get("quake-ranker"));
-  Check("versions of quake-ranker", static_cast<int64_t>(Must("list models", models.List()).models.size()),
-        3);
+  Check("versions of quake-ranker", static_cast<int64_t>(Must("list models", models.List()).items.size()), 3);
   Check("its latest version", latest.version, 3);
 }
 

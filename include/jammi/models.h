@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "jammi/catalog_backend.h"
+#include "jammi/catalog_access.h"
 #include "jammi/clock.h"
 #include "jammi/result.h"
 #include "jammi/scope.h"
@@ -98,21 +98,13 @@ struct RegisterModelParams {
 // CatalogBackend::RunTransaction; kDataLoss with BackendDetail(kTypeConversion) for a damaged row.
 class Models {
  public:
-  struct Page {
-    std::vector<ModelRecord> models;
-    std::string next_page_token;  // empty = that was all
-  };
-  struct DescriptorPage {
-    std::vector<ModelDescriptor> models;
-    std::string next_page_token;
-  };
+  using Page = jammi::Page<ModelRecord>;
+  using DescriptorPage = jammi::Page<ModelDescriptor>;
   enum class OnMissing : uint8_t { kFail, kIgnore };
 
-  // `clock` stamps created_at and updated_at.
-  Models(std::shared_ptr<CatalogBackend> backend, Scope scope, std::shared_ptr<const Clock> clock)
-      : backend_(std::move(backend)), scope_(scope), clock_(std::move(clock)) {}
+  explicit Models(CatalogAccess access) : access_(std::move(access)) {}
 
-  [[nodiscard]] const Scope& scope() const { return scope_; }
+  [[nodiscard]] const Scope& scope() const { return access_.scope; }
   // The same handle, whose calls fail with kDeadlineExceeded if they cannot begin in time.
   [[nodiscard]] Models WithDeadline(Deadline deadline) const;
 
@@ -172,14 +164,9 @@ class Models {
                                     OnMissing on_missing = OnMissing::kFail);
 
  private:
-  [[nodiscard]] TxOptions Reading() const { return {.read_only = true, .deadline = deadline_}; }
-  [[nodiscard]] TxOptions Writing() const { return {.deadline = deadline_}; }
   [[nodiscard]] Result<ModelRecord> Find(std::string_view model_id, std::optional<int32_t> version) const;
 
-  std::shared_ptr<CatalogBackend> backend_;
-  Scope scope_;
-  std::shared_ptr<const Clock> clock_;
-  Deadline deadline_;
+  CatalogAccess access_;
 };
 
 }  // namespace jammi

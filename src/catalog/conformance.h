@@ -1,5 +1,4 @@
-// What every catalog must do, whatever database it is on: the cases are in conformance_test.cc, the
-// databases in the files that instantiate them.
+// What every catalog must do, whatever database it is on: the cases are in conformance_test.cc.
 #pragma once
 
 #include <arrow/buffer.h>
@@ -11,23 +10,10 @@
 #include <vector>
 
 #include "base/hash.h"
-#include "catalog/catalog.h"
+#include "catalog/harness.h"
 #include "jammi/ids.h"
 
 namespace jammi::conformance {
-
-// A database of a test's own, empty at first.
-class Harness {
- public:
-  virtual ~Harness() = default;
-  // Opens the catalog in it; again after the one before was closed.
-  [[nodiscard]] virtual Result<std::unique_ptr<Catalog>> Open() = 0;
-  [[nodiscard]] virtual BackendKind kind() const = 0;
-  // What the catalog's clock adds to the time; for the next append on.
-  virtual void MoveClock(std::chrono::microseconds by) = 0;
-};
-
-using MakeHarness = std::unique_ptr<Harness> (*)();
 
 // Fails the test when the result is an error, and says which.
 #define JAMMI_OK(expr)                                    \
@@ -36,7 +22,7 @@ using MakeHarness = std::unique_ptr<Harness> (*)();
     ASSERT_TRUE(jammi_ok) << jammi_ok.error().ToString(); \
   } while (false)
 
-class Conformance : public testing::TestWithParam<MakeHarness> {
+class Conformance : public testing::TestWithParam<test::MakeHarness> {
  protected:
   void SetUp() override {
     harness_ = GetParam()();
@@ -92,7 +78,7 @@ class Conformance : public testing::TestWithParam<MakeHarness> {
     }
   }
 
-  std::unique_ptr<Harness> harness_;
+  std::unique_ptr<test::Harness> harness_;
   std::unique_ptr<Catalog> catalog_;
 };
 

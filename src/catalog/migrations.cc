@@ -2,174 +2,21 @@
 
 #include <array>
 
+#include "catalog/migrations/0001_identity.h"
+#include "catalog/migrations/0002_topics.h"
+#include "catalog/migrations/0003_models.h"
+
 namespace jammi {
 namespace {
 
-// Who this catalog is. The row is made when the file is.
-constexpr std::string_view kIdentity = R"sql(
-CREATE TABLE catalog_identity (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  incarnation TEXT NOT NULL CHECK (length(incarnation) = 36),
-  created_at BIGINT NOT NULL,
-  format BIGINT NOT NULL CHECK (format >= 1)
-);
--- Numbers that are never given twice, not even after what had them is gone.
-CREATE TABLE catalog_counters (
-  name TEXT NOT NULL PRIMARY KEY,
-  next_value BIGINT NOT NULL CHECK (next_value >= 1)
-);
-)sql";
-
-// A topic's number is the upper part of its events' keys: 23 bits, offsets below it 40.
-constexpr std::string_view kTopics = R"sql(
-INSERT INTO catalog_counters (name, next_value) VALUES ('topic_no', 1);
-CREATE TABLE topics (
-  topic_no INTEGER PRIMARY KEY CHECK (topic_no >= 1 AND topic_no < 8388608),
-  topic_id TEXT NOT NULL UNIQUE CHECK (length(topic_id) = 36),
-  scope TEXT NOT NULL DEFAULT '',
-  name TEXT NOT NULL CHECK (length(name) > 0),
-  schema BLOB NOT NULL,
-  broker_metadata TEXT NOT NULL DEFAULT '{}',
-  created_at BIGINT NOT NULL,
-  dropped_at BIGINT
-);
--- The name of a dropped topic is free.
-CREATE UNIQUE INDEX topics_by_name ON topics (scope, name) WHERE dropped_at IS NULL;
-CREATE INDEX topics_by_age ON topics (scope, created_at, topic_id) WHERE dropped_at IS NULL;
-CREATE INDEX topics_dropped ON topics (topic_no) WHERE dropped_at IS NOT NULL;
-CREATE TABLE topic_heads (
-  topic_no INTEGER PRIMARY KEY REFERENCES topics (topic_no),
-  next_offset BIGINT NOT NULL DEFAULT 0 CHECK (next_offset >= 0 AND next_offset < 1099511627776),
-  low_water BIGINT NOT NULL DEFAULT 0 CHECK (low_water >= 0 AND low_water <= next_offset),
-  events BIGINT NOT NULL DEFAULT 0 CHECK (events >= 0),
-  bytes BIGINT NOT NULL DEFAULT 0 CHECK (bytes >= 0),
-  last_committed_at BIGINT NOT NULL DEFAULT 0
-);
-CREATE TABLE events (
-  event_key INTEGER PRIMARY KEY,
-  committed_at BIGINT NOT NULL,
-  scope TEXT NOT NULL,
-  row_count BIGINT NOT NULL CHECK (row_count >= 0),
-  checksum BIGINT NOT NULL,
-  payload BLOB NOT NULL
-);
-)sql";
-
-// What refers to a model holds its model_uid, so that no reference depends on how a key is spelled. The
-// tables that do are here from the start: a deletion can look into them. Times are microseconds UTC.
-constexpr std::string_view kModels = R"sql(
-CREATE TABLE models (
-  scope         TEXT   NOT NULL DEFAULT '',
-  name          TEXT   NOT NULL,
-  version       BIGINT NOT NULL CHECK (version BETWEEN 1 AND 2147483647),
-  model_uid     TEXT   NOT NULL UNIQUE,
-  model_type    TEXT   NOT NULL,
-  task          TEXT   NOT NULL CHECK (task IN ('text_embedding', 'image_embedding', 'audio_embedding',
-                                                'classification', 'ner', 'regression')),
-  backend       TEXT   NOT NULL,
-  status        TEXT   NOT NULL CHECK (status IN ('registered', 'loaded', 'failed')),
-  base_model_id TEXT,
-  artifact_path TEXT,
-  config_json   TEXT,
-  revision      BIGINT NOT NULL CHECK (revision >= 1),
-  created_at    BIGINT NOT NULL,
-  updated_at    BIGINT NOT NULL,
-  PRIMARY KEY (scope, name, version)
-);
-CREATE INDEX models_listing ON models (scope, created_at, name, version);
-
-CREATE TABLE result_tables (
-  scope              TEXT   NOT NULL DEFAULT '',
-  table_name         TEXT   NOT NULL,
-  kind               TEXT   NOT NULL DEFAULT 'model' CHECK (kind IN ('model', 'neighbor_graph', 'asof_join')),
-  source_id          TEXT   NOT NULL,
-  model_uid          TEXT   REFERENCES models (model_uid),
-  task               TEXT   NOT NULL CHECK (task IN ('text_embedding', 'image_embedding', 'audio_embedding',
-                                                     'classification', 'ner', 'regression')),
-  status             TEXT   NOT NULL DEFAULT 'building' CHECK (status IN ('building', 'ready', 'failed')),
-  parquet_path       TEXT   NOT NULL,
-  dimensions         BIGINT CHECK (dimensions >= 1),
-  distance_metric    TEXT   NOT NULL DEFAULT 'cosine',
-  storage_precision  TEXT   CHECK (storage_precision IN ('f32', 'f16', 'int8', 'binary')),
-  oversample         BIGINT CHECK (oversample >= 0),
-  row_count          BIGINT NOT NULL DEFAULT 0 CHECK (row_count >= 0),
-  key_column         TEXT,
-  text_columns       TEXT,
-  derived_scope      TEXT,
-  derived_from       TEXT,
-  definition_hash    TEXT,
-  input_anchors_json TEXT,
-  created_at         BIGINT NOT NULL,
-  completed_at       BIGINT,
-  PRIMARY KEY (scope, table_name),
-  FOREIGN KEY (derived_scope, derived_from) REFERENCES result_tables (scope, table_name),
-  CHECK (kind <> 'model' OR model_uid IS NOT NULL),
-  CHECK ((derived_scope IS NULL) = (derived_from IS NULL))
-);
-CREATE INDEX result_tables_model ON result_tables (model_uid);
-CREATE INDEX result_tables_derived ON result_tables (derived_scope, derived_from);
-
-CREATE TABLE training_jobs (
-  scope            TEXT   NOT NULL DEFAULT '',
-  job_id           TEXT   NOT NULL,
-  kind             TEXT   NOT NULL DEFAULT 'fine_tune'
-                          CHECK (kind IN ('fine_tune', 'graph_fine_tune', 'context_predictor')),
-  base_model_uid   TEXT   NOT NULL REFERENCES models (model_uid),
-  output_model_uid TEXT   REFERENCES models (model_uid),
-  training_source  TEXT   NOT NULL,
-  loss_type        TEXT   NOT NULL,
-  hyperparams      TEXT   NOT NULL,
-  training_spec    TEXT,
-  status           TEXT   NOT NULL DEFAULT 'queued'
-                          CHECK (status IN ('queued', 'running', 'completed', 'failed')),
-  metrics          TEXT,
-  priority         BIGINT NOT NULL DEFAULT 0,
-  claimable        BIGINT NOT NULL DEFAULT 1 CHECK (claimable IN (0, 1)),
-  claimed_by       TEXT,
-  lease_expires_at BIGINT,
-  attempts         BIGINT NOT NULL DEFAULT 0 CHECK (attempts >= 0),
-  created_at       BIGINT NOT NULL,
-  updated_at       BIGINT NOT NULL,
-  PRIMARY KEY (scope, job_id)
-);
-CREATE INDEX training_jobs_base_model ON training_jobs (base_model_uid);
-CREATE INDEX training_jobs_output_model ON training_jobs (output_model_uid);
-
-CREATE TABLE eval_runs (
-  scope         TEXT   NOT NULL DEFAULT '',
-  run_id        TEXT   NOT NULL,
-  model_uid     TEXT   REFERENCES models (model_uid),
-  eval_type     TEXT   NOT NULL CHECK (eval_type IN ('embedding', 'classification', 'ner',
-                                                     'calibration_gaussian', 'calibration_sample')),
-  source_id     TEXT   NOT NULL,
-  golden_source TEXT   NOT NULL DEFAULT '',
-  k             BIGINT CHECK (k >= 1),
-  metrics       TEXT   NOT NULL,
-  status        TEXT   NOT NULL DEFAULT 'completed' CHECK (status IN ('completed')),
-  created_at    BIGINT NOT NULL,
-  PRIMARY KEY (scope, run_id)
-);
-CREATE INDEX eval_runs_model ON eval_runs (model_uid, eval_type, created_at);
-
-CREATE TABLE eval_per_query (
-  scope    TEXT NOT NULL DEFAULT '',
-  run_id   TEXT NOT NULL,
-  query_id TEXT NOT NULL,
-  cohorts  TEXT NOT NULL DEFAULT '{}',
-  metrics  TEXT NOT NULL,
-  PRIMARY KEY (scope, run_id, query_id),
-  FOREIGN KEY (scope, run_id) REFERENCES eval_runs (scope, run_id) ON DELETE CASCADE
-);
-)sql";
-
 constexpr std::array kMigrations = {
-    Migration{"0001_identity", kIdentity},
-    Migration{"0002_topics", kTopics},
-    Migration{"0003_models", kModels},
+    Migration{"0001_identity", kIdentityMigration},
+    Migration{"0002_topics", kTopicsMigration},
+    Migration{"0003_models", kModelsMigration},
 };
 
 }  // namespace
 
-std::span<const Migration> SqliteMigrations() { return kMigrations; }
+std::span<const Migration> Migrations() { return kMigrations; }
 
 }  // namespace jammi

@@ -12,7 +12,8 @@ struct Migration {
   std::string_view sql;   // statements, each ended by a semicolon
 };
 
-// In order. The text is SQLite's; a backend with other column types brings its own.
-[[nodiscard]] std::span<const Migration> SqliteMigrations();
+// In order. The types are SQLite's; postgres/schema.h says what becomes of them there. A step may use
+// jammi_now(), the database's time in microseconds.
+[[nodiscard]] std::span<const Migration> Migrations();
 
 }  // namespace jammi

@@ -4,14 +4,15 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <tuple>
 
-#include "base/hash.h"
-#include "base/text.h"
+#include "catalog/arguments.h"
+#include "catalog/changes.h"
+#include "catalog/enum_text.h"
+#include "catalog/listing.h"
+#include "catalog/page_token.h"
 #include "jammi/models.h"
 
 namespace jammi {
@@ -22,25 +23,12 @@ constexpr size_t kMaxKindBytes = 128;  // model_type, backend
 constexpr size_t kMaxPathBytes = 4096;
 constexpr size_t kMaxConfigBytes = 256 << 10;
 constexpr int32_t kMaxVersion = std::numeric_limits<int32_t>::max();  // what the published clients can hold
-constexpr int kMaxPageSize = 1000;
 constexpr int kMaxAttempts = 100;
+constexpr std::string_view kList = "models";
 
 constexpr std::array<std::string_view, 6> kTaskTexts = {
     "text_embedding", "image_embedding", "audio_embedding", "classification", "ner", "regression"};
 constexpr std::array<std::string_view, 3> kStatusTexts = {"registered", "loaded", "failed"};
-
-template <class Enum, size_t n>
-std::string_view TextOf(const std::array<std::string_view, n>& texts, Enum value) {
-  const auto index = static_cast<size_t>(value);
-  return index < n ? texts[index] : std::string_view();
-}
-
-template <class Enum, size_t n>
-std::optional<Enum> ValueOf(const std::array<std::string_view, n>& texts, std::string_view text) {
-  const auto found = std::find(texts.begin(), texts.end(), text);
-  if (found == texts.end()) return std::nullopt;
-  return static_cast<Enum>(found - texts.begin());
-}
 
 // --- Statements. A read of what is visible asks for the own row first and for the global one if there
 // --- is none: each is a probe of the primary key, whatever the number of versions and scopes.
@@ -48,10 +36,11 @@ std::optional<Enum> ValueOf(const std::array<std::string_view, n>& texts, std::s
 #define JAMMI_MODEL_COLUMNS                                                             \
   "scope, name, version, model_uid, model_type, task, backend, status, base_model_id, " \
   "artifact_path, config_json, revision, created_at, updated_at"
-#define JAMMI_MODEL_INSERT                                                       \
-  "INSERT INTO models (" JAMMI_MODEL_COLUMNS                                     \
-  ") "                                                                           \
-  "VALUES ($1, $2, $3, $4, $5, $6, $7, 'registered', $8, $9, $10, 1, $11, $11) " \
+#define JAMMI_MODEL_INSERT                                                                 \
+  "INSERT INTO models (" JAMMI_MODEL_COLUMNS                                               \
+  ") "                                                                                     \
+  "SELECT $1, $2, $3, $4, $5, $6, $7, 'registered', $8, $9, $10, 1, clock.now, clock.now " \
+  "FROM (SELECT jammi_now() AS now) AS clock WHERE TRUE "                                  \
   "ON CONFLICT (scope, name, version) DO "
 #define JAMMI_MODEL_PAGE(columns)                                               \
   "SELECT " columns                                                             \
@@ -75,11 +64,11 @@ constexpr std::string_view kPage = JAMMI_MODEL_PAGE(JAMMI_MODEL_COLUMNS);
 constexpr std::string_view kDescriptorPage =
     JAMMI_MODEL_PAGE("scope, name, version, task, backend, status, created_at");
 constexpr std::string_view kSetStatus =
-    "UPDATE models SET status = $1, revision = revision + 1, updated_at = $2 "
-    "WHERE model_uid = $3 AND revision = $4 RETURNING " JAMMI_MODEL_COLUMNS;
+    "UPDATE models SET status = $1, revision = revision + 1, updated_at = jammi_now() "
+    "WHERE model_uid = $2 AND revision = $3 RETURNING " JAMMI_MODEL_COLUMNS;
 constexpr std::string_view kSetArtifactPath =
-    "UPDATE models SET artifact_path = $1, revision = revision + 1, updated_at = $2 "
-    "WHERE model_uid = $3 AND revision = $4 RETURNING " JAMMI_MODEL_COLUMNS;
+    "UPDATE models SET artifact_path = $1, revision = revision + 1, updated_at = jammi_now() "
+    "WHERE model_uid = $2 AND revision = $3 RETURNING " JAMMI_MODEL_COLUMNS;
 constexpr std::string_view kDelete = "DELETE FROM models WHERE model_uid = $1";
 
 // Result tables and outputs belong to the model whatever the version (CAT-010), base models and
@@ -101,16 +90,16 @@ constexpr std::array<ModelEdge, 4> kEdges = {{
     {"eval_runs", "eval_runs", "model_uid", JAMMI_THIS_VERSION("eval_runs", "model_uid")},
 }};
 
-constexpr std::array<ModelStatement, 14> kStatements = {{
-    {"insert", kInsert, 11},
-    {"upsert", kUpsert, 11},
+constexpr std::array<RepoStatement, 14> kStatements = {{
+    {"insert", kInsert, 10},
+    {"upsert", kUpsert, 10},
     {"highest version", kHighest, 2},
     {"get", kGetHighest, 2},
     {"get version", kGetVersion, 3},
     {"page", kPage, 6},
     {"descriptor page", kDescriptorPage, 6},
-    {"set status", kSetStatus, 4},
-    {"set artifact path", kSetArtifactPath, 4},
+    {"set status", kSetStatus, 3},
+    {"set artifact path", kSetArtifactPath, 3},
     {"delete", kDelete, 1},
     {kEdges[0].name, kEdges[0].sql, 1},
     {kEdges[1].name, kEdges[1].sql, 1},
@@ -120,26 +109,13 @@ constexpr std::array<ModelStatement, 14> kStatements = {{
 
 // --- Arguments.
 
-Error Invalid(std::string_view field, std::string_view why) {
-  return Error(ErrorCode::kInvalidArgument, fmt::format("{} {}", field, why));
-}
-
-Result<void> CheckText(std::string_view field, std::string_view text, size_t least, size_t most) {
-  if (text.size() < least || text.size() > most) {
-    return Invalid(field, fmt::format("must be {} to {} bytes long, not {}", least, most, text.size()));
-  }
-  if (text.find('\0') != std::string_view::npos) return Invalid(field, "must not hold U+0000");
-  if (!IsValidUtf8(text)) return Invalid(field, "is not valid UTF-8");
-  return {};
-}
-
 Result<void> CheckName(std::string_view model_id) {
   return CheckText("model_id", model_id, 1, kMaxNameBytes);
 }
 
 Result<void> CheckVersion(int32_t version) {
   if (version >= 1) return {};
-  return Invalid("version", fmt::format("must be 1 or more, not {}", version));
+  return InvalidArgument("version", fmt::format("must be 1 or more, not {}", version));
 }
 
 Result<void> CheckKey(std::string_view model_id, std::optional<int32_t> version) {
@@ -149,21 +125,17 @@ Result<void> CheckKey(std::string_view model_id, std::optional<int32_t> version)
 }
 
 Result<void> CheckArtifactPath(const std::optional<std::string>& path) {
-  return path ? CheckText("artifact_path", *path, 1, kMaxPathBytes) : Result<void>();
+  return CheckOptionalText("artifact_path", path, 1, kMaxPathBytes);
 }
 
 Result<void> Check(const RegisterModelParams& params) {
   JAMMI_TRY(CheckKey(params.model_id, params.version));
   JAMMI_TRY(CheckText("model_type", params.model_type, 1, kMaxKindBytes));
   JAMMI_TRY(CheckText("backend", params.backend, 0, kMaxKindBytes));
-  if (ToString(params.task).empty()) return Invalid("task", "is none of the known tasks");
-  if (params.base_model_id) JAMMI_TRY(CheckText("base_model_id", *params.base_model_id, 1, kMaxNameBytes));
+  if (ToString(params.task).empty()) return InvalidArgument("task", "is none of the known tasks");
+  JAMMI_TRY(CheckOptionalText("base_model_id", params.base_model_id, 1, kMaxNameBytes));
   JAMMI_TRY(CheckArtifactPath(params.artifact_path));
-  if (params.config_json) {
-    JAMMI_TRY(CheckText("config_json", *params.config_json, 1, kMaxConfigBytes));
-    if (!nlohmann::json::accept(*params.config_json)) return Invalid("config_json", "is not JSON");
-  }
-  return {};
+  return params.config_json ? CheckJson("config_json", *params.config_json, kMaxConfigBytes) : Result<void>();
 }
 
 std::string Describe(std::string_view model_id, std::optional<int32_t> version) {
@@ -176,16 +148,6 @@ Error NotFound(std::string_view model_id, std::optional<int32_t> version) {
 }
 
 // --- Rows.
-
-// CAT-007. `parse` says what the column may hold.
-template <class T>
-Result<T> ReadEnum(const Row& row, std::string_view column, Result<T> (*parse)(std::string_view)) {
-  JAMMI_ASSIGN(const auto text, row.Get<std::string_view>(column));
-  auto value = parse(text);
-  if (value) return value;
-  return Error(ErrorCode::kDataLoss, fmt::format("models.{}: {}", column, value.error().message()),
-               BackendDetail{BackendFault::kTypeConversion, std::string(column), {}});
-}
 
 // Fills `record`. These columns every statement returns; they describe a version and its place in a list.
 Result<void> ReadOutline(const Row& row, ModelRecord& record) {
@@ -213,6 +175,14 @@ Result<void> ReadRecord(const Row& row, ModelRecord& record) {
 }
 
 // --- Steps of the verbs, each inside a transaction.
+
+Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const ModelRecord& model) {
+  return jammi::RecordChange(tx, {.kind = "model",
+                                  .verb = verb,
+                                  .owner = model.owner,
+                                  .name = model.model_id,
+                                  .version = model.version});
+}
 
 // The record that a statement returns, if it returns one.
 Result<std::optional<ModelRecord>> QueryRecord(Transaction& tx, std::string_view sql,
@@ -242,19 +212,27 @@ Result<std::optional<ModelRecord>> FindVisible(Transaction& tx, const Scope& rea
 }
 
 Result<std::optional<ModelRecord>> Put(Transaction& tx, std::string_view sql, const Scope& owner,
-                                       const RegisterModelParams& params, int32_t version, UnixMicros now) {
+                                       const RegisterModelParams& params, int32_t version) {
   const std::string scope = owner.Key();
-  const std::string uid = Uuid::TimeOrderedV7(now / 1000).ToString();
-  return QueryRecord(tx, sql,
-                     {scope, params.model_id, version, uid, params.model_type, ToString(params.task),
-                      params.backend, params.base_model_id, params.artifact_path, params.config_json, now});
+  const std::string uid = Uuid::TimeOrderedV7(Clock::System()->Now() / 1000).ToString();
+  JAMMI_ASSIGN(auto stored,
+               QueryRecord(tx, sql,
+                           {scope, params.model_id, version, uid, params.model_type, ToString(params.task),
+                            params.backend, params.base_model_id, params.artifact_path, params.config_json}));
+  if (!stored) return std::optional<ModelRecord>();
+  JAMMI_TRY(
+      RecordChange(tx, stored->revision == 1 ? ChangeVerb::kRegistered : ChangeVerb::kUpdated, *stored));
+  return stored;
 }
 
 // Runs kSetStatus or kSetArtifactPath on `current`, unless it has been changed since it was read.
 Result<ModelRecord> Change(Transaction& tx, std::string_view sql, const ModelRecord& current,
-                           const SqlValue& value, UnixMicros now) {
-  JAMMI_ASSIGN(auto changed, QueryRecord(tx, sql, {value, now, current.uid.value, current.revision}));
-  if (changed) return std::move(*changed);
+                           const SqlValue& value) {
+  JAMMI_ASSIGN(auto changed, QueryRecord(tx, sql, {value, current.uid.value, current.revision}));
+  if (changed) {
+    JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, *changed));
+    return std::move(*changed);
+  }
   return Error(ErrorCode::kAborted, fmt::format("model {} was changed at the same time",
                                                 Describe(current.model_id, current.version)));
 }
@@ -275,111 +253,52 @@ Result<std::vector<std::string>> ReferencesTo(Transaction& tx, const ModelUid& u
 struct Position {
   UnixMicros created_at = std::numeric_limits<UnixMicros>::min();
   std::string name;
-  int32_t version = 0;
+  int64_t version = 0;
   bool own = false;  // of the reader's scope; the global one of the same rank comes first
 };
-
-Position PositionOf(const ModelRecord& record) {
-  return {record.created_at, record.model_id, record.version, !record.owner.is_global()};
-}
 
 bool ComesBefore(const ModelRecord& a, const ModelRecord& b) {
   return std::forward_as_tuple(a.created_at, a.model_id, a.version, !a.owner.is_global()) <
          std::forward_as_tuple(b.created_at, b.model_id, b.version, !b.owner.is_global());
 }
 
-// Hexadecimal of "<created_at> <version> <own?> <name>", led by its checksum, so that a token that was
-// cut or altered is refused instead of leading elsewhere. It names no tenant: "own" is whoever reads.
-std::string EncodeToken(const Position& position) {
-  const std::string text = fmt::format("{} {} {} {}", position.created_at, position.version,
-                                       position.own ? 'o' : 'g', position.name);
-  const std::span<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
-  return fmt::format("{:016x}{}", Checksum(bytes), ToHex(bytes));
-}
-
-std::optional<std::string> FromHex(std::string_view hex) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    uint8_t byte = 0;
-    const auto [end, error] = std::from_chars(&hex[i], &hex[i] + 2, byte, 16);
-    if (error != std::errc() || end != &hex[i] + 2) return std::nullopt;
-    bytes.push_back(static_cast<char>(byte));
-  }
-  return bytes;
-}
-
-template <class Int>
-bool TakeInt(std::string_view& text, Int& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc()) return false;
-  text.remove_prefix(static_cast<size_t>(end - text.data()));
-  if (!text.starts_with(' ')) return false;
-  text.remove_prefix(1);
-  return true;
+std::string EncodeToken(const ModelRecord& last) {
+  return EncodePageToken(
+      kList, {last.created_at, int64_t{last.version}, int64_t{!last.owner.is_global()}, last.model_id});
 }
 
 Result<Position> DecodeToken(std::string_view token, const Scope& reader) {
   Position position;
   if (token.empty()) return position;
-  const Error malformed = Invalid("page_token", "is none that this registry has given");
-  const auto text = FromHex(token.substr(std::min<size_t>(16, token.size())));
-  if (!text) return malformed;
-  std::string_view rest = *text;
-  if (!TakeInt(rest, position.created_at) || !TakeInt(rest, position.version)) return malformed;
-  if (rest.size() < 3) return malformed;
-  position.own = rest.starts_with("o ") && !reader.is_global();
-  position.name = rest.substr(2);
-  // Encoded again it must be the same text, checksum included. A reader without a scope of its own has
-  // been given no "own" position.
-  if (EncodeToken(position) != token || !CheckName(position.name)) return malformed;
+  JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "iiis", token));
+  position.created_at = std::get<int64_t>(fields[0]);
+  position.version = std::get<int64_t>(fields[1]);
+  position.own = std::get<int64_t>(fields[2]) != 0;
+  // A reader without a scope of its own has been given no "own" position.
+  if (position.own && reader.is_global()) return InvalidArgument("page_token", "is another scope's");
+  position.name = std::get<std::string>(std::move(fields[3]));
   return position;
 }
 
 // ReadRecord or ReadOutline.
 using ReadFn = Result<void> (*)(const Row&, ModelRecord&);
 
-// The first `size` rows after `after` that `reader` sees.
-Result<std::vector<ModelRecord>> ReadPage(Transaction& tx, std::string_view sql, const Scope& reader,
-                                          const Position& after, size_t size, ReadFn read) {
-  std::vector<ModelRecord> rows;
-  rows.reserve(reader.is_global() ? size : 2 * size);
-  const std::string own = reader.Key();
-  const auto append = [&](const std::string& scope) {
-    return tx.Query(sql,
-                    {scope, after.created_at, after.name, after.version, after.own ? own : "",
-                     static_cast<int64_t>(size)},
-                    [&](const Row& row) -> Result<bool> {
-                      JAMMI_TRY(read(row, rows.emplace_back()));
-                      return true;
-                    });
-  };
-  JAMMI_TRY(append(own));
-  if (reader.is_global()) return rows;
-  const auto middle = static_cast<std::ptrdiff_t>(rows.size());
-  JAMMI_TRY(append(""));
-  std::inplace_merge(rows.begin(), rows.begin() + middle, rows.end(), ComesBefore);
-  rows.resize(std::min(size, rows.size()));
-  return rows;
-}
-
 // List() and ListDescriptors().
-Result<Models::Page> ListPage(CatalogBackend& backend, const TxOptions& options, const Scope& reader,
-                              int page_size, std::string_view page_token, std::string_view sql, ReadFn read) {
-  if (page_size < 1 || page_size > kMaxPageSize) {
-    return Invalid("page_size", fmt::format("must be 1 to {}, not {}", kMaxPageSize, page_size));
-  }
-  JAMMI_ASSIGN(const Position after, DecodeToken(page_token, reader));
-  const auto size = static_cast<size_t>(page_size);
-  Models::Page page;
-  // One row more than asked for tells whether there is a next page.
-  JAMMI_ASSIGN(page.models, backend.Transact(options, [&](Transaction& tx) {
-    return ReadPage(tx, sql, reader, after, size + 1, read);
-  }));
-  if (page.models.size() > size) {
-    page.models.pop_back();
-    page.next_page_token = EncodeToken(PositionOf(page.models.back()));
-  }
-  return page;
+Result<Page<ModelRecord>> ListPage(const CatalogAccess& access, int page_size, std::string_view page_token,
+                                   std::string_view sql, ReadFn read) {
+  JAMMI_TRY(CheckPageSize(page_size));
+  JAMMI_ASSIGN(const Position after, DecodeToken(page_token, access.scope));
+  const std::string own = access.scope.Key();
+  return access.backend->Transact(access.Reading(), [&](Transaction& tx) {
+    const auto query = [&](const std::string& scope, int64_t limit, std::vector<ModelRecord>& rows) {
+      return tx.Query(sql, {scope, after.created_at, after.name, after.version, after.own ? own : "", limit},
+                      [&](const Row& row) -> Result<bool> {
+                        JAMMI_TRY(read(row, rows.emplace_back()));
+                        return true;
+                      });
+    };
+    return ReadVisiblePage<ModelRecord>(access.scope, page_size, query, ComesBefore, EncodeToken);
+  });
 }
 
 }  // namespace
@@ -410,19 +329,19 @@ Result<ModelStatus> ParseModelStatus(std::string_view text) {
 }
 
 std::span<const ModelEdge> ModelEdges() { return kEdges; }
-std::span<const ModelStatement> ModelStatements() { return kStatements; }
+std::span<const RepoStatement> ModelStatements() { return kStatements; }
 
 Models Models::WithDeadline(Deadline deadline) const {
   Models copy = *this;
-  copy.deadline_ = deadline;
+  copy.access_.deadline = deadline;
   return copy;
 }
 
 Result<ModelRecord> Models::Register(const RegisterModelParams& params) {
   JAMMI_TRY(Check(params));
   const int32_t version = params.version.value_or(1);
-  JAMMI_ASSIGN(auto inserted, backend_->Transact(Writing(), [&](Transaction& tx) {
-    return Put(tx, kInsert, scope_, params, version, clock_->Now());
+  JAMMI_ASSIGN(auto inserted, access_.backend->Transact(access_.Writing(), [&](Transaction& tx) {
+    return Put(tx, kInsert, access_.scope, params, version);
   }));
   if (inserted) return std::move(*inserted);
   return Error(ErrorCode::kAlreadyExists,
@@ -431,18 +350,18 @@ Result<ModelRecord> Models::Register(const RegisterModelParams& params) {
 
 Result<ModelRecord> Models::RegisterNext(const RegisterModelParams& params) {
   JAMMI_TRY(Check(params));
-  if (params.version) return Invalid("version", "must be absent: RegisterNext allocates it");
-  return backend_->Transact(Writing(), [&](Transaction& tx) -> Result<ModelRecord> {
+  if (params.version) return InvalidArgument("version", "must be absent: RegisterNext allocates it");
+  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<ModelRecord> {
     // Where writers run side by side (PostgreSQL), another may take the number between the two statements.
     for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
       JAMMI_ASSIGN(const auto highest,
-                   tx.QueryFirst(kHighest, {scope_.Key(), params.model_id},
+                   tx.QueryFirst(kHighest, {access_.scope.Key(), params.model_id},
                                  [](const Row& row) { return row.Get<int32_t>("version"); }));
       if (highest == kMaxVersion) {
         return Error(ErrorCode::kFailedPrecondition,
                      fmt::format("model {} has no version left after {}", params.model_id, kMaxVersion));
       }
-      JAMMI_ASSIGN(auto inserted, Put(tx, kInsert, scope_, params, highest.value_or(0) + 1, clock_->Now()));
+      JAMMI_ASSIGN(auto inserted, Put(tx, kInsert, access_.scope, params, highest.value_or(0) + 1));
       if (inserted) return std::move(*inserted);
     }
     return Error(ErrorCode::kAborted,
@@ -452,8 +371,8 @@ Result<ModelRecord> Models::RegisterNext(const RegisterModelParams& params) {
 
 Result<ModelRecord> Models::Upsert(const RegisterModelParams& params) {
   JAMMI_TRY(Check(params));
-  JAMMI_ASSIGN(auto stored, backend_->Transact(Writing(), [&](Transaction& tx) {
-    return Put(tx, kUpsert, scope_, params, params.version.value_or(1), clock_->Now());
+  JAMMI_ASSIGN(auto stored, access_.backend->Transact(access_.Writing(), [&](Transaction& tx) {
+    return Put(tx, kUpsert, access_.scope, params, params.version.value_or(1));
   }));
   if (stored) return std::move(*stored);
   return Error(ErrorCode::kInternal, "an upsert into models returned no row");
@@ -462,8 +381,8 @@ Result<ModelRecord> Models::Upsert(const RegisterModelParams& params) {
 Result<ModelRecord> Models::Find(std::string_view model_id, std::optional<int32_t> version) const {
   JAMMI_TRY(CheckKey(model_id, version));
   std::optional<ModelRecord> found;
-  JAMMI_TRY(backend_->RunTransaction(Reading(), [&](Transaction& tx) -> Result<void> {
-    JAMMI_ASSIGN(found, FindVisible(tx, scope_, model_id, version));
+  JAMMI_TRY(access_.backend->RunTransaction(access_.Reading(), [&](Transaction& tx) -> Result<void> {
+    JAMMI_ASSIGN(found, FindVisible(tx, access_.scope, model_id, version));
     return {};
   }));
   if (found) return std::move(*found);
@@ -482,17 +401,16 @@ Result<ModelRecord> Models::GetVersion(std::string_view model_id, int32_t versio
 }
 
 Result<Models::Page> Models::List(int page_size, std::string_view page_token) const {
-  return ListPage(*backend_, Reading(), scope_, page_size, page_token, kPage, ReadRecord);
+  return ListPage(access_, page_size, page_token, kPage, ReadRecord);
 }
 
 Result<Models::DescriptorPage> Models::ListDescriptors(int page_size, std::string_view page_token) const {
-  JAMMI_ASSIGN(Page page,
-               ListPage(*backend_, Reading(), scope_, page_size, page_token, kDescriptorPage, ReadOutline));
+  JAMMI_ASSIGN(Page page, ListPage(access_, page_size, page_token, kDescriptorPage, ReadOutline));
   DescriptorPage descriptors;
   descriptors.next_page_token = std::move(page.next_page_token);
-  descriptors.models.reserve(page.models.size());
-  for (auto& record : page.models) {
-    descriptors.models.push_back(
+  descriptors.items.reserve(page.items.size());
+  for (auto& record : page.items) {
+    descriptors.items.push_back(
         {std::move(record.model_id), std::move(record.backend), record.task, record.status});
   }
   return descriptors;
@@ -500,9 +418,9 @@ Result<Models::DescriptorPage> Models::ListDescriptors(int page_size, std::strin
 
 Result<ModelRecord> Models::UpdateStatus(std::string_view model_id, int32_t version, ModelStatus status) {
   JAMMI_TRY(CheckKey(model_id, version));
-  if (ToString(status).empty()) return Invalid("status", "is none of the known statuses");
-  return backend_->Transact(Writing(), [&](Transaction& tx) -> Result<ModelRecord> {
-    JAMMI_ASSIGN(auto current, FindOwned(tx, scope_, model_id, version));
+  if (ToString(status).empty()) return InvalidArgument("status", "is none of the known statuses");
+  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<ModelRecord> {
+    JAMMI_ASSIGN(auto current, FindOwned(tx, access_.scope, model_id, version));
     if (!current) return NotFound(model_id, version);
     if (current->status == status) return std::move(*current);
     if (current->status == ModelStatus::kFailed && status == ModelStatus::kLoaded) {
@@ -510,7 +428,7 @@ Result<ModelRecord> Models::UpdateStatus(std::string_view model_id, int32_t vers
                    fmt::format("model {} has failed: register it again before it is loaded",
                                Describe(model_id, version)));
     }
-    return Change(tx, kSetStatus, *current, ToString(status), clock_->Now());
+    return Change(tx, kSetStatus, *current, ToString(status));
   });
 }
 
@@ -519,27 +437,27 @@ Result<ModelRecord> Models::SetArtifactPath(std::string_view model_id, int32_t v
                                             std::optional<int64_t> expected_revision) {
   JAMMI_TRY(CheckKey(model_id, version));
   JAMMI_TRY(CheckArtifactPath(artifact_path));
-  return backend_->Transact(Writing(), [&](Transaction& tx) -> Result<ModelRecord> {
-    JAMMI_ASSIGN(const auto current, FindOwned(tx, scope_, model_id, version));
+  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<ModelRecord> {
+    JAMMI_ASSIGN(const auto current, FindOwned(tx, access_.scope, model_id, version));
     if (!current) return NotFound(model_id, version);
     if (expected_revision && *expected_revision != current->revision) {
       return Error(ErrorCode::kFailedPrecondition,
                    fmt::format("model {} is at revision {}, not {}", Describe(model_id, version),
                                current->revision, *expected_revision));
     }
-    return Change(tx, kSetArtifactPath, *current, artifact_path, clock_->Now());
+    return Change(tx, kSetArtifactPath, *current, artifact_path);
   });
 }
 
 Result<void> Models::Delete(std::string_view model_id, std::optional<int32_t> version, OnMissing on_missing) {
   JAMMI_TRY(CheckKey(model_id, version));
   // Serializable: a reference added beside us must not slip in between the scan and the deletion.
-  TxOptions options = Writing();
+  TxOptions options = access_.Writing();
   options.isolation = IsolationLevel::kSerializable;
-  return backend_->RunTransaction(options, [&](Transaction& tx) -> Result<void> {
-    JAMMI_ASSIGN(const auto target, FindVisible(tx, scope_, model_id, version));
+  return access_.backend->RunTransaction(options, [&](Transaction& tx) -> Result<void> {
+    JAMMI_ASSIGN(const auto target, FindVisible(tx, access_.scope, model_id, version));
     if (!target && on_missing == OnMissing::kIgnore) return {};
-    if (!target || target->owner != scope_) return NotFound(model_id, version);
+    if (!target || target->owner != access_.scope) return NotFound(model_id, version);
     JAMMI_ASSIGN(auto referenced_by, ReferencesTo(tx, target->uid));
     if (!referenced_by.empty()) {
       std::string message =
@@ -548,7 +466,8 @@ Result<void> Models::Delete(std::string_view model_id, std::optional<int32_t> ve
                    ModelReferencedDetail{std::string(model_id), std::move(referenced_by)});
     }
     JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {target->uid.value}));
-    return deleted == 1 ? Result<void>() : NotFound(model_id, version);
+    if (deleted != 1) return NotFound(model_id, version);
+    return RecordChange(tx, ChangeVerb::kDeleted, *target);
   });
 }
 

@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "catalog/repo_statement.h"
+
 namespace jammi {
 
 // Tables that refer to a model, in the order in which a refused deletion names them (CAT-009). A table
@@ -17,12 +19,7 @@ struct ModelEdge {
 };
 [[nodiscard]] std::span<const ModelEdge> ModelEdges();
 
-// Every statement of the registry, so that a test can look at its plan on each database.
-struct ModelStatement {
-  std::string_view name;
-  std::string_view sql;
-  int params = 0;
-};
-[[nodiscard]] std::span<const ModelStatement> ModelStatements();
+// Every statement of the registry.
+[[nodiscard]] std::span<const RepoStatement> ModelStatements();
 
 }  // namespace jammi

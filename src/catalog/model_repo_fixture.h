@@ -64,7 +64,7 @@ class ModelsTest : public testing::Test {
     catalog_ = Ok(OpenSqliteCatalog(options));
   }
 
-  Models As(const Scope& scope) { return {{catalog_, &catalog_->backend()}, scope, clock_}; }
+  Models As(const Scope& scope) { return Models({{catalog_, &catalog_->backend()}, scope}); }
 
   void Sql(std::string_view sql, std::initializer_list<SqlValue> params = {}) {
     Ok(catalog_->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
@@ -118,8 +118,8 @@ class ModelsTest : public testing::Test {
     std::string token;
     do {
       auto page = Ok(As(scope).List(page_size, token));
-      EXPECT_LE(page.models.size(), static_cast<size_t>(page_size));
-      std::move(page.models.begin(), page.models.end(), std::back_inserter(all));
+      EXPECT_LE(page.items.size(), static_cast<size_t>(page_size));
+      std::move(page.items.begin(), page.items.end(), std::back_inserter(all));
       token = page.next_page_token;
     } while (!token.empty());
     return all;

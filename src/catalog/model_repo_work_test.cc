@@ -39,13 +39,13 @@ TEST_F(ModelsTest, Wk26PagesAreStableWhileModelsComeAndGo) {
   std::vector<std::string> extra;
   do {
     const auto page = Ok(As(kA).List(7, token));
-    for (const auto& record : page.models)
+    for (const auto& record : page.items)
       EXPECT_TRUE(seen.insert(record.CatalogPk()).second) << record.CatalogPk();
     token = page.next_page_token;
     // Before and behind where the next page starts, even the row the token names.
     clock_->Set(kStart + static_cast<int64_t>(random.Below(200)));
     for (int i = 0; i < 3; ++i) Ok(As(i == 0 ? kGlobal : kA).Register(Params(fmt::format("new{}", added++))));
-    const auto& last = page.models.back();
+    const auto& last = page.items.back();
     if (!stay.contains(last.CatalogPk())) {
       Ok(As(last.owner).Delete(last.model_id, last.version));
     }
@@ -67,7 +67,7 @@ TEST_F(ModelsTest, APageIsOneMomentUnderConcurrentRegistration) {
     std::string token;
     for (int page_no = 0; old.size() < 100 && page_no < 100; ++page_no) {
       const auto page = Ok(As(kA).List(9, token));
-      for (const auto& record : page.models) {
+      for (const auto& record : page.items) {
         const bool again = record.model_id.starts_with("old") && !old.insert(record.model_id).second;
         EXPECT_FALSE(again) << record.model_id;
       }
@@ -84,9 +84,9 @@ TEST_F(ModelsTest, TheLastFullPageEndsTheList) {
   EXPECT_FALSE(first.next_page_token.empty());
   EXPECT_EQ(first.next_page_token.find(kA.Key()), std::string::npos);
   const auto second = Ok(As(kA).List(2, first.next_page_token));
-  EXPECT_EQ(second.models.size(), 2U);
+  EXPECT_EQ(second.items.size(), 2U);
   EXPECT_EQ(second.next_page_token, "");
-  EXPECT_THAT(Ok(As(kB).List()).models, IsEmpty());
+  EXPECT_THAT(Ok(As(kB).List()).items, IsEmpty());
 }
 
 TEST_F(ModelsTest, TokensAndPageSizesAreChecked) {

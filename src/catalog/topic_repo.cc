@@ -4,20 +4,23 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
-#include "base/text.h"
+#include "catalog/arguments.h"
+#include "catalog/changes.h"
+#include "catalog/event_key.h"
+#include "catalog/listing.h"
+#include "catalog/page_token.h"
 
 namespace jammi {
 namespace {
 
 constexpr size_t kMaxNameBytes = 512;
+constexpr std::string_view kReservedPrefix = "jammi.";
+constexpr std::string_view kList = "topics";
 constexpr size_t kMaxMetadataBytes = 64 << 10;
-constexpr int kMaxPageSize = 1000;
-constexpr int64_t kMaxTopics = int64_t{1} << 23;
-// An event's key is its topic's number and its offset (docs/formats.md).
-constexpr int kOffsetBits = 40;
 // One step of a purge holds the writer for so much at most.
 constexpr int64_t kPurgeEvents = 1024;
 constexpr int64_t kPurgeBytes = 1 << 20;
@@ -26,8 +29,8 @@ constexpr int64_t kPurgeBytes = 1 << 20;
 
 constexpr std::string_view kTakeNumber =
     "UPDATE catalog_counters SET next_value = next_value + 1 WHERE name = 'topic_no' RETURNING next_value";
-constexpr std::string_view kInsert =
-    "INSERT INTO topics (" JAMMI_TOPIC_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7)";
+constexpr std::string_view kInsert = "INSERT INTO topics (" JAMMI_TOPIC_COLUMNS
+                                     ") VALUES ($1, $2, $3, $4, $5, $6, jammi_now()) RETURNING created_at";
 constexpr std::string_view kInsertHead = "INSERT INTO topic_heads (topic_no) VALUES ($1)";
 // '' sorts before every tenant, so the scope's own topic comes first.
 constexpr std::string_view kFindByName =
@@ -41,10 +44,10 @@ constexpr std::string_view kFindByNumber =
 constexpr std::string_view kPage =
     "SELECT " JAMMI_TOPIC_COLUMNS
     " FROM topics WHERE scope = $1 AND dropped_at IS NULL "
-    "AND (created_at, topic_id) > ($2, $3) ORDER BY created_at, topic_id LIMIT $4";
+    "AND (created_at, topic_id) > ($2, $3) AND topic_no <> $4 ORDER BY created_at, topic_id LIMIT $5";
 constexpr std::string_view kMarkDropped =
-    "UPDATE topics SET dropped_at = $1 WHERE topic_id = $2 AND scope = $3 AND dropped_at IS NULL RETURNING "
-    "topic_no";
+    "UPDATE topics SET dropped_at = jammi_now() WHERE topic_id = $1 AND scope = $2 AND dropped_at IS NULL "
+    "RETURNING topic_no, name";
 constexpr std::string_view kDeleteHead = "DELETE FROM topic_heads WHERE topic_no = $1";
 constexpr std::string_view kFirstDropped =
     "SELECT topic_no FROM topics WHERE dropped_at IS NOT NULL ORDER BY topic_no LIMIT 1";
@@ -59,25 +62,19 @@ Error NotFound(std::string_view topic) {
                TopicNotFoundDetail{std::string(topic)});
 }
 
-Result<void> CheckText(std::string_view what, std::string_view text) {
-  if (IsValidUtf8(text) && text.find('\0') == std::string_view::npos) return {};
-  return Error(ErrorCode::kInvalidArgument, fmt::format("{} is not UTF-8 text or contains U+0000", what));
-}
-
 Result<void> CheckName(std::string_view name) {
-  if (name.empty()) return Error(ErrorCode::kInvalidArgument, "topic name: name is required");
-  if (name.size() > kMaxNameBytes) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("topic name: {} bytes, more than {}", name.size(), kMaxNameBytes));
-  }
-  return CheckText("topic name", name);
+  JAMMI_TRY(CheckText("topic name", name, 1, kMaxNameBytes));
+  if (!name.starts_with(kReservedPrefix)) return {};
+  return InvalidArgument(
+      "topic name",
+      fmt::format("must not begin with '{}': such topics are the engine's own", kReservedPrefix));
 }
 
 Result<std::string> MetadataJson(const std::map<std::string, std::string>& metadata) {
   size_t bytes = 0;
   for (const auto& [key, value] : metadata) {
-    JAMMI_TRY(CheckText("a broker metadata key", key));
-    JAMMI_TRY(CheckText(fmt::format("broker metadata '{}'", key), value));
+    JAMMI_TRY(CheckText("a broker metadata key", key, 0, kMaxMetadataBytes));
+    JAMMI_TRY(CheckText(fmt::format("broker metadata '{}'", key), value, 0, kMaxMetadataBytes));
     bytes += key.size() + value.size();
   }
   if (bytes > kMaxMetadataBytes) {
@@ -122,57 +119,45 @@ Result<StoredTopic> ReadTopic(const Row& row) {
   return topic;
 }
 
-// A page token is "<created_at>.<topic id>" of the last topic on the page before.
-struct PageStart {
-  int64_t created_at = INT64_MIN;
+// A page starts after a position: the first one before all of them.
+struct Position {
+  UnixMicros created_at = std::numeric_limits<UnixMicros>::min();
   std::string topic_id;
 };
 
-Result<PageStart> ParsePageToken(std::string_view token) {
-  PageStart start;
-  if (token.empty()) return start;
-  const auto dot = token.find('.');
-  const std::string_view time = token.substr(0, dot);
-  const auto [end, error] = std::from_chars(time.data(), time.data() + time.size(), start.created_at);
-  const auto id = dot == std::string_view::npos ? std::nullopt : Uuid::Parse(token.substr(dot + 1));
-  if (error != std::errc() || end != time.data() + time.size() || !id) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("page token '{}' is none of ours", token));
-  }
-  start.topic_id = id->ToString();
-  return start;
+Result<Position> DecodeToken(std::string_view token) {
+  Position position;
+  if (token.empty()) return position;
+  JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "is", token));
+  return Position{std::get<int64_t>(fields[0]), std::get<std::string>(std::move(fields[1]))};
 }
 
-std::pair<UnixMicros, TopicId> PageKey(const StoredTopic& topic) { return {topic.created_at, topic.id}; }
-
-// Appends an owner's next topics.
-Result<void> AddPage(Transaction& tx, const Scope& owner, const PageStart& start, int64_t limit,
-                     std::vector<StoredTopic>& topics) {
-  return tx.Query(kPage, {owner.Key(), start.created_at, start.topic_id, limit},
-                  [&](const Row& row) -> Result<bool> {
-                    JAMMI_ASSIGN(auto topic, ReadTopic(row));
-                    topics.push_back(std::move(topic));
-                    return true;
-                  });
+std::string EncodeToken(const StoredTopic& last) {
+  return EncodePageToken(kList, {last.created_at, last.id.ToString()});
 }
 
-std::string PageToken(const StoredTopic& last) {
-  return fmt::format("{}.{}", last.created_at, last.id.ToString());
+bool ComesBefore(const StoredTopic& a, const StoredTopic& b) {
+  return std::pair(a.created_at, a.id) < std::pair(b.created_at, b.id);
+}
+
+Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const Scope& owner, std::string_view name) {
+  return jammi::RecordChange(tx, {.kind = "topic", .verb = verb, .owner = owner, .name = name});
 }
 
 constexpr std::array kStatements = {
-    TopicStatement{"find by name", kFindByName, 2},     TopicStatement{"find by id", kFindById, 1},
-    TopicStatement{"find by number", kFindByNumber, 1}, TopicStatement{"page", kPage, 4},
-    TopicStatement{"mark dropped", kMarkDropped, 3},    TopicStatement{"first dropped", kFirstDropped, 0},
-    TopicStatement{"oldest events", kOldestEvents, 3},  TopicStatement{"delete events", kDeleteEvents, 2}};
+    RepoStatement{"find by name", kFindByName, 2},     RepoStatement{"find by id", kFindById, 1},
+    RepoStatement{"find by number", kFindByNumber, 1}, RepoStatement{"page", kPage, 5},
+    RepoStatement{"mark dropped", kMarkDropped, 2},    RepoStatement{"first dropped", kFirstDropped, 0},
+    RepoStatement{"oldest events", kOldestEvents, 3},  RepoStatement{"delete events", kDeleteEvents, 2}};
 
 // The number after the last one given to a topic, taken for good.
 Result<int64_t> TakeTopicNumber(Transaction& tx) {
   JAMMI_ASSIGN(const auto next,
                tx.QueryFirst(kTakeNumber, {}, [](const Row& row) { return row.Get<int64_t>("next_value"); }));
   if (!next) return Error(ErrorCode::kDataLoss, "the catalog has no counter for topic numbers");
-  if (*next > kMaxTopics) {
+  if (*next > kChangesTopicNo) {
     return Error(ErrorCode::kResourceExhausted,
-                 fmt::format("all {} topic numbers have been used", kMaxTopics - 1));
+                 fmt::format("all {} topic numbers have been used", kChangesTopicNo - 1));
   }
   return *next - 1;
 }
@@ -192,34 +177,35 @@ Result<std::optional<int64_t>> LastToPurge(Transaction& tx, int64_t first_key, i
 
 }  // namespace
 
-std::span<const TopicStatement> TopicStatements() { return kStatements; }
+std::span<const RepoStatement> TopicStatements() { return kStatements; }
 
 Result<StoredTopic> TopicRepo::Register(const Scope& owner, std::string_view name, std::string_view schema,
                                         const std::map<std::string, std::string>& broker_metadata) {
   JAMMI_TRY(CheckName(name));
   JAMMI_ASSIGN(const std::string metadata, MetadataJson(broker_metadata));
-  const UnixMicros now = clock_->Now();
-  StoredTopic topic{.id = TopicId(Uuid::TimeOrderedV7(now / 1000)),
+  StoredTopic topic{.id = TopicId(Uuid::TimeOrderedV7(Clock::System()->Now() / 1000)),
                     .name = std::string(name),
                     .owner = owner,
                     .schema = std::string(schema),
-                    .broker_metadata = broker_metadata,
-                    .created_at = now};
+                    .broker_metadata = broker_metadata};
   const SqlBytes schema_bytes(reinterpret_cast<const uint8_t*>(schema.data()), schema.size());
-  auto topic_no = backend_.Transact({}, [&](Transaction& tx) -> Result<int64_t> {
-    JAMMI_ASSIGN(const int64_t number, TakeTopicNumber(tx));
-    JAMMI_TRY(
-        tx.Execute(kInsert, {number, topic.id.ToString(), owner.Key(), name, schema_bytes, metadata, now}));
-    JAMMI_TRY(tx.Execute(kInsertHead, {number}));
-    return number;
+  const auto stored = backend_.RunTransaction({}, [&](Transaction& tx) -> Result<void> {
+    JAMMI_ASSIGN(topic.topic_no, TakeTopicNumber(tx));
+    JAMMI_ASSIGN(
+        const auto created_at,
+        tx.QueryFirst(kInsert,
+                      {topic.topic_no, topic.id.ToString(), owner.Key(), name, schema_bytes, metadata},
+                      [](const Row& row) { return row.Get<int64_t>("created_at"); }));
+    topic.created_at = created_at.value_or(0);
+    JAMMI_TRY(tx.Execute(kInsertHead, {topic.topic_no}));
+    return RecordChange(tx, ChangeVerb::kRegistered, owner, name);
   });
-  if (!topic_no) {
-    const auto* refused = topic_no.error().As<BackendDetail>();
-    if (refused == nullptr || refused->fault != BackendFault::kUnique) return std::move(topic_no).error();
+  if (!stored) {
+    const auto* refused = stored.error().As<BackendDetail>();
+    if (refused == nullptr || refused->fault != BackendFault::kUnique) return stored.error();
     return Error(ErrorCode::kAlreadyExists, fmt::format("topic '{}' exists already", name),
                  TopicExistsDetail{std::string(name)});
   }
-  topic.topic_no = *topic_no;
   return topic;
 }
 
@@ -251,41 +237,45 @@ Result<StoredTopic> TopicRepo::FindById(const Scope& scope, const TopicId& id) {
   return topic;
 }
 
-Result<StoredTopicPage> TopicRepo::List(const Scope& scope, int page_size, std::string_view page_token) {
-  if (page_size < 1 || page_size > kMaxPageSize) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("page size {}: expected 1 to {}", page_size, kMaxPageSize));
-  }
-  JAMMI_ASSIGN(const PageStart start, ParsePageToken(page_token));
-  // One topic more than asked tells whether there is another page.
-  const int64_t limit = int64_t{page_size} + 1;
-  return backend_.Transact({.read_only = true}, [&](Transaction& tx) -> Result<StoredTopicPage> {
-    StoredTopicPage page;
-    JAMMI_TRY(AddPage(tx, scope, start, limit, page.topics));
-    if (!scope.is_global()) {
-      const auto own = std::ssize(page.topics);
-      JAMMI_TRY(AddPage(tx, Scope::Global(), start, limit, page.topics));
-      std::ranges::inplace_merge(page.topics, page.topics.begin() + own, {}, PageKey);
-    }
-    if (std::ssize(page.topics) >= limit) {
-      page.topics.erase(page.topics.begin() + page_size, page.topics.end());
-      page.next_page_token = PageToken(page.topics.back());
-    }
-    return page;
+Result<Page<StoredTopic>> TopicRepo::List(const Scope& scope, int page_size, std::string_view page_token) {
+  JAMMI_TRY(CheckPageSize(page_size));
+  JAMMI_ASSIGN(const Position after, DecodeToken(page_token));
+  return backend_.Transact({.read_only = true}, [&](Transaction& tx) {
+    const auto query = [&](const std::string& owner, int64_t limit, std::vector<StoredTopic>& topics) {
+      return tx.Query(kPage, {owner, after.created_at, after.topic_id, kChangesTopicNo, limit},
+                      [&](const Row& row) -> Result<bool> {
+                        JAMMI_ASSIGN(auto topic, ReadTopic(row));
+                        topics.push_back(std::move(topic));
+                        return true;
+                      });
+    };
+    return ReadVisiblePage<StoredTopic>(scope, page_size, query, ComesBefore, EncodeToken);
   });
 }
 
 Result<int64_t> TopicRepo::Drop(const Scope& owner, const TopicId& id,
                                 const std::function<void(int64_t topic_no)>& committed) {
-  const UnixMicros now = clock_->Now();
+  const std::string text = id.ToString();
+  if (text == kChangesTopicId) {
+    return Error(ErrorCode::kPermissionDenied,
+                 fmt::format("topic {} is the engine's own", kChangesTopicName));
+  }
+  struct Marked {
+    int64_t topic_no = 0;
+    std::string name;
+  };
   return backend_.Transact({}, [&](Transaction& tx) -> Result<int64_t> {
-    JAMMI_ASSIGN(const auto topic_no,
-                 tx.QueryFirst(kMarkDropped, {now, id.ToString(), owner.Key()},
-                               [](const Row& row) { return row.Get<int64_t>("topic_no"); }));
-    if (!topic_no) return NotFound(id.ToString());
-    JAMMI_TRY(tx.Execute(kDeleteHead, {*topic_no}));
-    tx.AfterCommit([committed, topic_no = *topic_no] { committed(topic_no); });
-    return *topic_no;
+    JAMMI_ASSIGN(const auto marked,
+                 tx.QueryFirst(kMarkDropped, {text, owner.Key()}, [](const Row& row) -> Result<Marked> {
+                   JAMMI_ASSIGN(const auto topic_no, row.Get<int64_t>("topic_no"));
+                   JAMMI_ASSIGN(auto name, row.Get<std::string>("name"));
+                   return Marked{topic_no, std::move(name)};
+                 }));
+    if (!marked) return NotFound(text);
+    JAMMI_TRY(tx.Execute(kDeleteHead, {marked->topic_no}));
+    JAMMI_TRY(RecordChange(tx, ChangeVerb::kDeleted, owner, marked->name));
+    tx.AfterCommit([committed, topic_no = marked->topic_no] { committed(topic_no); });
+    return marked->topic_no;
   });
 }
 
@@ -295,8 +285,8 @@ Result<bool> TopicRepo::PurgeStep(Deadline deadline) {
       return row.Get<int64_t>("topic_no");
     }));
     if (!topic_no) return false;
-    const int64_t first = *topic_no << kOffsetBits;
-    JAMMI_ASSIGN(const auto last, LastToPurge(tx, first, first + ((int64_t{1} << kOffsetBits) - 1)));
+    const int64_t first = EventKey(*topic_no, 0);
+    JAMMI_ASSIGN(const auto last, LastToPurge(tx, first, first + kOffsetLimit - 1));
     JAMMI_TRY(last ? tx.Execute(kDeleteEvents, {first, *last}) : tx.Execute(kDeleteTopic, {*topic_no}));
     return true;
   });

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "jammi/catalog_backend.h"
-#include "jammi/clock.h"
+#include "catalog/repo_statement.h"
+#include "jammi/catalog_access.h"
 #include "jammi/ids.h"
 #include "jammi/scope.h"
 
@@ -28,28 +28,17 @@ struct StoredTopic {
   UnixMicros created_at = 0;
 };
 
-struct StoredTopicPage {
-  std::vector<StoredTopic> topics;
-  std::string next_page_token;  // empty = that was all
-};
-
-// The statements that look for something, so that a test can see how on each database.
-struct TopicStatement {
-  std::string_view name;
-  std::string_view sql;
-  int params = 0;
-};
-[[nodiscard]] std::span<const TopicStatement> TopicStatements();
+// Those that look for something.
+[[nodiscard]] std::span<const RepoStatement> TopicStatements();
 
 // Thread-safe. Scopes are those of the caller; what a scope cannot see is not found.
 class TopicRepo {
  public:
   // The backend must outlive the repository.
-  TopicRepo(CatalogBackend& backend, std::shared_ptr<Clock> clock)
-      : backend_(backend), clock_(std::move(clock)) {}
+  explicit TopicRepo(CatalogBackend& backend) : backend_(backend) {}
 
   // Creates the topic with its log's head, in one transaction (TRG-003). `name` is 1..512 bytes of UTF-8
-  // without U+0000; broker metadata likewise, 64 KiB at most in all.
+  // without U+0000, and does not begin with "jammi."; broker metadata likewise, 64 KiB at most in all.
   // Errors: kInvalidArgument; kAlreadyExists with TopicExistsDetail: `owner` has a topic of that name;
   // kResourceExhausted: there are no more topic numbers; the backend's.
   [[nodiscard]] Result<StoredTopic> Register(const Scope& owner, std::string_view name,
@@ -65,14 +54,16 @@ class TopicRepo {
 
   [[nodiscard]] Result<StoredTopic> FindAnyByNumber(int64_t topic_no);
 
-  // Visible topics by (created_at, id), `page_size` (1..1000) at a time (TRG-023).
+  // Visible topics by (created_at, id), `page_size` (1..1000) at a time (TRG-023); not the engine's own.
   // Errors: kInvalidArgument for a page size out of range or a token that is none.
-  [[nodiscard]] Result<StoredTopicPage> List(const Scope& scope, int page_size, std::string_view page_token);
+  [[nodiscard]] Result<Page<StoredTopic>> List(const Scope& scope, int page_size,
+                                               std::string_view page_token);
 
   // Marks the topic dropped and deletes its head, so that nothing is appended any more; its name is free
   // at once (TRG-024, TRG-025). Returns the topic's number. `committed(topic_no)` is called like
   // Transaction::AfterCommit: between the listener's calls for the topic's last event and its silence.
-  // Errors: kNotFound with TopicNotFoundDetail unless `owner` itself owns it; nothing is changed then.
+  // Errors: kNotFound with TopicNotFoundDetail unless `owner` itself owns it; kPermissionDenied for the
+  // engine's own; nothing is changed then.
   [[nodiscard]] Result<int64_t> Drop(const Scope& owner, const TopicId& id,
                                      const std::function<void(int64_t topic_no)>& committed);
 
@@ -86,7 +77,6 @@ class TopicRepo {
                                             std::string_view asked);
 
   CatalogBackend& backend_;
-  const std::shared_ptr<Clock> clock_;
 };
 
 }  // namespace jammi

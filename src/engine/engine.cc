@@ -55,7 +55,7 @@ Result<void> Topics::Drop(const TopicId& id) { return core_->streams->DropTopic(
 // --- Session ------------------------------------------------------------------------------------------
 
 Models Session::models() const {
-  return Models(std::shared_ptr<CatalogBackend>(core_, &core_->catalog->backend()), scope_, core_->clock);
+  return Models({std::shared_ptr<CatalogBackend>(core_, &core_->catalog->backend()), scope_});
 }
 
 Result<Offset> Session::Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
@@ -93,8 +93,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
   JAMMI_ASSIGN(core->catalog, OpenSqliteCatalog(catalog_options));
   auto broker =
       options.broker != nullptr ? options.broker : std::shared_ptr<TriggerBroker>(NewMemoryBroker());
-  JAMMI_ASSIGN(core->streams,
-               Streams::Open(*core->catalog, TriggerOptions(config), std::move(broker), options.clock));
+  JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, TriggerOptions(config), std::move(broker)));
   Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", catalog_options.path.string(),
       core->catalog->incarnation());
   return std::unique_ptr<Engine>(new Engine(std::move(core)));

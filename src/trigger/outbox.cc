@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "catalog/changes.h"
 
 namespace jammi {
 namespace {
@@ -36,7 +37,8 @@ void Outbox::OnCommitted(std::span<const CommittedEvent> events) {
     if (event.topic_no != std::exchange(asked, event.topic_no)) {
       const auto queue = queues_.find(event.topic_no);
       const bool known = queue != queues_.end() && queue->second.entry != nullptr;
-      wanted = !known || broker_->WantsPublish(queue->second.entry->topic.id);
+      wanted = event.topic_no != kChangesTopicNo &&  // which is between engines, and reaches them by the log
+               (!known || broker_->WantsPublish(queue->second.entry->topic.id));
     }
     if (wanted) Enqueue(event);
   }

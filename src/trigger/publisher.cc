@@ -3,6 +3,7 @@
 #include <arrow/record_batch.h>
 #include <fmt/format.h>
 
+#include "catalog/changes.h"
 #include "trigger/topic_schema.h"
 
 namespace jammi {
@@ -10,8 +11,14 @@ namespace {
 
 std::string OrNone(const Scope& scope) { return scope.is_global() ? "none" : scope.Key(); }
 
-// TRG-033, TRG-034: a tenant's topic takes that tenant's events only; a global one takes everybody's.
-Result<void> CheckTenant(const Topic& topic, const Scope& scope) {
+// TRG-033, TRG-034: a tenant's topic takes that tenant's events only; a global one takes everybody's,
+// unless it is the engine's own.
+Result<void> CheckTenant(const TopicEntry& entry, const Scope& scope) {
+  const Topic& topic = entry.topic;
+  if (entry.topic_no == kChangesTopicNo) {
+    return Error(ErrorCode::kPermissionDenied,
+                 fmt::format("topic '{}' is written by the engine alone", topic.name));
+  }
   if (topic.owner.is_global() || topic.owner == scope) return {};
   return Error(
       ErrorCode::kPermissionDenied,
@@ -31,7 +38,7 @@ Result<Offset> ToOffset(const TopicId& topic, Result<AppendOutcome> outcome) {
 
 Result<EventAppend> Publisher::Prepare(const TopicEntry& topic, const Scope& scope,
                                        const arrow::RecordBatch& batch) const {
-  JAMMI_TRY(CheckTenant(topic.topic, scope));
+  JAMMI_TRY(CheckTenant(topic, scope));
   JAMMI_TRY(CheckBatchSchema(topic.topic.name, *topic.topic.schema, *batch.schema()));
   auto encoded = topic.codec.Encode(batch, max_batch_bytes_);
   if (!encoded)

@@ -75,17 +75,15 @@ class Leaving {
 }  // namespace
 
 Result<std::unique_ptr<Streams>> Streams::Open(Catalog& catalog, const StreamsOptions& options,
-                                               std::shared_ptr<TriggerBroker> broker,
-                                               std::shared_ptr<Clock> clock) {
+                                               std::shared_ptr<TriggerBroker> broker) {
   JAMMI_TRY(CheckOptions(options));
-  std::unique_ptr<Streams> streams(new Streams(catalog, options, std::move(broker), std::move(clock)));
+  std::unique_ptr<Streams> streams(new Streams(catalog, options, std::move(broker)));
   streams->SchedulePurge();
   return streams;
 }
 
-Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
-                 std::shared_ptr<Clock> clock)
-    : repo_(catalog.backend(), std::move(clock)),
+Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker)
+    : repo_(catalog.backend()),
       publisher_(catalog.log(), options.max_batch_bytes),
       broker_(std::move(broker)),
       feeds_(std::make_shared<Feeds>(catalog.log(),
@@ -141,7 +139,7 @@ Result<TopicPage> Streams::ListTopics(const Scope& scope, int page_size, std::st
   if (!pass) return Closed();
   JAMMI_ASSIGN(auto stored, repo_.List(scope, page_size, page_token));
   TopicPage page{.next_page_token = std::move(stored.next_page_token)};
-  for (auto& topic : stored.topics) {
+  for (auto& topic : stored.items) {
     JAMMI_ASSIGN(auto entry, ToEntry(std::move(topic)));
     page.topics.push_back(std::move(entry.topic));
   }

@@ -38,8 +38,7 @@ class Streams {
   // Without a broker nothing is fanned out beyond this engine's own subscriptions.
   // Errors: kInvalidArgument naming an option that is out of range.
   [[nodiscard]] static Result<std::unique_ptr<Streams>> Open(Catalog& catalog, const StreamsOptions& options,
-                                                             std::shared_ptr<TriggerBroker> broker,
-                                                             std::shared_ptr<Clock> clock);
+                                                             std::shared_ptr<TriggerBroker> broker);
   ~Streams() { Shutdown(); }
   Streams(const Streams&) = delete;
   Streams& operator=(const Streams&) = delete;
@@ -77,8 +76,7 @@ class Streams {
  private:
   using Entry = std::shared_ptr<const TopicEntry>;
 
-  Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
-          std::shared_ptr<Clock> clock);
+  Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker);
 
   // The topic, whoever owns it; asks the catalog the first time.
   [[nodiscard]] Result<Entry> Resolve(const TopicId& id);
@@ -95,7 +93,7 @@ class Streams {
   std::unordered_map<TopicId, Entry> entries_;
   const std::shared_ptr<Feeds> feeds_;    // shared with the log's listener, which may outlive us
   const std::shared_ptr<Outbox> outbox_;  // likewise; null without a broker
-  std::atomic<int64_t> behind_ = 0;  // asynchronous publishes that wait for a look-up on background_
+  std::atomic<int64_t> behind_ = 0;       // asynchronous publishes that wait for a look-up on background_
   Executor background_{1};
 };
 

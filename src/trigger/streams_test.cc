@@ -356,7 +356,7 @@ TEST_F(StreamsCase, Case24RegistrationAndDropAreWhole) {
     sqlite.path = left_behind / "catalog.db";
     const auto catalog = OpenSqliteCatalog(sqlite);
     JAMMI_OK(catalog);
-    const auto streams = Streams::Open(**catalog, {}, nullptr, clock_);
+    const auto streams = Streams::Open(**catalog, {}, nullptr);
     JAMMI_OK(streams);
     const auto listed = (*streams)->ListTopics(Scope::Global(), 10);
     JAMMI_OK(listed);
@@ -619,7 +619,7 @@ TEST_F(StreamsCase, OptionsAreChecked) {
   for (auto* wrong :
        {&options_.page.events, &options_.page.bytes, &options_.ring_bytes, &options_.max_batch_bytes}) {
     const auto before = std::exchange(*wrong, 0);
-    const auto refused = Streams::Open(*catalog_, options_, nullptr, clock_);
+    const auto refused = Streams::Open(*catalog_, options_, nullptr);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
     *wrong = before;

@@ -199,7 +199,7 @@ class StreamsTest : public testing::Test {
     auto catalog = OpenSqliteCatalog(sqlite);
     ASSERT_TRUE(catalog) << catalog.error().ToString();
     catalog_ = std::move(*catalog);
-    auto streams = Streams::Open(*catalog_, options_, broker_, clock_);
+    auto streams = Streams::Open(*catalog_, options_, broker_);
     ASSERT_TRUE(streams) << streams.error().ToString();
     streams_ = std::move(*streams);
   }

@@ -76,7 +76,7 @@ class EngineSystem final : public System {
     std::string token;
     do {
       JAMMI_ASSIGN(auto page, session_.models().List(1000, token));
-      for (const ModelRecord& model : page.models) contents.models.insert(model.model_id);
+      for (const ModelRecord& model : page.items) contents.models.insert(model.model_id);
       token = page.next_page_token;
     } while (!token.empty());
     return contents;

@@ -210,11 +210,11 @@ Result<void> Appender::Attempt(std::span<std::unique_ptr<Work>> group) {
   JAMMI_TRY(EnsureConnection());
   const TxOptions options;
   BodyEffects no_body;
-  PgTransaction tx(*connection_, options, no_body);
+  PgTransaction tx(*connection_, options, no_body, options_.time_shift());
   std::vector<PendingEvent> events;
   events.reserve(group.size());
   for (const auto& work : group) events.push_back({&work->event, &work->appended});
-  JAMMI_TRY(tx.Write(events, options_.time_shift()));
+  JAMMI_TRY(tx.Write(events));
   return committer_.Commit(tx, *connection_, events, [&] {
     Add(statistics_.group_work, group.size());
     std::ranges::sort(events, {}, &PendingEvent::event);

@@ -64,7 +64,7 @@ int64_t PayloadBytes(std::span<const PendingEvent> events) {
 // kAppendToTopic for one topic, with what its parameters borrow.
 class TopicAppend {
  public:
-  TopicAppend(std::span<PendingEvent> events, std::chrono::microseconds time_shift)
+  explicit TopicAppend(std::span<PendingEvent> events)
       : events_(events),
         bytes_(PayloadBytes(events)),
         scopes_(kTextType, events.size(), 36 * events.size()),
@@ -81,7 +81,6 @@ class TopicAppend {
     params_ = {topic_no(),
                static_cast<int64_t>(events.size()),
                bytes_,
-               static_cast<int64_t>(time_shift.count()),
                kOffsetLimit,
                scopes_.bytes(),
                row_counts_.bytes(),
@@ -115,14 +114,13 @@ Result<Error> WhyNoOffsets(Connection& connection, int64_t topic_no) {
 }  // namespace
 
 Result<std::vector<ResultSet>> WriteEvents(Connection& connection, std::span<const Statement> before,
-                                           std::vector<PendingEvent>& events,
-                                           std::chrono::microseconds time_shift) {
+                                           std::vector<PendingEvent>& events) {
   const auto topic_no = [](const PendingEvent& pending) { return pending.event->topic_no; };
   std::ranges::stable_sort(events, {}, topic_no);
   std::deque<TopicAppend> topics;
   for (auto first = events.begin(); first != events.end();) {
     const auto last = std::ranges::upper_bound(first, events.end(), topic_no(*first), {}, topic_no);
-    topics.emplace_back(std::span(first, last), time_shift);
+    topics.emplace_back(std::span(first, last));
     first = last;
   }
   std::vector<Statement> statements(before.begin(), before.end());

@@ -6,21 +6,20 @@
 
 namespace jammi::postgres {
 
-// Takes $2 offsets of topic $1 for $3 bytes at the server's time plus $4 microseconds, and writes the
-// events; no row when the topic has no head, or when next_offset would reach $5. An UPDATE that had to
+// Takes $2 offsets of topic $1 for $3 bytes, and writes the events; no row when the topic has no head, or
+// when next_offset would reach $4. An UPDATE that had to
 // wait for the head computes its values again from the head it found then, so that times never fall.
 constexpr std::string_view kAppendToTopic =
     "WITH head AS ("
     " UPDATE topic_heads SET next_offset = next_offset + $2, events = events + $2, bytes = bytes + $3,"
-    " last_committed_at = GREATEST(last_committed_at,"
-    " CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) + $4)"
-    " WHERE topic_no = $1 AND next_offset + $2 < $5"
+    " last_committed_at = GREATEST(last_committed_at, jammi_now())"
+    " WHERE topic_no = $1 AND next_offset + $2 < $4"
     " RETURNING next_offset - $2 AS first_offset, last_committed_at),"
     " written AS ("
     " INSERT INTO events (event_key, committed_at, scope, row_count, checksum, payload)"
     " SELECT (CAST($1 AS BIGINT) << 40) + head.first_offset + e.n - 1, head.last_committed_at, e.scope,"
     " e.row_count, e.checksum, e.payload"
-    " FROM head, unnest(CAST($6 AS TEXT[]), CAST($7 AS BIGINT[]), CAST($8 AS BIGINT[]), CAST($9 AS BYTEA[]))"
+    " FROM head, unnest(CAST($5 AS TEXT[]), CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]), CAST($8 AS BYTEA[]))"
     " WITH ORDINALITY AS e (scope, row_count, checksum, payload, n))"
     " SELECT first_offset, last_committed_at FROM head";
 

@@ -10,6 +10,7 @@
 #include "catalog/body.h"
 #include "catalog/call_guard.h"
 #include "catalog/catalog.h"
+#include "catalog/changes.h"
 #include "catalog/postgres/appender.h"
 #include "catalog/postgres/committer.h"
 #include "catalog/postgres/head_notifier.h"
@@ -154,7 +155,7 @@ Result<void> PgCatalog::RunOnce(const TxOptions& options, const Body& body, Dead
     return std::move(lease).error();
   }
   BodyEffects effects;
-  PgTransaction tx(**lease, options, effects);
+  PgTransaction tx(**lease, options, effects, options_.time_shift());
   JAMMI_TRY(RunBody(tx, body, rerun));
   auto finished = Finish(tx, **lease, effects);
   if (!finished) {
@@ -185,7 +186,7 @@ Result<void> PgCatalog::Finish(PgTransaction& tx, Connection& connection, BodyEf
     JAMMI_TRY(CheckEvent(append.event));
     events.push_back({&append.event, &append.outcome});
   }
-  if (!events.empty()) JAMMI_TRY(tx.Write(events, options_.time_shift()));
+  if (!events.empty()) JAMMI_TRY(tx.Write(events));
   for (const PendingEvent& pending : events) {
     if (pending.refused) return *pending.refused;  // a body must not commit without its event
   }
@@ -251,6 +252,7 @@ Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(const PostgresOptions& opti
   JAMMI_ASSIGN(auto parameters, postgres::ParseUrl(options.url));
   auto catalog = std::make_unique<postgres::PgCatalog>(options, std::move(parameters));
   JAMMI_TRY(catalog->Start());
+  JAMMI_TRY(EnsureChangesTopic(catalog->backend()));
   return Result<std::unique_ptr<Catalog>>(std::move(catalog));
 }
 

@@ -18,6 +18,14 @@ constexpr std::array<Words, 4> kTypes = {{
     {"TEXT", "TEXT COLLATE \"C\""},
 }};
 
+// What comes before the text of a step. jammi_now() is the server's time; a session of a test may shift it.
+constexpr std::array<Words, 1> kPreparation = {{
+    {"0001_identity",
+     "CREATE FUNCTION jammi_now() RETURNS BIGINT LANGUAGE sql VOLATILE AS $$"
+     " SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+     " + CAST(COALESCE(NULLIF(current_setting('jammi.time_shift', true), ''), '0') AS BIGINT) $$;"},
+}};
+
 // What follows the text of a step. Payloads do not compress, and their length shall be known without
 // reading them. A head is updated by every commit: room beside it keeps the update within its page.
 constexpr std::array<Words, 1> kTuning = {{
@@ -68,9 +76,11 @@ std::string WithPostgresTypes(std::string_view sql) {
 const std::vector<PgMigration>& PostgresMigrations() {
   static const std::vector<PgMigration> migrations = [] {
     std::vector<PgMigration> list;
-    for (const Migration& migration : SqliteMigrations()) {
-      list.push_back({migration.name, WithPostgresTypes(migration.sql)});
-      list.back().sql += Find(kTuning, migration.name);
+    for (const Migration& migration : Migrations()) {
+      std::string sql(Find(kPreparation, migration.name));
+      sql += WithPostgresTypes(migration.sql);
+      sql += Find(kTuning, migration.name);
+      list.push_back({migration.name, std::move(sql)});
     }
     return list;
   }();

@@ -13,6 +13,8 @@ namespace jammi::postgres {
 namespace {
 
 constexpr std::string_view kTransactionNumber = "SELECT CAST(pg_current_xact_id() AS TEXT)";
+// Of this transaction alone; jammi_now() adds it.
+constexpr std::string_view kShiftTime = "SELECT set_config('jammi.time_shift', CAST($1 AS TEXT), true)";
 
 std::string_view BeginText(const TxOptions& options) {
   using enum IsolationLevel;
@@ -68,6 +70,14 @@ Result<void> CheckParams(SqlParams params) {
 
 }  // namespace
 
+PgTransaction::PgTransaction(Connection& connection, const TxOptions& options, BodyEffects& effects,
+                             std::chrono::microseconds time_shift)
+    : connection_(connection),
+      options_(options),
+      effects_(effects),
+      time_shift_(time_shift.count() == 0 ? std::string() : fmt::format("{}", time_shift.count())),
+      time_shift_params_{time_shift_} {}
+
 PgTransaction::~PgTransaction() {
   if (open_ && !connection_.lost()) connection_.SendOnly("ROLLBACK");
 }
@@ -86,6 +96,7 @@ std::vector<Statement> PgTransaction::Opening() const {
   if (open_) return statements;
   statements.push_back({BeginText(options_), {}});
   if (!options_.read_only) statements.push_back({kTransactionNumber, {}});
+  if (!time_shift_.empty()) statements.push_back({kShiftTime, time_shift_params_});
   return statements;
 }
 
@@ -130,7 +141,7 @@ Result<void> PgTransaction::QueryImpl(std::string_view sql, SqlParams params, co
   return {};
 }
 
-Result<void> PgTransaction::Write(std::vector<PendingEvent>& events, std::chrono::microseconds time_shift) {
+Result<void> PgTransaction::Write(std::vector<PendingEvent>& events) {
   if (failed_) return *failed_;
   if (options_.read_only) {
     return Error(ErrorCode::kFailedPrecondition, "an event was appended in a read-only transaction",
@@ -138,7 +149,7 @@ Result<void> PgTransaction::Write(std::vector<PendingEvent>& events, std::chrono
   }
   const std::vector<Statement> opening = Opening();
   open_ = true;
-  auto results = WriteEvents(connection_, opening, events, time_shift);
+  auto results = WriteEvents(connection_, opening, events);
   if (!results) {
     failed_ = results.error();
     return *failed_;

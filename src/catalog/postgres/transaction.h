@@ -1,6 +1,7 @@
 // A transaction on one connection: from its first statement to COMMIT or ROLLBACK.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -18,8 +19,9 @@ namespace jammi::postgres {
 // of the first is the transaction's.
 class PgTransaction final : public Transaction {
  public:
-  PgTransaction(Connection& connection, const TxOptions& options, BodyEffects& effects)
-      : connection_(connection), options_(options), effects_(effects) {}
+  // `time_shift`: what jammi_now() adds to the server's time in this transaction.
+  PgTransaction(Connection& connection, const TxOptions& options, BodyEffects& effects,
+                std::chrono::microseconds time_shift);
   // Rolls back what was neither committed nor lost.
   ~PgTransaction() override;
 
@@ -28,7 +30,7 @@ class PgTransaction final : public Transaction {
 
   // Writes events; nothing but Commit() may follow. Errors: as WriteEvents; kFailedPrecondition with
   // BackendDetail(kReadOnly).
-  [[nodiscard]] Result<void> Write(std::vector<PendingEvent>& events, std::chrono::microseconds time_shift);
+  [[nodiscard]] Result<void> Write(std::vector<PendingEvent>& events);
 
   enum class Verdict {
     kCommitted,
@@ -58,6 +60,8 @@ class PgTransaction final : public Transaction {
   Connection& connection_;
   const TxOptions& options_;
   BodyEffects& effects_;
+  const std::string time_shift_;  // empty: none
+  const std::array<SqlValue, 1> time_shift_params_;
   std::optional<Error> failed_;
   std::string number_;
   bool open_ = false;  // BEGIN was sent, no end was

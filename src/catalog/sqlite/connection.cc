@@ -59,13 +59,14 @@ Result<void> Statement::Bind(SqlParams params) {
   sqlite3_stmt* const handle = prepared_->handle;
   const int wanted = sqlite3_bind_parameter_count(handle);
   if (wanted != static_cast<int>(params.size())) {
-    return Error(ErrorCode::kInternal, fmt::format("{} parameters given, {} wanted by: {}", params.size(), wanted,
-                                                   Excerpt(sqlite3_sql(handle))));
+    return Error(ErrorCode::kInternal, fmt::format("{} parameters given, {} wanted by: {}", params.size(),
+                                                   wanted, Excerpt(sqlite3_sql(handle))));
   }
   for (int i = 0; i < wanted; ++i) {
     const SqlValue::Variant& value = params[static_cast<size_t>(i)].get();
     if (const auto* text = std::get_if<std::string_view>(&value); text && text->find('\0') != text->npos) {
-      return Error(ErrorCode::kInvalidArgument, fmt::format("parameter ${} contains the character U+0000", i + 1));
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("parameter ${} contains the character U+0000", i + 1));
     }
     const int code = std::visit(Binder{handle, i + 1}, value);
     if (code != SQLITE_OK) return FromSqlite(connection_->db_, code, fmt::format("parameter ${}", i + 1));
@@ -102,11 +103,16 @@ int Statement::Find(std::string_view column) const {
 
 Row::Type Statement::TypeAt(int index) const {
   switch (sqlite3_column_type(prepared_->handle, index)) {
-    case SQLITE_INTEGER: return Type::kInt;
-    case SQLITE_FLOAT: return Type::kDouble;
-    case SQLITE_TEXT: return Type::kText;
-    case SQLITE_BLOB: return Type::kBytes;
-    default: return Type::kNull;
+    case SQLITE_INTEGER:
+      return Type::kInt;
+    case SQLITE_FLOAT:
+      return Type::kDouble;
+    case SQLITE_TEXT:
+      return Type::kText;
+    case SQLITE_BLOB:
+      return Type::kBytes;
+    default:
+      return Type::kNull;
   }
 }
 
@@ -131,7 +137,8 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& op
   sqlite3* db = nullptr;
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (options.create) flags |= SQLITE_OPEN_CREATE;
-  const int code = sqlite3_open_v2(options.path.c_str(), &db, flags, options.vfs.empty() ? nullptr : options.vfs.c_str());
+  const int code =
+      sqlite3_open_v2(options.path.c_str(), &db, flags, options.vfs.empty() ? nullptr : options.vfs.c_str());
   if (code != SQLITE_OK) {
     Error error = FromSqlite(db, code, fmt::format("opening {}", options.path));
     sqlite3_close(db);
@@ -150,6 +157,12 @@ Result<void> Connection::SetUp(const ConnectionOptions& options) {
   sqlite3_set_authorizer(db_, &Connection::OnAuthorize, this);
   // In place of the automatic checkpoint, which would run inside somebody's commit.
   sqlite3_wal_hook(db_, &Connection::OnWalCommit, this);
+  clock_ = options.clock;
+  if (const int code = sqlite3_create_function_v2(db_, "jammi_now", 0, SQLITE_UTF8, this, &Connection::Now,
+                                                  nullptr, nullptr, nullptr);
+      code != SQLITE_OK) {
+    return FromSqlite(db_, code, "jammi_now");
+  }
   if (IsReadOnlyFile()) {
     return Error(ErrorCode::kFailedPrecondition, fmt::format("{} cannot be written", options.path),
                  BackendDetail{BackendFault::kReadOnly, options.path, {}});
@@ -171,12 +184,18 @@ int Connection::OnAuthorize(void* self, int action, const char*, const char*, co
     case SQLITE_SAVEPOINT:
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
-    case SQLITE_PRAGMA: break;
-    default: return SQLITE_OK;
+    case SQLITE_PRAGMA:
+      break;
+    default:
+      return SQLITE_OK;
   }
   auto* const connection = static_cast<Connection*>(self);
   connection->saw_control_ = true;
   return connection->deny_control_ ? SQLITE_DENY : SQLITE_OK;
+}
+
+void Connection::Now(sqlite3_context* context, int, sqlite3_value**) {
+  sqlite3_result_int64(context, static_cast<Connection*>(sqlite3_user_data(context))->clock_->Now());
 }
 
 int Connection::OnWalCommit(void* self, sqlite3*, const char*, int frames) {
@@ -207,7 +226,8 @@ Result<Statement> Connection::PrepareForBody(std::string_view sql) {
   auto prepared = Find(sql);
   deny_control_ = false;
   if (prepared ? (*prepared)->control : saw_control_) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("not allowed inside a transaction: {}", Excerpt(sql)));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("not allowed inside a transaction: {}", Excerpt(sql)));
   }
   if (!prepared) return std::move(prepared).error();
   return Lend(**prepared);
@@ -215,8 +235,8 @@ Result<Statement> Connection::PrepareForBody(std::string_view sql) {
 
 Result<Statement> Connection::Lend(PreparedStatement& prepared) {
   if (!prepared.in_use) return Statement(*this, prepared);
-  return Error(ErrorCode::kInvalidState,
-               fmt::format("a statement of the same text is running: {}", Excerpt(sqlite3_sql(prepared.handle))));
+  return Error(ErrorCode::kInvalidState, fmt::format("a statement of the same text is running: {}",
+                                                     Excerpt(sqlite3_sql(prepared.handle))));
 }
 
 // From the cache, or compiled and put there.
@@ -244,7 +264,8 @@ Result<PreparedStatement*> Connection::Find(std::string_view sql) {
   PreparedStatement& prepared = statements_[std::string(sql)];
   prepared.handle = handle;
   prepared.control = control;
-  for (int i = 0; i < sqlite3_column_count(handle); ++i) prepared.columns.emplace_back(sqlite3_column_name(handle, i));
+  for (int i = 0; i < sqlite3_column_count(handle); ++i)
+    prepared.columns.emplace_back(sqlite3_column_name(handle, i));
   return &prepared;
 }
 
@@ -287,7 +308,8 @@ Result<void> Connection::RunScript(std::string_view sql) {
 }
 
 void Connection::RollbackQuietly() {
-  if (InTransaction()) IgnoreError(Run("ROLLBACK"), "a transaction that cannot be rolled back is gone already");
+  if (InTransaction())
+    IgnoreError(Run("ROLLBACK"), "a transaction that cannot be rolled back is gone already");
 }
 
 bool Connection::InTransaction() const { return sqlite3_get_autocommit(db_) == 0; }

@@ -11,8 +11,11 @@
 
 #include "catalog/catalog.h"
 #include "jammi/catalog_backend.h"
+#include "jammi/clock.h"
 
 struct sqlite3;
+struct sqlite3_context;
+struct sqlite3_value;
 struct sqlite3_stmt;
 
 namespace jammi::sqlite {
@@ -71,8 +74,9 @@ struct ConnectionOptions {
   std::string path;
   std::string vfs;  // empty = the system's
   Durability durability = Durability::kFull;
-  bool create = false;      // make the file if there is none
-  bool query_only = false;  // refuse every write
+  bool create = false;                                   // make the file if there is none
+  bool query_only = false;                               // refuse every write
+  std::shared_ptr<const Clock> clock = Clock::System();  // what jammi_now() answers
 };
 
 // Used by one thread at a time; the owner sees to that.
@@ -135,6 +139,7 @@ class Connection {
   [[nodiscard]] Result<sqlite3_stmt*> Compile(std::string_view sql, bool keep, std::string_view* rest);
   void ForgetUnused();
   static int OnAuthorize(void* self, int action, const char*, const char*, const char*, const char*);
+  static void Now(sqlite3_context* context, int, sqlite3_value**);
   static int OnWalCommit(void* self, sqlite3*, const char*, int frames);
 
   sqlite3* db_;
@@ -142,6 +147,7 @@ class Connection {
   bool deny_control_ = false;
   bool saw_control_ = false;
   int64_t wal_frames_ = 0;
+  std::shared_ptr<const Clock> clock_;
   std::unordered_map<std::string, PreparedStatement, TextHash, std::equal_to<>> statements_;
 };
 

@@ -99,7 +99,8 @@ TEST_F(OpenTest, AnotherProcessIsRefusedToo) {
   const pid_t child = fork();
   if (child == 0) {
     const Error error = OpenError();
-    const bool refused = error.As<CatalogLockedDetail>() != nullptr && error.As<CatalogLockedDetail>()->pid == getppid();
+    const bool refused =
+        error.As<CatalogLockedDetail>() != nullptr && error.As<CatalogLockedDetail>()->pid == getppid();
     _exit(refused ? 0 : 1);
   }
   int status = 0;
@@ -115,7 +116,7 @@ TEST_F(OpenTest, ALockFileOfADeadProcessIsNoObstacle) {
 }
 
 TEST_F(OpenTest, MigratingTwiceChangesNothing) {
-  const auto applied = static_cast<int64_t>(SqliteMigrations().size());
+  const auto applied = static_cast<int64_t>(Migrations().size());
   EXPECT_EQ(GetInt("SELECT count(*) AS v FROM schema_migrations"), applied);
   JAMMI_OK(backend().Migrate());
   Open();
@@ -127,22 +128,24 @@ TEST_F(OpenTest, MigratingTwiceChangesNothing) {
 TEST_F(OpenTest, Case8TheLedgerHoldsTheListInOrder) {
   std::vector<std::string> ledger;
   JAMMI_OK(backend().RunTransaction({.read_only = true}, [&](Transaction& tx) {
-    return tx.Query("SELECT name, sha256 FROM schema_migrations ORDER BY name", {}, [&](const Row& row) -> Result<bool> {
-      JAMMI_ASSIGN(const auto name, row.Get<std::string>("name"));
-      JAMMI_ASSIGN(const auto digest, row.Get<std::string>("sha256"));
-      ledger.push_back(name + " " + digest);
-      return true;
-    });
+    return tx.Query("SELECT name, sha256 FROM schema_migrations ORDER BY name", {},
+                    [&](const Row& row) -> Result<bool> {
+                      JAMMI_ASSIGN(const auto name, row.Get<std::string>("name"));
+                      JAMMI_ASSIGN(const auto digest, row.Get<std::string>("sha256"));
+                      ledger.push_back(name + " " + digest);
+                      return true;
+                    });
   }));
   std::vector<std::string> ours;
-  for (const auto& migration : SqliteMigrations()) {
+  for (const auto& migration : Migrations()) {
     ours.push_back(std::string(migration.name) + " " + Sha256Hex(migration.sql));
   }
   EXPECT_EQ(ledger, ours);
 }
 
 TEST_F(OpenTest, Wk20ANewerLedgerIsRefusedByName) {
-  JAMMI_OK(Execute("INSERT INTO schema_migrations (name, sha256, applied_at) VALUES ('0999_future', 'x', 0)"));
+  JAMMI_OK(
+      Execute("INSERT INTO schema_migrations (name, sha256, applied_at) VALUES ('0999_future', 'x', 0)"));
   EXPECT_EQ(backend().Migrate().error().As<BackendDetail>()->object, "0999_future");
   catalog_->Close();
   const Error error = OpenError();

@@ -6,9 +6,10 @@
 #include <utility>
 
 #include "base/log.h"
-#include "catalog/catalog.h"
-#include "catalog/migrations.h"
 #include "catalog/call_guard.h"
+#include "catalog/catalog.h"
+#include "catalog/changes.h"
+#include "catalog/migrations.h"
 #include "catalog/sqlite/checkpointer.h"
 #include "catalog/sqlite/connection.h"
 #include "catalog/sqlite/data_folder.h"
@@ -82,7 +83,8 @@ Result<std::unique_ptr<Connection>> SqliteCatalog::OpenConnection(Purpose purpos
                            .vfs = options_.vfs,
                            .durability = purpose.checkpoint ? Durability::kFull : options_.durability,
                            .create = purpose.create,
-                           .query_only = purpose.query_only});
+                           .query_only = purpose.query_only,
+                           .clock = options_.clock});
 }
 
 // SQLite answers with the mode that it could take, and no error.
@@ -103,23 +105,25 @@ Result<void> UseWriteAheadLog(Connection& connection) {
 
 // Brings the file into shape before anybody else is there. Nothing is changed in a file that is refused.
 Result<void> SqliteCatalog::Prepare(Connection& connection) {
-  JAMMI_TRY(CheckIsCatalog(connection, SqliteMigrations(), options_.path.string()));
+  JAMMI_TRY(CheckIsCatalog(connection, Migrations(), options_.path.string()));
   JAMMI_TRY(UseWriteAheadLog(connection));
-  JAMMI_TRY(sqlite::Migrate(connection, SqliteMigrations(), options_.clock->Now()));
+  JAMMI_TRY(sqlite::Migrate(connection, Migrations(), options_.clock->Now()));
   JAMMI_ASSIGN(incarnation_, EnsureIncarnation(connection, options_.clock->Now()));
   // What an earlier process left in the log may be in memory only, if that process died of a failed sync.
   // In the database file, synced, it is safe; new commits must not stand behind it in the log.
   JAMMI_ASSIGN(const auto moved, connection.RunCheckpoint(Connection::Checkpoint::kTruncate));
   if (moved.complete) return {};
-  return Error(ErrorCode::kUnavailable,
-               fmt::format("{}: another program reads the file and holds its write-ahead log", options_.path.string()),
-               BackendDetail{BackendFault::kBusy, {}, "SQLITE_BUSY"});
+  return Error(
+      ErrorCode::kUnavailable,
+      fmt::format("{}: another program reads the file and holds its write-ahead log", options_.path.string()),
+      BackendDetail{BackendFault::kBusy, {}, "SQLITE_BUSY"});
 }
 
 Result<void> SqliteCatalog::Start() {
   JAMMI_ASSIGN(auto checkpoint, OpenConnection({.create = true, .checkpoint = true}));
   JAMMI_TRY(Prepare(*checkpoint));
-  JAMMI_TRY(readers_.Start(options_.reader_connections, [this] { return OpenConnection({.query_only = true}); }));
+  JAMMI_TRY(
+      readers_.Start(options_.reader_connections, [this] { return OpenConnection({.query_only = true}); }));
   JAMMI_ASSIGN(ping_, OpenConnection({.query_only = true}));
   JAMMI_TRY(checkpointer_.Start(std::move(checkpoint), options_.background_checkpoints));
   writer_.SetOnWalGrowth([this](int64_t frames) { checkpointer_.OnWalGrowth(frames); });
@@ -188,7 +192,7 @@ Result<void> SqliteCatalog::ReadOn(Connection& connection, const Body& body, Bod
 Result<void> SqliteCatalog::Migrate() {
   JAMMI_TRY(RefuseReentry(this));
   return writer_.RunExclusive([this](Connection& connection) {
-    return sqlite::Migrate(connection, SqliteMigrations(), options_.clock->Now());
+    return sqlite::Migrate(connection, Migrations(), options_.clock->Now());
   });
 }
 
@@ -238,6 +242,7 @@ Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const SqliteOptions& options)
   JAMMI_ASSIGN(auto lock, sqlite::LockFile::Take(resolved.path.string() + ".lock", resolved.clock->Now()));
   auto catalog = std::make_unique<sqlite::SqliteCatalog>(std::move(resolved), std::move(lock));
   JAMMI_TRY(catalog->Start());
+  JAMMI_TRY(EnsureChangesTopic(catalog->backend()));
   return Result<std::unique_ptr<Catalog>>(std::move(catalog));
 }
 

@@ -1,8 +1,9 @@
-// The conformance cases on PostgreSQL.
-#include "catalog/conformance.h"
-#include "catalog/postgres/pg_fixture.h"
+#include <atomic>
 
-namespace jammi::conformance {
+#include "catalog/harness.h"
+#include "support/pg_server.h"
+
+namespace jammi::test {
 namespace {
 
 class PostgresHarness final : public Harness {
@@ -17,13 +18,12 @@ class PostgresHarness final : public Harness {
   void MoveClock(std::chrono::microseconds by) override { shift_ = shift_.load() + by; }
 
  private:
-  const std::string url_ = test::PgServer::Shared().Url(test::PgServer::Shared().CreateDatabase());
+  const std::string url_ = PgServer::Shared().Url(PgServer::Shared().CreateDatabase());
   std::atomic<std::chrono::microseconds> shift_{};
 };
 
-INSTANTIATE_TEST_SUITE_P(Postgres, Conformance, testing::Values([]() -> std::unique_ptr<Harness> {
-                           return std::make_unique<PostgresHarness>();
-                         }));
-
 }  // namespace
-}  // namespace jammi::conformance
+
+std::unique_ptr<Harness> MakePostgresHarness() { return std::make_unique<PostgresHarness>(); }
+
+}  // namespace jammi::test

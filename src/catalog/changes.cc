@@ -1,0 +1,85 @@
+#include "catalog/changes.h"
+
+#include <arrow/api.h>
+#include <arrow/ipc/api.h>
+
+#include <array>
+
+#include "base/hash.h"
+#include "catalog/enum_text.h"
+
+namespace jammi {
+namespace {
+
+constexpr std::array<std::string_view, 4> kVerbTexts = {"registered", "updated", "deleted", "recovered"};
+
+arrow::Result<std::shared_ptr<arrow::Array>> TextColumn(std::string_view text) {
+  arrow::StringBuilder builder;
+  ARROW_RETURN_NOT_OK(builder.Append(text));
+  return builder.Finish();
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> VersionColumn(std::optional<int64_t> version) {
+  arrow::Int64Builder builder;
+  ARROW_RETURN_NOT_OK(version ? builder.Append(*version) : builder.AppendNull());
+  return builder.Finish();
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> Encode(const CatalogChange& change) {
+  ARROW_ASSIGN_OR_RAISE(auto kind, TextColumn(change.kind));
+  ARROW_ASSIGN_OR_RAISE(auto verb, TextColumn(ToString(change.verb)));
+  ARROW_ASSIGN_OR_RAISE(auto owner, TextColumn(change.owner.Key()));
+  ARROW_ASSIGN_OR_RAISE(auto name, TextColumn(change.name));
+  ARROW_ASSIGN_OR_RAISE(auto version, VersionColumn(change.version));
+  const auto batch = arrow::RecordBatch::Make(ChangesSchema(), 1, {kind, verb, owner, name, version});
+  return arrow::ipc::SerializeRecordBatch(*batch, arrow::ipc::IpcWriteOptions::Defaults());
+}
+
+constexpr std::string_view kIsThere = "SELECT 1 AS found FROM topic_heads WHERE topic_no = $1";
+constexpr std::string_view kInsertTopic =
+    "INSERT INTO topics (topic_no, topic_id, scope, name, schema, created_at) "
+    "VALUES ($1, $2, '', $3, $4, jammi_now()) ON CONFLICT DO NOTHING";
+constexpr std::string_view kInsertHead =
+    "INSERT INTO topic_heads (topic_no) VALUES ($1) ON CONFLICT DO NOTHING";
+
+}  // namespace
+
+std::string_view ToString(ChangeVerb verb) { return TextOf(kVerbTexts, verb); }
+
+std::shared_ptr<arrow::Schema> ChangesSchema() {
+  static const auto schema =
+      arrow::schema({arrow::field("kind", arrow::utf8(), false), arrow::field("verb", arrow::utf8(), false),
+                     arrow::field("owner", arrow::utf8(), false), arrow::field("name", arrow::utf8(), false),
+                     arrow::field("version", arrow::int64(), true)});
+  return schema;
+}
+
+Result<void> RecordChange(Transaction& tx, const CatalogChange& change) {
+  auto payload = Encode(change);
+  if (!payload.ok()) return Error(ErrorCode::kResourceExhausted, payload.status().ToString());
+  const SqlBytes bytes((*payload)->data(), static_cast<size_t>((*payload)->size()));
+  tx.Append({.topic_no = kChangesTopicNo,
+             .scope = change.owner,
+             .row_count = 1,
+             .checksum = Checksum(bytes),
+             .payload = std::move(*payload)});
+  return {};
+}
+
+Result<void> EnsureChangesTopic(CatalogBackend& backend) {
+  JAMMI_ASSIGN(const auto found, backend.Transact({.read_only = true}, [&](Transaction& tx) {
+    return tx.QueryFirst(kIsThere, {kChangesTopicNo},
+                         [](const Row& row) { return row.Get<int64_t>("found"); });
+  }));
+  if (found) return {};
+  const auto schema = arrow::ipc::SerializeSchema(*ChangesSchema());
+  if (!schema.ok()) return Error(ErrorCode::kResourceExhausted, schema.status().ToString());
+  const SqlBytes bytes((*schema)->data(), static_cast<size_t>((*schema)->size()));
+  return backend.RunTransaction({}, [&](Transaction& tx) -> Result<void> {
+    JAMMI_TRY(tx.Execute(kInsertTopic, {kChangesTopicNo, kChangesTopicId, kChangesTopicName, bytes}));
+    JAMMI_TRY(tx.Execute(kInsertHead, {kChangesTopicNo}));
+    return {};
+  });
+}
+
+}  // namespace jammi
