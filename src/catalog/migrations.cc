@@ -5,6 +5,7 @@
 #include "catalog/migrations/0001_identity.h"
 #include "catalog/migrations/0002_topics.h"
 #include "catalog/migrations/0003_models.h"
+#include "catalog/migrations/0008_evaluation.h"
 
 namespace jammi {
 namespace {
@@ -13,6 +14,7 @@ constexpr std::array kMigrations = {
     Migration{"0001_identity", kIdentityMigration},
     Migration{"0002_topics", kTopicsMigration},
     Migration{"0003_models", kModelsMigration},
+    Migration{"0008_evaluation", kEvaluationMigration},
 };
 
 }  // namespace
