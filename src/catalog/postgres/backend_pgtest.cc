@@ -83,10 +83,12 @@ TEST_F(Backend, AnAbsentDatabaseIsTold) {
 }
 
 TEST_F(Backend, ADatabaseThatIsNotUtf8IsRefused) {
-  ASSERT_EQ(Raw().Exec(
-                "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"),
-            "");
-  options_.url = Secret(server().Url("latin"));
+  const std::string latin = database_ + "_latin1";
+  ASSERT_EQ(
+      Raw().Exec(fmt::format(
+          "CREATE DATABASE {} ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0", latin)),
+      "");
+  options_.url = Secret(server().Url(latin));
   const auto refused = OpenPostgresCatalog(options_);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kFailedPrecondition);
@@ -332,6 +334,41 @@ TEST_F(Backend, ErrorsDoNotQuoteTheRow) {
   EXPECT_THAT(refused.error().ToString(), Not(HasSubstr("hunter2")));
   EXPECT_EQ(DetailOf(refused.error()).object, "t_pkey on t");
   EXPECT_EQ(DetailOf(refused.error()).native_code, "23505");
+}
+
+// --- Marks of commits
+
+TEST_F(Backend, MarksTakeOneRowPerConnectionAndGoWithIt) {
+  options_.pool_size = 1;
+  auto catalog = Open();
+  Ok(Execute(*catalog, "CREATE TABLE t (k BIGINT PRIMARY KEY)"));
+  for (int k = 0; k < 200; ++k) Ok(Execute(*catalog, "INSERT INTO t (k) VALUES ($1)", {k}));
+  EXPECT_EQ(Raw().Number("SELECT count(*) FROM commit_marks"), 1);
+  EXPECT_GT(Raw().Number("SELECT number FROM commit_marks"), 200);
+  catalog.reset();
+  EXPECT_EQ(Raw().Number("SELECT count(*) FROM commit_marks"), 0);
+}
+
+TEST_F(Backend, WhatChangesNothingLeavesNoMark) {
+  options_.pool_size = 1;
+  const auto catalog = Open();
+  Ok(Execute(*catalog, "CREATE TABLE t (k BIGINT PRIMARY KEY)"));
+  const std::string sum = "SELECT sum(number) FROM commit_marks";
+  const int64_t before = Raw().Number(sum);
+  Ok(Execute(*catalog, "SELECT 1"));
+  Ok(Execute(*catalog, "DELETE FROM t"));
+  EXPECT_EQ(Raw().Number(sum), before);
+  Ok(Execute(*catalog, "INSERT INTO t VALUES (1)"));
+  EXPECT_EQ(Raw().Number(sum), before + 3);
+}
+
+TEST_F(Backend, MarksThatNobodyAsksForAreSwept) {
+  (void)Open();
+  ASSERT_EQ(Raw().Exec("INSERT INTO commit_marks VALUES ('old', 1, now() - INTERVAL '25 hours'),"
+                       " ('young', 1, now() - INTERVAL '23 hours')"),
+            "");
+  (void)Open();
+  EXPECT_EQ(Raw().Text("SELECT string_agg(slot, ' ') FROM commit_marks"), "young");
 }
 
 // --- Retries

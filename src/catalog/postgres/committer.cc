@@ -1,6 +1,5 @@
 #include "catalog/postgres/committer.h"
 
-#include <bit>
 #include <optional>
 #include <utility>
 
@@ -9,32 +8,24 @@
 #include "base/sync_point.h"
 #include "catalog/backend_error.h"
 #include "catalog/call_guard.h"
-#include "catalog/event_key.h"
 #include "catalog/postgres/pg_error.h"
 #include "catalog/postgres/retry.h"
 
 namespace jammi::postgres {
 namespace {
 
-// 'committed', 'aborted', 'in progress', or NULL: too long ago.
-constexpr std::string_view kStatus = "SELECT pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8))";
-
-// A crash forgets numbers that had not reached the disk, and the server gives them again: then the status
-// is another transaction's. The checkpoint at the end of recovery tells which numbers are older than the
-// crash; it is one that nothing ran beside.
-constexpr std::string_view kNumberIsOlder =
-    "SELECT CAST(CAST($1 AS TEXT) AS NUMERIC) < CAST(split_part(next_xid, ':', 1) AS NUMERIC) * 4294967296 +"
-    " CAST(split_part(next_xid, ':', 2) AS NUMERIC),"
-    " checkpoint_lsn = redo_lsn AND current_setting('wal_level') <> 'minimal' FROM pg_control_checkpoint()";
-
-constexpr std::string_view kEventIsThere =
-    "SELECT count(*) FROM events WHERE event_key = $1 AND committed_at = $2 AND checksum = $3";
-
-// A server process that has not noticed that its client is gone: it waits for a COMMIT that never comes.
-// One that is committing does so all the same. The process may be another's by now, hence the number.
+// Ends the server's process if it is still there: one that has not noticed that its client is gone, and
+// could take in a COMMIT that is still on its way. A process leaves this list after its transaction has
+// ended. A standby knows nothing of the processes, nor of the last transactions, of its primary.
 constexpr std::string_view kEndProcess =
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-    " WHERE pid = $1 AND CAST(backend_xid AS TEXT) = CAST(CAST(CAST($2 AS TEXT) AS xid8) AS xid)::TEXT";
+    "SELECT pg_is_in_recovery(), (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE pid = $1 AND CAST(extract(epoch FROM backend_start) * 1000000 AS BIGINT) = $2)";
+
+Result<bool> IsOver(Connection& connection, const ServerProcess& process, Deadline deadline) {
+  JAMMI_ASSIGN(const ResultSet ended,
+               connection.RunOne(kEndProcess, {process.pid, process.started_at}, deadline));
+  return ended.Int(0, 0) == 0 && ended.Int(0, 1) == 0;
+}
 
 }  // namespace
 
@@ -44,11 +35,7 @@ Result<void> Committer::Commit(PgTransaction& tx, const Connection& connection,
   std::optional<CommitOrder::Ticket> ticket;
   if (!events.empty() || callbacks) ticket = order_.Take();
   const auto begun = std::chrono::steady_clock::now();
-  auto outcome = tx.Commit();
-  Doubt doubt{tx.number(), connection.pid(), connection.server_life(),
-              events.empty() ? nullptr : &events.front(),
-              outcome.error.value_or(Error(ErrorCode::kInternal, ""))};
-  auto settled = Settle(std::move(outcome), std::move(doubt));
+  auto settled = Settle(tx, connection);
   const auto took = std::chrono::steady_clock::now() - begun;
   Add(statistics_.commit_us,
       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
@@ -58,7 +45,8 @@ Result<void> Committer::Commit(PgTransaction& tx, const Connection& connection,
   return settled;
 }
 
-Result<void> Committer::Settle(PgTransaction::Outcome outcome, Doubt doubt) {
+Result<void> Committer::Settle(PgTransaction& tx, const Connection& connection) {
+  PgTransaction::Outcome outcome = tx.Commit();
   switch (outcome.verdict) {
     case PgTransaction::Verdict::kCommitted:
       return {};
@@ -67,8 +55,8 @@ Result<void> Committer::Settle(PgTransaction::Outcome outcome, Doubt doubt) {
     case PgTransaction::Verdict::kUnknown:
       break;
   }
-  if (doubt.number.empty()) return ConnectionLost(doubt.error.message());  // it could change nothing
-  return AskWhatBecame(doubt);
+  if (!tx.mark()) return ConnectionLost(outcome.error->message());  // it could change nothing
+  return AskWhatBecame({*tx.mark(), connection.process(), *std::move(outcome.error)});
 }
 
 Result<void> Committer::AskWhatBecame(const Doubt& doubt) {
@@ -82,47 +70,15 @@ Result<void> Committer::AskWhatBecame(const Doubt& doubt) {
       if (!opened) continue;
       connection = std::move(*opened);
     }
-    const bool crashed = connection->server_life() != doubt.server_life;
-    auto answer = crashed ? AskAfterCrash(*connection, doubt, deadline) : Ask(*connection, doubt, deadline);
-    if (!answer && connection->lost()) continue;
-    if (!answer || *answer == Answer::kNobodyKnows) break;
-    if (*answer == Answer::kCommitted) return {};
-    if (*answer == Answer::kRolledBack) return ConnectionLost(doubt.error.message());
-    IgnoreError(connection->RunOne(kEndProcess, {static_cast<int64_t>(doubt.pid), doubt.number}, deadline),
-                "the process may have ended by itself");
+    const auto over = IsOver(*connection, doubt.process, deadline);
+    if (!over || !*over) continue;
+    const auto committed = IsMarked(*connection, doubt.mark, deadline);
+    if (!committed) continue;
+    if (*committed) return {};
+    return ConnectionLost(doubt.error.message());
   } while (retry.Pause());
-  Log(LogLevel::kError, "catalog: the outcome of transaction {} is unknown: {}", doubt.number,
-      doubt.error.message());
+  Log(LogLevel::kError, "catalog: what became of a COMMIT is unknown: {}", doubt.error.message());
   return OutcomeUnknown(doubt.error);
-}
-
-Result<Committer::Answer> Committer::Ask(Connection& connection, const Doubt& doubt,
-                                         Deadline deadline) const {
-  JAMMI_ASSIGN(const ResultSet status, connection.RunOne(kStatus, {doubt.number}, deadline));
-  const std::string_view text = status.IsNull(0, 0) ? std::string_view() : status.Text(0, 0);
-  if (text == "committed") return Answer::kCommitted;
-  if (text == "aborted") return Answer::kRolledBack;
-  return text == "in progress" ? Answer::kInProgress : Answer::kNobodyKnows;
-}
-
-// The server has crashed since, or this is another one.
-Result<Committer::Answer> Committer::AskAfterCrash(Connection& connection, const Doubt& doubt,
-                                                   Deadline deadline) const {
-  if (doubt.event != nullptr) {  // its own trace is the best witness
-    JAMMI_ASSIGN(
-        const ResultSet there,
-        connection.RunOne(
-            kEventIsThere,
-            {EventKey(doubt.event->event->topic_no, static_cast<int64_t>(doubt.event->outcome->offset)),
-             doubt.event->outcome->committed_at, std::bit_cast<int64_t>(doubt.event->event->checksum)},
-            deadline));
-    return there.Int(0, 0) > 0 ? Answer::kCommitted : Answer::kRolledBack;
-  }
-  JAMMI_ASSIGN(const ResultSet older, connection.RunOne(kNumberIsOlder, {doubt.number}, deadline));
-  if (older.Int(0, 0) == 0) return Answer::kRolledBack;
-  JAMMI_ASSIGN(const Answer answer, Ask(connection, doubt, deadline));
-  const bool is_of_recovery = older.Int(0, 1) != 0;
-  return answer == Answer::kCommitted && !is_of_recovery ? Answer::kNobodyKnows : answer;
 }
 
 void Committer::Tell(std::vector<PendingEvent>& events, const std::function<void()>& callbacks) {
@@ -136,7 +92,8 @@ void Committer::Tell(std::vector<PendingEvent>& events, const std::function<void
                          std::move(event.payload)});
   }
   Add(statistics_.events_appended, committed.size());
-  if (listener_ && !committed.empty()) CallBack("catalog", listener_, std::span<const CommittedEvent>(committed));
+  if (listener_ && !committed.empty())
+    CallBack("catalog", listener_, std::span<const CommittedEvent>(committed));
   if (callbacks) callbacks();
 }
 

@@ -42,19 +42,13 @@ class Committer {
  private:
   // A transaction whose COMMIT was not answered.
   struct Doubt {
-    std::string number;
-    int pid = 0;  // of its server process
-    int64_t server_life = 0;
-    const PendingEvent* event = nullptr;  // one that it wrote; null: none
-    Error error;                          // how the connection was lost
+    CommitMark mark;
+    ServerProcess process;
+    Error error;  // how the connection was lost
   };
-  enum class Answer { kCommitted, kRolledBack, kInProgress, kNobodyKnows };
 
-  [[nodiscard]] Result<void> Settle(PgTransaction::Outcome outcome, Doubt doubt);
+  [[nodiscard]] Result<void> Settle(PgTransaction& tx, const Connection& connection);
   [[nodiscard]] Result<void> AskWhatBecame(const Doubt& doubt);
-  [[nodiscard]] Result<Answer> Ask(Connection& connection, const Doubt& doubt, Deadline deadline) const;
-  [[nodiscard]] Result<Answer> AskAfterCrash(Connection& connection, const Doubt& doubt,
-                                             Deadline deadline) const;
   void Tell(std::vector<PendingEvent>& events, const std::function<void()>& callbacks);
 
   const void* const backend_;

@@ -209,11 +209,13 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionParameters&
   return Result<std::unique_ptr<Connection>>(std::move(connection));
 }
 
-Connection::~Connection() { PQfinish(connection_); }
+Connection::~Connection() {
+  if (const std::string farewell = marker_.Farewell(); !farewell.empty()) SendOnly(farewell);
+  PQfinish(connection_);
+}
 
 Result<void> Connection::Connect(Deadline deadline) {
-  PQsetNoticeProcessor(
-      connection_, [](void*, const char* text) { Log(LogLevel::kDebug, "PostgreSQL: {}", text); }, nullptr);
+  PQsetNoticeReceiver(connection_, &Connection::TakeNotice, this);
   PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);  // with the SQLSTATE, see FromConnection
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (state != PGRES_POLLING_OK) {
@@ -242,15 +244,16 @@ Result<void> Connection::CheckServer(Deadline deadline) {
         ErrorCode::kFailedPrecondition,
         fmt::format("the database stores text as {}; it must be created with ENCODING 'UTF8'", encoding));
   }
-  // A crash throws the statistics away, an orderly restart does not.
-  JAMMI_ASSIGN(const ResultSet life, RunOne("SELECT CAST(extract(epoch FROM stats_reset) * 1000000 AS BIGINT)"
-                                            " FROM pg_stat_bgwriter",
-                                            {}, deadline));
-  server_life_ = life.rows() > 0 && !life.IsNull(0, 0) ? life.Int(0, 0) : 0;
+  JAMMI_ASSIGN(const ResultSet process,
+               RunOne("SELECT CAST(extract(epoch FROM backend_start) * 1000000 AS BIGINT)"
+                      " FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+                      {}, deadline));
+  if (process.rows() == 0)
+    return Error(ErrorCode::kFailedPrecondition, "the server does not show its processes");
+  process_ = {PQbackendPID(connection_), process.Int(0, 0)};
   return {};
 }
 
-int Connection::pid() const { return PQbackendPID(connection_); }
 int Connection::socket() const { return PQsocket(connection_); }
 
 // --- Round trips
@@ -431,12 +434,20 @@ void Connection::TrimStatements() {
 
 // --- What the server says by itself
 
+// A server that ends an idle connection says so in this way too.
+void Connection::TakeNotice(void* self, const pg_result* notice) {
+  if (EndsConnection(notice)) static_cast<Connection*>(self)->lost_ = true;
+  Log(LogLevel::kDebug, "PostgreSQL: {}", FromResult(notice).message());
+}
+
 bool Connection::LooksAlive() {
   if (lost_ || PQstatus(connection_) == CONNECTION_BAD) return false;
   pollfd waiting{PQsocket(connection_), POLLIN | POLLRDHUP, 0};
   if (poll(&waiting, 1, 0) <= 0) return true;
   if ((waiting.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) return false;
-  return PQconsumeInput(connection_) == 1;  // a late answer, a notice
+  if (PQconsumeInput(connection_) != 1) return false;
+  (void)PQisBusy(connection_);  // reads a notice that has come, if any
+  return !lost_;
 }
 
 Result<std::vector<Notification>> Connection::TakeNotifications() {

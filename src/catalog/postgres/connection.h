@@ -12,6 +12,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "catalog/postgres/commit_mark.h"
+#include "catalog/postgres/statement.h"
 #include "jammi/catalog_backend.h"
 #include "jammi/clock.h"
 
@@ -24,12 +26,6 @@ namespace jammi::postgres {
 
 // What to connect with; made from a URL by ParseUrl().
 using ConnectionParameters = std::vector<std::pair<std::string, std::string>>;
-
-// A statement to be run. Everything is borrowed until it has run.
-struct Statement {
-  std::string_view sql;
-  SqlParams params;
-};
 
 // What a statement answered; all its rows.
 class ResultSet {
@@ -75,6 +71,12 @@ class ResultRow final : public Row {
   int row_;
 };
 
+// A process of the server, which no other is mistaken for.
+struct ServerProcess {
+  int pid = 0;
+  int64_t started_at = 0;  // by the server's clock, microseconds
+};
+
 struct Notification {
   std::string channel;
   std::string payload;
@@ -113,9 +115,11 @@ class Connection {
   // Forgets prepared statements when there are too many; between transactions.
   void TrimStatements();
 
-  // Which life of the server this is: another one after a crash, and on another server.
-  [[nodiscard]] int64_t server_life() const { return server_life_; }
-  [[nodiscard]] int pid() const;     // of the server process
+  // The server process behind it; still known when the connection is lost.
+  [[nodiscard]] const ServerProcess& process() const { return process_; }
+  [[nodiscard]] int pid() const { return process_.pid; }
+  // Numbers the transactions that it commits.
+  [[nodiscard]] CommitMarker& marker() { return marker_; }
   [[nodiscard]] int socket() const;  // to wait on for notifications
   // Takes in what has come, without waiting. Errors: kUnavailable: lost.
   [[nodiscard]] Result<std::vector<Notification>> TakeNotifications();
@@ -145,12 +149,14 @@ class Connection {
   [[nodiscard]] Result<std::vector<ResultSet>> Receive(std::span<const Sent> sent, Deadline deadline);
   [[nodiscard]] Result<void> Wait(bool to_write, Deadline deadline);
   [[nodiscard]] Error Lose();
+  static void TakeNotice(void* self, const pg_result* notice);
 
   pg_conn* connection_;
   bool lost_ = false;
   int unread_syncs_ = 0;  // of SendOnly
   int64_t next_name_ = 0;
-  int64_t server_life_ = 0;
+  ServerProcess process_;
+  CommitMarker marker_;
   std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> statements_;
   std::chrono::steady_clock::time_point opened_at_ = std::chrono::steady_clock::now();
 };

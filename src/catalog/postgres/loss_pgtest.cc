@@ -138,6 +138,27 @@ TEST_F(Loss, AServerThatIsGoneIsUnavailableAfterAWhile) {
   EXPECT_TRUE(catalog->log().Append(Event(1, "x"), {}));
 }
 
+// A crashed server gives numbers of transactions again that had not reached its disk: after two crashes a
+// lost transaction's number was that of another, which had committed, and the loss was reported as success.
+TEST_F(Loss, ATransactionWhoseNumberWasGivenAgainIsNotTakenForTheOther) {
+  Ok(Execute(*catalog_, "CREATE TABLE other (k BIGINT)"));
+  int runs = 0;
+  SetSyncPoint("catalog:before_commit", [&] {
+    if (runs > 1) return;
+    server().Restart(Server::Stop::kImmediate);
+    test::RawPostgres others = Raw();
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(others.Exec("INSERT INTO other VALUES (0)"), "");
+    server().Restart(Server::Stop::kImmediate);
+  });
+  Ok(catalog_->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
+    ++runs;
+    JAMMI_TRY(tx.Execute("INSERT INTO t (k, v) VALUES ($1, 0)", {runs}));
+    return {};
+  }));
+  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(Raw().Number("SELECT k FROM t"), 2);
+}
+
 // Eight threads write, half of them events, while connections are cut and the server is restarted.
 TEST_F(Loss, RestartsUnderLoadLoseAndDoubleNothing) {
   options_.retry_for = std::chrono::seconds(60);

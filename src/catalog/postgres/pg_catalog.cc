@@ -12,6 +12,7 @@
 #include "catalog/catalog.h"
 #include "catalog/changes.h"
 #include "catalog/postgres/appender.h"
+#include "catalog/postgres/commit_mark.h"
 #include "catalog/postgres/committer.h"
 #include "catalog/postgres/head_notifier.h"
 #include "catalog/postgres/migrate.h"
@@ -99,6 +100,7 @@ Result<void> PgCatalog::Start() {
   JAMMI_ASSIGN(auto connection, OpenConnection(Deadline::After(options_.acquire_timeout)));
   JAMMI_TRY(postgres::Migrate(*connection, PostgresMigrations()));
   JAMMI_ASSIGN(incarnation_, EnsureIncarnation(*connection));
+  JAMMI_TRY(SweepCommitMarks(*connection));
   ping_ = std::move(connection);
   std::string channel = "jammi_" + incarnation_;
   std::erase(channel, '-');

@@ -26,9 +26,13 @@ constexpr std::array<Words, 1> kPreparation = {{
      " + CAST(COALESCE(NULLIF(current_setting('jammi.time_shift', true), ''), '0') AS BIGINT) $$;"},
 }};
 
-// What follows the text of a step. Payloads do not compress, and their length shall be known without
-// reading them. A head is updated by every commit: room beside it keeps the update within its page.
-constexpr std::array<Words, 1> kTuning = {{
+// What follows the text of a step. Where transactions leave their marks, see commit_mark.h. Payloads do not
+// compress, and their length shall be known without reading them. A mark or a head is updated by every
+// commit: room beside it keeps the update within its page.
+constexpr std::array<Words, 2> kOwnText = {{
+    {"0001_identity",
+     "CREATE TABLE commit_marks (slot TEXT COLLATE \"C\" NOT NULL PRIMARY KEY, number BIGINT NOT NULL,"
+     " marked_at TIMESTAMP WITH TIME ZONE NOT NULL) WITH (fillfactor = 20);"},
     {"0002_topics",
      "ALTER TABLE events ALTER COLUMN payload SET STORAGE EXTERNAL;"
      "ALTER TABLE topic_heads SET (fillfactor = 20);"},
@@ -79,7 +83,7 @@ const std::vector<PgMigration>& PostgresMigrations() {
     for (const Migration& migration : Migrations()) {
       std::string sql(Find(kPreparation, migration.name));
       sql += WithPostgresTypes(migration.sql);
-      sql += Find(kTuning, migration.name);
+      sql += Find(kOwnText, migration.name);
       list.push_back({migration.name, std::move(sql)});
     }
     return list;

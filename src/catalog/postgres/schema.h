@@ -14,7 +14,7 @@ struct PgMigration {
 };
 
 // The steps of the catalog, in order: their one text in PostgreSQL's types, and after it what PostgreSQL
-// alone wants to be told.
+// alone needs.
 [[nodiscard]] const std::vector<PgMigration>& PostgresMigrations();
 
 // Writes PostgreSQL's types for SQLite's: INTEGER holds 64 bits, BLOB is BYTEA, REAL has double precision,

@@ -12,7 +12,6 @@
 namespace jammi::postgres {
 namespace {
 
-constexpr std::string_view kTransactionNumber = "SELECT CAST(pg_current_xact_id() AS TEXT)";
 // Of this transaction alone; jammi_now() adds it.
 constexpr std::string_view kShiftTime = "SELECT set_config('jammi.time_shift', CAST($1 AS TEXT), true)";
 
@@ -90,18 +89,13 @@ void PgTransaction::AfterCommit(std::move_only_function<void()> fn) {
   effects_.after_commit.push_back(std::move(fn));
 }
 
-// What is to be sent in front of the first statement.
+// What is to be sent in front of the next statement.
 std::vector<Statement> PgTransaction::Opening() const {
   std::vector<Statement> statements;
   if (open_) return statements;
   statements.push_back({BeginText(options_), {}});
-  if (!options_.read_only) statements.push_back({kTransactionNumber, {}});
   if (!time_shift_.empty()) statements.push_back({kShiftTime, time_shift_params_});
   return statements;
-}
-
-void PgTransaction::Begun(const std::vector<ResultSet>& results) {
-  if (number_.empty() && !options_.read_only) number_ = std::string(results[1].Text(0, 0));
 }
 
 Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
@@ -122,7 +116,6 @@ Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
       connection_.Abandon();
     return *failed_;
   }
-  Begun(*results);
   return std::move(results->back());
 }
 
@@ -154,27 +147,41 @@ Result<void> PgTransaction::Write(std::vector<PendingEvent>& events) {
     failed_ = results.error();
     return *failed_;
   }
-  Begun(*results);
   return {};
 }
 
 PgTransaction::Outcome PgTransaction::Commit() {
   if (failed_) return {Verdict::kRolledBack, failed_};
   if (!open_) return {Verdict::kCommitted, {}};  // there was nothing to do
-  open_ = false;
-  if (options_.read_only && options_.isolation != IsolationLevel::kSerializable) {
-    connection_.SendOnly("COMMIT");  // whatever comes of it: nothing was changed, all was read
-    return {Verdict::kCommitted, {}};
-  }
+  if (options_.read_only) return CommitReads();
   JAMMI_SYNC_POINT("catalog:before_commit");
-  auto results = connection_.RunOne("COMMIT");
-  if (results && results->tag() == "COMMIT") return {Verdict::kCommitted, {}};
-  if (results) {
+  CommitMarker& marker = connection_.marker();
+  std::vector<Statement> statements = marker.Next();
+  mark_ = marker.last();
+  statements.push_back({"COMMIT", {}});
+  auto results = connection_.Run(statements);
+  if (!results) {
+    const Verdict verdict = connection_.lost() ? Verdict::kUnknown : Verdict::kRolledBack;
+    return {verdict, std::move(results).error()};
+  }
+  open_ = false;
+  if (results->back().tag() != "COMMIT") {
     return {Verdict::kRolledBack,
             Error(ErrorCode::kInternal, "the server rolled back a transaction without a reason")};
   }
-  const Verdict verdict = connection_.lost() ? Verdict::kUnknown : Verdict::kRolledBack;
-  return {verdict, std::move(results).error()};
+  if (results->front().changes() > 0) marker.Committed();
+  return {Verdict::kCommitted, {}};
+}
+
+PgTransaction::Outcome PgTransaction::CommitReads() {
+  open_ = false;
+  if (options_.isolation != IsolationLevel::kSerializable) {
+    connection_.SendOnly("COMMIT");  // whatever comes of it: nothing was changed, all was read
+    return {Verdict::kCommitted, {}};
+  }
+  auto result = connection_.RunOne("COMMIT");
+  if (result) return {Verdict::kCommitted, {}};
+  return {connection_.lost() ? Verdict::kUnknown : Verdict::kRolledBack, std::move(result).error()};
 }
 
 }  // namespace jammi::postgres

@@ -14,8 +14,8 @@
 
 namespace jammi::postgres {
 
-// BEGIN goes with the first statement, in the same round trip, and so does the question for the
-// transaction's number. After a statement has failed, the server runs no other until the end; the error
+// BEGIN goes with the first statement, in the same round trip, and the mark of the transaction with COMMIT
+// (see commit_mark.h). After a statement has failed, the server runs no other until the end; the error
 // of the first is the transaction's.
 class PgTransaction final : public Transaction {
  public:
@@ -35,7 +35,7 @@ class PgTransaction final : public Transaction {
   enum class Verdict {
     kCommitted,
     kRolledBack,
-    kUnknown,  // the connection was lost; AskWhatBecame(number()) may tell
+    kUnknown,  // the connection was lost; the mark may tell
   };
   struct Outcome {
     Verdict verdict;
@@ -45,8 +45,8 @@ class PgTransaction final : public Transaction {
 
   // The error of the statement that failed.
   [[nodiscard]] const std::optional<Error>& failed() const { return failed_; }
-  // The transaction's number, 64 bits; empty before its first statement and when it is read-only.
-  [[nodiscard]] const std::string& number() const { return number_; }
+  // Of the transaction that Commit() was called for; nullopt: it was read-only.
+  [[nodiscard]] const std::optional<CommitMark>& mark() const { return mark_; }
 
  protected:
   [[nodiscard]] Result<int64_t> ExecuteImpl(std::string_view sql, SqlParams params) override;
@@ -55,7 +55,7 @@ class PgTransaction final : public Transaction {
  private:
   [[nodiscard]] Result<ResultSet> Run(std::string_view sql, SqlParams params);
   [[nodiscard]] std::vector<Statement> Opening() const;
-  void Begun(const std::vector<ResultSet>& results);
+  [[nodiscard]] Outcome CommitReads();
 
   Connection& connection_;
   const TxOptions& options_;
@@ -63,8 +63,8 @@ class PgTransaction final : public Transaction {
   const std::string time_shift_;  // empty: none
   const std::array<SqlValue, 1> time_shift_params_;
   std::optional<Error> failed_;
-  std::string number_;
-  bool open_ = false;  // BEGIN was sent, no end was
+  std::optional<CommitMark> mark_;
+  bool open_ = false;  // BEGIN was sent, and no end was answered
 };
 
 }  // namespace jammi::postgres
