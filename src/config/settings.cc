@@ -17,16 +17,23 @@ constexpr int64_t kMaxSeconds = 3'153'600'000;  // a hundred years
 constexpr int64_t kKiB = 1 << 10;
 constexpr int64_t kGiB = 1 << 30;
 
+#ifdef JAMMI_HAS_POSTGRES
+constexpr std::string_view kPostgresRefusal;
+#else
+constexpr std::string_view kPostgresRefusal =
+    "this build has no PostgreSQL; use catalog.kind = \"sqlite\" (the default), or configure the build with "
+    "-DJAMMI_POSTGRES=ON";
+#endif
+
 std::vector<TaggedSection> MakeTaggedSections() {
   std::vector<TaggedSection> sections;
-  sections.push_back(BindSection(
-      {.key = "catalog",
-       .kinds = {{.name = "sqlite", .text = "One file, no daemon, one engine at a time."},
-                 {.name = "postgres",
-                  .text = "A PostgreSQL database, shared by any number of engines.",
-                  .refusal = "this version has no PostgreSQL catalog yet; use catalog.kind = \"sqlite\" "
-                             "(the default), or a later version built with PostgreSQL"}}},
-      &Config::catalog));
+  sections.push_back(
+      BindSection({.key = "catalog",
+                   .kinds = {{.name = "sqlite", .text = "One file, no daemon, one engine at a time."},
+                             {.name = "postgres",
+                              .text = "A PostgreSQL database, shared by any number of engines.",
+                              .refusal = kPostgresRefusal}}},
+                  &Config::catalog));
   sections.push_back(BindSection(
       {.key = "broker",
        .kinds = {{.name = "in_memory", .text = "Within this process. Needs nothing."},

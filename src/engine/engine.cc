@@ -8,8 +8,8 @@
 namespace jammi {
 namespace {
 
-SqliteOptions CatalogOptions(const Config& config, const EngineOptions& options) {
-  const auto& sqlite = std::get<SqliteCatalogConfig>(config.catalog);
+SqliteOptions SqliteCatalogOptions(const Config& config, const SqliteCatalogConfig& sqlite,
+                                   const EngineOptions& options) {
   SqliteOptions made;
   made.path = config.CatalogPath();
   made.durability = sqlite.synchronous == SqliteSynchronous::kFull ? Durability::kFull : Durability::kNormal;
@@ -21,6 +21,28 @@ SqliteOptions CatalogOptions(const Config& config, const EngineOptions& options)
   made.clock = options.clock;
   made.vfs = options.sqlite_vfs;
   return made;
+}
+
+PostgresOptions PostgresCatalogOptions(const PostgresCatalogConfig& postgres) {
+  PostgresOptions made;
+  made.url = postgres.url;
+  made.pool_size = static_cast<int>(postgres.pool_size);
+  if (postgres.max_lifetime_secs) made.max_lifetime = std::chrono::seconds(*postgres.max_lifetime_secs);
+  return made;
+}
+
+Result<std::unique_ptr<Catalog>> OpenCatalog(const Config& config, const EngineOptions& options) {
+  if (const auto* postgres = std::get_if<PostgresCatalogConfig>(&config.catalog)) {
+    return OpenPostgresCatalog(PostgresCatalogOptions(*postgres));
+  }
+  return OpenSqliteCatalog(
+      SqliteCatalogOptions(config, std::get<SqliteCatalogConfig>(config.catalog), options));
+}
+
+// Without what is secret.
+std::string Describe(const Config& config) {
+  return std::holds_alternative<SqliteCatalogConfig>(config.catalog) ? config.CatalogPath().string()
+                                                                     : "on PostgreSQL";
 }
 
 StreamsOptions TriggerOptions(const Config& config) {
@@ -88,13 +110,11 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
   if (options.clock == nullptr) options.clock = Clock::System();
 
   auto core = std::make_shared<EngineCore>();
-  core->clock = options.clock;
-  const SqliteOptions catalog_options = CatalogOptions(config, options);
-  JAMMI_ASSIGN(core->catalog, OpenSqliteCatalog(catalog_options));
+  JAMMI_ASSIGN(core->catalog, OpenCatalog(config, options));
   auto broker =
       options.broker != nullptr ? options.broker : std::shared_ptr<TriggerBroker>(NewMemoryBroker());
   JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, TriggerOptions(config), std::move(broker)));
-  Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", catalog_options.path.string(),
+  Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", Describe(config),
       core->catalog->incarnation());
   return std::unique_ptr<Engine>(new Engine(std::move(core)));
 }

@@ -11,7 +11,6 @@ namespace jammi {
 // The parts die in reverse order: streams use the catalog.
 class EngineCore {
  public:
-  std::shared_ptr<Clock> clock;
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Streams> streams;
 };

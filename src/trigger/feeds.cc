@@ -69,6 +69,23 @@ void Feeds::OnDropped(int64_t topic_no) {
   if (const auto feed = Find(topic_no)) feed->End(/*drain=*/true);
 }
 
+void Feeds::OnHead(int64_t topic_no, uint64_t next_offset) {
+  if (const auto feed = Find(topic_no)) feed->RaiseHead(next_offset);
+}
+
+void Feeds::CheckDropped(int64_t topic_no) {
+  if (const auto feed = Find(topic_no)) ReadHead(*feed);
+}
+
+void Feeds::ReadHead(TopicFeed& feed) const {
+  const auto head = runtime_->log->ReadHead(feed.topic_no());
+  if (head) {
+    feed.RaiseHead(head->next_offset);
+  } else if (head.error().code() == ErrorCode::kNotFound) {
+    feed.End(/*drain=*/true);
+  }
+}
+
 void Feeds::PollHeads(const std::stop_token& stop, std::chrono::milliseconds interval) const {
   std::mutex mutex;
   std::condition_variable_any stopped;
@@ -76,13 +93,7 @@ void Feeds::PollHeads(const std::stop_token& stop, std::chrono::milliseconds int
   const auto never = [] { return false; };
   while (!stopped.wait_for(lock, stop, interval, never) && !stop.stop_requested()) {
     for (const auto& feed : All()) {
-      if (!feed->HasWaiters()) continue;
-      const auto head = runtime_->log->ReadHead(feed->topic_no());
-      if (head) {
-        feed->RaiseHead(head->next_offset);
-      } else if (head.error().code() == ErrorCode::kNotFound) {
-        feed->End(/*drain=*/true);
-      }
+      if (feed->HasWaiters()) ReadHead(*feed);
     }
   }
 }

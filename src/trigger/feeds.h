@@ -21,8 +21,8 @@ namespace jammi {
 class Feeds {
  public:
   // The log must live until Shutdown() has returned. Every `head_poll` the heads of topics that somebody
-  // waits for are read from it: the safety net under the listener, which hears neither of other processes
-  // nor of a commit whose outcome was unknown.
+  // waits for are read from it: the safety net under the listeners, which do not hear of a commit whose
+  // outcome was unknown, and may hear late of other processes.
   Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads,
         std::chrono::milliseconds head_poll = std::chrono::seconds(1));
   ~Feeds() { Shutdown(); }
@@ -37,6 +37,11 @@ class Feeds {
 
   // The topic is gone: its subscriptions end after what the ring still holds for them.
   void OnDropped(int64_t topic_no);
+
+  // What another process has done to the topic, as the log's head listener hears it.
+  void OnHead(int64_t topic_no, uint64_t next_offset);
+  // Looks now whether the topic is still there. On a thread that may wait for the catalog.
+  void CheckDropped(int64_t topic_no);
 
   // Ends every subscription, lets callbacks finish, ends the threads; the log is not touched after it.
   // Idempotent. Not from a callback.
@@ -53,6 +58,7 @@ class Feeds {
   [[nodiscard]] std::vector<std::shared_ptr<TopicFeed>> All() const;
   [[nodiscard]] std::shared_ptr<TopicFeed> FindOrMake(const TopicEntry& topic);
 
+  void ReadHead(TopicFeed& feed) const;
   void PollHeads(const std::stop_token& stop, std::chrono::milliseconds interval) const;
 
   // Outlives the registry where a subscription does: a feed that dies tells it.

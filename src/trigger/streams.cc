@@ -77,13 +77,16 @@ class Leaving {
 Result<std::unique_ptr<Streams>> Streams::Open(Catalog& catalog, const StreamsOptions& options,
                                                std::shared_ptr<TriggerBroker> broker) {
   JAMMI_TRY(CheckOptions(options));
-  std::unique_ptr<Streams> streams(new Streams(catalog, options, std::move(broker)));
+  JAMMI_ASSIGN(ChangeReader changes, ChangeReader::AtHead(catalog.backend()));
+  std::unique_ptr<Streams> streams(new Streams(catalog, options, std::move(broker), std::move(changes)));
   streams->SchedulePurge();
   return streams;
 }
 
-Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker)
+Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
+                 ChangeReader changes)
     : repo_(catalog.backend()),
+      log_(catalog.log()),
       publisher_(catalog.log(), options.max_batch_bytes),
       broker_(std::move(broker)),
       feeds_(std::make_shared<Feeds>(catalog.log(),
@@ -92,10 +95,15 @@ Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_pt
       outbox_(broker_ == nullptr ? nullptr
                                  : std::make_shared<Outbox>(
                                        broker_, [this](int64_t topic_no) { return LookUpNumber(topic_no); },
-                                       options.ring_bytes)) {
+                                       options.ring_bytes)),
+      changes_(std::move(changes)) {
   catalog.log().SetListener([feeds = feeds_, outbox = outbox_](std::span<const CommittedEvent> events) {
     feeds->OnCommitted(events);
     if (outbox != nullptr) outbox->OnCommitted(events);
+  });
+  catalog.log().SetHeadListener([this](int64_t topic_no, uint64_t next_offset) {
+    feeds_->OnHead(topic_no, next_offset);
+    if (topic_no == kChangesTopicNo) OnChangesElsewhere();
   });
 }
 
@@ -204,6 +212,47 @@ void Streams::SchedulePurge() {
   });
 }
 
+// --- Other processes -----------------------------------------------------------------------------------
+
+void Streams::OnChangesElsewhere() {
+  if (changes_posted_.exchange(true)) return;
+  background_.Post([this] {
+    changes_posted_ = false;  // first: what changes from now on is read now or posts again
+    const Pass pass(gate_);
+    if (pass) ReadChanges();
+  });
+}
+
+void Streams::ReadChanges() {
+  while (true) {
+    const auto changes = changes_.Next();
+    if (!changes) {
+      Log(LogLevel::kWarning, "changes of the catalog by other processes: {}; the next one asks again",
+          changes.error().ToString());
+    }
+    if (!changes || changes->empty()) return;
+    for (const ReadChange& change : *changes) {
+      const bool dropped = change.kind == "topic" && change.verb == ToString(ChangeVerb::kDeleted);
+      if (dropped) ForgetDropped(change.owner, change.name);
+    }
+  }
+}
+
+void Streams::ForgetDropped(const Scope& owner, std::string_view name) {
+  std::vector<int64_t> numbers;
+  {
+    const std::lock_guard lock(entries_mutex_);
+    std::erase_if(entries_, [&](const auto& entry) {
+      const Topic& topic = entry.second->topic;
+      const bool gone = topic.owner == owner && topic.name == name;
+      if (gone) numbers.push_back(entry.second->topic_no);
+      return gone;
+    });
+  }
+  // One that was registered again under the name is still there, and is merely looked up again.
+  for (const int64_t topic_no : numbers) feeds_->CheckDropped(topic_no);
+}
+
 // --- Publish ------------------------------------------------------------------------------------------
 
 Result<Offset> Streams::Publish(const Scope& scope, const TopicId& topic,
@@ -269,6 +318,7 @@ Result<std::unique_ptr<Subscription>> Streams::Subscribe(const Scope& scope, con
 
 void Streams::Shutdown() {
   gate_.Shut();
+  if (listening_.exchange(false)) log_.SetHeadListener(nullptr);
   background_.Stop();
   if (outbox_ != nullptr) outbox_->Shutdown();
   feeds_->Shutdown();

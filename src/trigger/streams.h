@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "catalog/catalog.h"
+#include "catalog/change_reader.h"
 #include "catalog/topic_repo.h"
 #include "jammi/trigger.h"
 #include "trigger/feeds.h"
@@ -34,7 +35,8 @@ struct StreamsOptions {
 // Thread-safe. What each call means, and its errors: Topics and Session in jammi/engine.h.
 class Streams {
  public:
-  // The catalog must outlive Shutdown(); this becomes its log's listener, so nothing has been appended yet.
+  // The catalog must outlive Shutdown(); this becomes its log's listener, so no event of a user has been
+  // appended yet. What other processes on the catalog publish and drop reaches the subscriptions here.
   // Without a broker nothing is fanned out beyond this engine's own subscriptions.
   // Errors: kInvalidArgument naming an option that is out of range.
   [[nodiscard]] static Result<std::unique_ptr<Streams>> Open(Catalog& catalog, const StreamsOptions& options,
@@ -76,7 +78,8 @@ class Streams {
  private:
   using Entry = std::shared_ptr<const TopicEntry>;
 
-  Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker);
+  Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
+          ChangeReader changes);
 
   // The topic, whoever owns it; asks the catalog the first time.
   [[nodiscard]] Result<Entry> Resolve(const TopicId& id);
@@ -84,16 +87,24 @@ class Streams {
   [[nodiscard]] Result<Entry> LookUpNumber(int64_t topic_no);
   void Forget(const TopicId& id);
   void SchedulePurge();
+  // Another process has changed the catalog: what is remembered of it may be gone.
+  void OnChangesElsewhere();
+  void ReadChanges();
+  void ForgetDropped(const Scope& owner, std::string_view name);
 
   TopicRepo repo_;
+  EventLog& log_;
   Publisher publisher_;
   const std::shared_ptr<TriggerBroker> broker_;  // may be null
   Gate gate_;
+  std::atomic<bool> listening_ = true;  // to what other processes do
   std::mutex entries_mutex_;
   std::unordered_map<TopicId, Entry> entries_;
-  const std::shared_ptr<Feeds> feeds_;    // shared with the log's listener, which may outlive us
-  const std::shared_ptr<Outbox> outbox_;  // likewise; null without a broker
-  std::atomic<int64_t> behind_ = 0;       // asynchronous publishes that wait for a look-up on background_
+  const std::shared_ptr<Feeds> feeds_;        // shared with the log's listener, which may outlive us
+  const std::shared_ptr<Outbox> outbox_;      // likewise; null without a broker
+  std::atomic<int64_t> behind_ = 0;           // asynchronous publishes that wait for a look-up on background_
+  std::atomic<bool> changes_posted_ = false;  // ReadChanges() is on its way
+  ChangeReader changes_;                      // of background_
   Executor background_{1};
 };
 

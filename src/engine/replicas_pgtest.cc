@@ -1,0 +1,101 @@
+// Two engines on one PostgreSQL catalog: what one does, the other sees.
+#include <arrow/api.h>
+#include <gtest/gtest.h>
+
+#include "jammi/engine.h"
+#include "support/pg_server.h"
+
+namespace jammi {
+namespace {
+
+// Long enough for a loaded machine; a test that waits so long has failed.
+Deadline Patience() { return Deadline::After(std::chrono::seconds(60)); }
+
+std::shared_ptr<arrow::Schema> NumberSchema() {
+  return arrow::schema({arrow::field("n", arrow::int64(), false)});
+}
+
+std::shared_ptr<arrow::RecordBatch> Number(int64_t n) {
+  arrow::Int64Builder builder;
+  EXPECT_TRUE(builder.Append(n).ok());
+  return arrow::RecordBatch::Make(NumberSchema(), 1, {*builder.Finish()});
+}
+
+class ReplicasTest : public testing::Test {
+ protected:
+  static std::unique_ptr<Engine> Open(const std::string& url) {
+    Config config;
+    config.artifact_dir = "/nowhere";  // nothing of this is stored there
+    config.catalog = PostgresCatalogConfig{.url = Secret(url)};
+    auto engine = Engine::Open(config);
+    if (!engine) throw std::runtime_error(engine.error().ToString());
+    return std::move(*engine);
+  }
+
+  const std::string url_ = test::PgServer::Shared().Url(test::PgServer::Shared().CreateDatabase());
+  const std::unique_ptr<Engine> one_ = Open(url_);
+  const std::unique_ptr<Engine> two_ = Open(url_);
+  const TenantId tenant_ = *TenantId::From(Uuid::RandomV4());
+};
+
+TEST_F(ReplicasTest, WhatOneRegistersTheOtherUsesAtOnce) {
+  EXPECT_EQ(one_->incarnation(), two_->incarnation());
+  const auto topic = one_->ForTenant(tenant_).topics().Register("t", NumberSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  EXPECT_EQ(two_->ForTenant(tenant_).Publish(topic->id, Number(1))->value, 0U);
+  ASSERT_TRUE(two_->ForTenant(tenant_).models().RegisterNext({.model_id = "m", .model_type = "embedding"}));
+  EXPECT_EQ(*one_->ForTenant(tenant_).models().LatestVersion("m"), 1);
+  EXPECT_EQ(one_->Global().models().LatestVersion("m").error().code(), ErrorCode::kNotFound);
+}
+
+TEST_F(ReplicasTest, ASubscriptionReceivesWhatEveryReplicaPublishesInOrder) {
+  const auto topic = one_->Global().topics().Register("t", NumberSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  const auto subscription = two_->Global().Subscribe("t", From::Offset(0));
+  ASSERT_TRUE(subscription) << subscription.error().ToString();
+  for (uint64_t i = 0; i < 20; ++i) {
+    const auto& publisher = i % 3 == 0 ? two_ : one_;
+    ASSERT_EQ(publisher->Global().Publish(topic->id, Number(static_cast<int64_t>(i)))->value, i);
+    const auto next = (*subscription)->Next(Patience());
+    ASSERT_TRUE(next) << next.error().ToString();
+    ASSERT_TRUE(next->has_value());
+    EXPECT_EQ((*next)->offset, i);
+  }
+}
+
+TEST_F(ReplicasTest, ADropByOneEndsTheSubscriptionsOfTheOther) {
+  const auto topic = one_->ForTenant(tenant_).topics().Register("t", NumberSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  const auto subscription = two_->ForTenant(tenant_).Subscribe("t", From::Offset(0));
+  ASSERT_TRUE(subscription) << subscription.error().ToString();
+  ASSERT_TRUE(one_->ForTenant(tenant_).topics().Drop(topic->id));
+  const auto end = (*subscription)->Next(Patience());
+  ASSERT_TRUE(end) << end.error().ToString();
+  EXPECT_FALSE(end->has_value());
+  // The name is free, and means the new topic everywhere.
+  const auto again = one_->ForTenant(tenant_).topics().Register("t", NumberSchema());
+  ASSERT_TRUE(again) << again.error().ToString();
+  EXPECT_EQ(two_->ForTenant(tenant_).Publish(topic->id, Number(1)).error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(two_->ForTenant(tenant_).Publish(again->id, Number(1))->value, 0U);
+}
+
+TEST_F(ReplicasTest, ChangesOfTheCatalogAreATopicThatAnyoneReadsAndNobodyWrites) {
+  const auto changes = two_->ForTenant(tenant_).Subscribe("jammi.catalog.changes", From::Newest());
+  ASSERT_TRUE(changes) << changes.error().ToString();
+  ASSERT_TRUE(one_->ForTenant(*TenantId::From(Uuid::RandomV4()))
+                  .models()
+                  .RegisterNext({.model_id = "another's", .model_type = "embedding"}));
+  ASSERT_TRUE(one_->ForTenant(tenant_).models().RegisterNext({.model_id = "m", .model_type = "embedding"}));
+  const auto next = (*changes)->Next(Patience());
+  ASSERT_TRUE(next) << next.error().ToString();
+  ASSERT_TRUE(next->has_value());
+  const auto& batch = *(*next)->batch;
+  const auto& names = static_cast<const arrow::StringArray&>(*batch.GetColumnByName("name"));
+  EXPECT_EQ(names.GetString(0), "m");
+  const auto topic = one_->ForTenant(tenant_).topics().Find("jammi.catalog.changes");
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  EXPECT_EQ(one_->Global().Publish(topic->id, (*next)->batch).error().code(), ErrorCode::kPermissionDenied);
+}
+
+}  // namespace
+}  // namespace jammi
