@@ -198,6 +198,21 @@ TEST_P(Conformance, TransactionControlIsNotABodysBusiness) {
   JAMMI_OK(Execute("INSERT INTO t (k, v) VALUES (1, 10)"));
 }
 
+TEST_P(Conformance, ATextIsExactlyOneStatement) {
+  for (const std::string_view sql :
+       {"", " ", ";", "-- nothing", "/* nothing */ ;", "INSERT INTO t (k, v) VALUES (1, 1); DELETE FROM t",
+        "SELECT 1; COMMIT", "SELECT 1; SELECT 2;"}) {
+    const auto refused = Execute(sql);
+    ASSERT_FALSE(refused) << sql;
+    EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument) << refused.error().ToString();
+  }
+  for (const std::string_view sql :
+       {"SELECT 1;", "SELECT 1; ", "SELECT ';' ;", "-- one;\nSELECT 1 /* ; */"}) {
+    JAMMI_OK(Execute(sql));
+  }
+  EXPECT_EQ(GetInt("SELECT count(*) AS v FROM t").value(), 0);
+}
+
 TEST_P(Conformance, CloseRefusesWhatComesAfter) {
   catalog_->Close();
   catalog_->Close();

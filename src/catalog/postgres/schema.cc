@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "catalog/migrations.h"
+#include "catalog/postgres/sql_text.h"
 
 namespace jammi::postgres {
 namespace {
@@ -41,24 +42,6 @@ constexpr std::array<Words, 2> kOwnText = {{
 std::string_view Find(const auto& list, std::string_view word) {
   const auto found = std::ranges::find(list, word, &Words::first);
   return found == list.end() ? std::string_view() : found->second;
-}
-
-bool IsWordByte(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-// The length of the word, literal, comment or single byte at the beginning.
-size_t TokenLength(std::string_view sql) {
-  const auto until = [&](std::string_view end, size_t from) {
-    const size_t found = sql.find(end, from);
-    return found == std::string_view::npos ? sql.size() : found + end.size();
-  };
-  if (sql.front() == '\'') return until("'", 1);
-  if (sql.front() == '"') return until("\"", 1);
-  if (sql.starts_with("--")) return until("\n", 2);
-  if (sql.starts_with("/*")) return until("*/", 2);
-  if (!IsWordByte(sql.front())) return 1;
-  return static_cast<size_t>(std::ranges::find_if_not(sql, IsWordByte) - sql.begin());
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/sync_point.h"
-#include "base/text.h"
+#include "catalog/postgres/sql_text.h"
 
 namespace jammi::postgres {
 namespace {
@@ -31,31 +31,25 @@ std::string_view BeginText(const TxOptions& options) {
                            : "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE";
 }
 
+Error NotOneStatement(std::string_view sql) {
+  return Error(ErrorCode::kInvalidArgument, fmt::format("one statement expected: {}", sql));
+}
+
+bool IsSyntaxError(const Error& error) {
+  const auto* detail = error.As<BackendDetail>();
+  return detail != nullptr && detail->native_code == "42601";
+}
+
 // What would begin, end or outlive the transaction.
 constexpr std::array<std::string_view, 19> kControl = {
     "ABORT",  "BEGIN",   "COMMIT",  "COPY",  "DEALLOCATE", "DISCARD",   "END", "EXECUTE", "LISTEN",  "LOAD",
     "NOTIFY", "PREPARE", "RELEASE", "RESET", "ROLLBACK",   "SAVEPOINT", "SET", "START",   "UNLISTEN"};
 
-// The text from its first word on.
-std::string_view SkipComments(std::string_view sql) {
-  while (true) {
-    sql = Trim(sql);
-    std::string_view end;
-    if (sql.starts_with("--")) end = "\n";
-    if (sql.starts_with("/*")) end = "*/";
-    if (end.empty()) return sql;
-    const size_t found = sql.find(end, 2);
-    if (found == std::string_view::npos) return {};
-    sql.remove_prefix(found + end.size());
-  }
-}
-
-bool IsControl(std::string_view sql) {
-  sql = SkipComments(sql);
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  std::string word(sql.begin(), std::ranges::find_if_not(sql, is_letter));
-  for (char& c : word) c = static_cast<char>(c & ~0x20);
-  return std::ranges::find(kControl, word) != kControl.end();
+Result<void> CheckText(std::string_view sql) {
+  const std::string_view text = SkipComments(sql);
+  if (text.empty() || text.front() == ';') return NotOneStatement(sql);
+  if (std::ranges::find(kControl, FirstWord(text)) == kControl.end()) return {};
+  return Error(ErrorCode::kInvalidArgument, fmt::format("not allowed inside a transaction: {}", sql));
 }
 
 Result<void> CheckParams(SqlParams params) {
@@ -100,16 +94,15 @@ std::vector<Statement> PgTransaction::Opening() const {
 
 Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
   if (failed_) return *failed_;
-  if (IsControl(sql)) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("not allowed inside a transaction: {}", sql));
-  }
+  JAMMI_TRY(CheckText(sql));
   JAMMI_TRY(CheckParams(params));
   std::vector<Statement> statements = Opening();
   statements.push_back({sql, params});
   open_ = true;
   auto results = connection_.Run(statements);
   if (!results) {
-    failed_ = results.error();
+    failed_ = IsSyntaxError(results.error()) && HasSeveralStatements(sql) ? NotOneStatement(sql)
+                                                                          : std::move(results).error();
     // A statement that was sent to a server of the past: nobody should get this connection again.
     const auto* detail = failed_->As<BackendDetail>();
     if (!options_.read_only && detail != nullptr && detail->fault == BackendFault::kReadOnly)
