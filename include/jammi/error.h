@@ -128,6 +128,18 @@ struct LeaseLostDetail {
   int64_t epoch = 0;          // of the lease that was shown
   int64_t current_epoch = 0;  // of the thing now; the same if the lease only ended; 0 = the thing is gone
 };
+// The thing is leased, and the lease has not expired.
+struct LeaseHeldDetail {
+  std::string kind;  // "consumer"
+  std::string name;
+  std::string holder;
+  int64_t expires_at = 0;  // UnixMicros, on the database's clock
+};
+// A stored position in a log of another history of the catalog, before a backup was opened: the same number
+// may be another event now.
+struct PositionOutdatedDetail {
+  std::string incarnation;  // that of the position
+};
 // Another engine holds the catalog file.
 struct CatalogLockedDetail {
   std::string lock_path;
@@ -144,7 +156,7 @@ using ErrorDetail =
                  TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail, UnsupportedSchemaTypeDetail,
                  BatchSchemaMismatchDetail, PublishTenantMismatchDetail, PredicateParseDetail,
                  PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail, BackendDetail,
-                 LeaseLostDetail, CatalogLockedDetail, BrokerDetail>;
+                 LeaseLostDetail, LeaseHeldDetail, PositionOutdatedDetail, CatalogLockedDetail, BrokerDetail>;
 
 // A value type; cheap to move. Reading it is thread-safe.
 class Error {

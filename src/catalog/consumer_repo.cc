@@ -1,0 +1,361 @@
+#include "catalog/consumer_repo.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "catalog/arguments.h"
+#include "catalog/backend_error.h"
+#include "catalog/changes.h"
+#include "catalog/event_log.h"
+#include "catalog/page_token.h"
+
+namespace jammi {
+namespace {
+
+constexpr size_t kMaxNameBytes = 128;
+constexpr size_t kMaxPredicateBytes = 64 << 10;
+constexpr uint64_t kMaxPosition = static_cast<uint64_t>(kMaxOffset) + 1;
+constexpr std::string_view kList = "consumers";
+constexpr std::string_view kKind = "consumer";
+
+// --- Statements.
+
+#define JAMMI_THIS_CONSUMER "topic_no = $1 AND scope = $2 AND name = $3"
+#define JAMMI_INCARNATION "(SELECT incarnation FROM catalog_identity WHERE id = 1)"
+#define JAMMI_CONSUMER_SELECT                                                                             \
+  "SELECT t.topic_id, c.topic_no, c.scope, c.name, c.predicate, c.start_position, c.acked_position, "     \
+  "c.incarnation, c.incarnation <> " JAMMI_INCARNATION                                                    \
+  " AS needs_reset, h.next_offset, h.low_water, c.lease_holder, c.lease_epoch, c.lease_expires_at, "      \
+  "COALESCE(" JAMMI_LEASE_LIVE                                                                            \
+  ", FALSE) AS lease_live, c.created_at FROM consumers AS c JOIN topics AS t ON t.topic_no = c.topic_no " \
+  "JOIN topic_heads AS h ON h.topic_no = c.topic_no WHERE c.topic_no = $1 AND c.scope = $2 AND "
+#define JAMMI_UNLEASED_OR(taken_over) \
+  "(CAST(" taken_over " AS BIGINT) = 1 OR lease_holder IS NULL OR " JAMMI_LEASE_EXPIRED ")"
+
+constexpr std::string_view kTopic =
+    "SELECT t.topic_id, h.next_offset FROM topics AS t JOIN topic_heads AS h ON h.topic_no = t.topic_no "
+    "WHERE t.topic_no = $1 AND t.scope IN ($2, '') AND t.dropped_at IS NULL";
+constexpr std::string_view kInsert =
+    "INSERT INTO consumers (topic_no, scope, name, predicate, start_position, acked_position, incarnation, "
+    "created_at) VALUES ($1, $2, $3, $4, $5, $5, " JAMMI_INCARNATION
+    ", jammi_now()) ON CONFLICT (topic_no, scope, name) DO NOTHING";
+constexpr std::string_view kGet = JAMMI_CONSUMER_SELECT "c.name = $3";
+constexpr std::string_view kPage = JAMMI_CONSUMER_SELECT "c.name > $3 ORDER BY c.name LIMIT $4";
+constexpr std::string_view kEpoch = "SELECT lease_epoch FROM consumers WHERE " JAMMI_THIS_CONSUMER;
+constexpr std::string_view kAttach = "UPDATE consumers SET " JAMMI_LEASE_TAKE(
+    "$4", "$5") " WHERE " JAMMI_THIS_CONSUMER " AND incarnation = " JAMMI_INCARNATION
+                " AND (lease_holder = $4 OR " JAMMI_UNLEASED_OR("$6") ")";
+constexpr std::string_view kRenew = "UPDATE consumers SET " JAMMI_LEASE_RENEW(
+    "$6") " WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_LEASE_HELD("$4", "$5") " RETURNING lease_expires_at";
+constexpr std::string_view kAck =
+    "UPDATE consumers SET acked_position = $6 WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_LEASE_HELD(
+        "$4",
+        "$5") " AND incarnation = " JAMMI_INCARNATION
+              " AND acked_position < $6 AND $6 <= (SELECT next_offset FROM topic_heads WHERE topic_no = $1)";
+constexpr std::string_view kDetach = "UPDATE consumers SET " JAMMI_LEASE_DROP " WHERE " JAMMI_THIS_CONSUMER
+                                     " AND " JAMMI_LEASE_HELD("$4", "$5");
+constexpr std::string_view kReset =
+    "UPDATE consumers SET acked_position = $4, incarnation = " JAMMI_INCARNATION ", " JAMMI_LEASE_DROP
+    " WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_UNLEASED_OR("$5");
+constexpr std::string_view kDelete =
+    "DELETE FROM consumers WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_UNLEASED_OR("$4");
+
+constexpr std::array kStatements = {
+    RepoStatement{"topic", kTopic, 2},   RepoStatement{"get", kGet, 3},
+    RepoStatement{"page", kPage, 4},     RepoStatement{"epoch", kEpoch, 3},
+    RepoStatement{"attach", kAttach, 6}, RepoStatement{"renew", kRenew, 6},
+    RepoStatement{"ack", kAck, 6},       RepoStatement{"detach", kDetach, 5},
+    RepoStatement{"reset", kReset, 5},   RepoStatement{"delete", kDelete, 4},
+};
+
+// --- Arguments.
+
+Result<void> CheckTopicNo(int64_t topic_no) {
+  if (topic_no >= 1 && topic_no <= kMaxTopicNo) return {};
+  return InvalidArgument("topic_no", fmt::format("must be 1 to {}, not {}", kMaxTopicNo, topic_no));
+}
+
+Result<void> CheckKey(const ConsumerKey& key) {
+  JAMMI_TRY(CheckTopicNo(key.topic_no));
+  return CheckText("consumer name", key.name, 1, kMaxNameBytes);
+}
+
+Result<int64_t> CheckPosition(uint64_t position) {
+  if (position <= kMaxPosition) return static_cast<int64_t>(position);
+  return InvalidArgument("position", fmt::format("must be at most {}, not {}", kMaxPosition, position));
+}
+
+// --- Errors.
+
+Error NotFound(const ConsumerKey& key) {
+  return Error(ErrorCode::kNotFound,
+               fmt::format("consumer not found: {} of topic {}", key.name, key.topic_no));
+}
+
+Error BeyondHead(uint64_t position, uint64_t head) {
+  return Error(ErrorCode::kFailedPrecondition,
+               fmt::format("position {} is beyond the topic's head, {}", position, head));
+}
+
+Error Outdated(const Consumer& consumer) {
+  return Error(ErrorCode::kFailedPrecondition,
+               fmt::format("consumer {} is at a position of incarnation {}, which is not the catalog's any "
+                           "more: it must be reset",
+                           consumer.name, consumer.incarnation),
+               PositionOutdatedDetail{consumer.incarnation});
+}
+
+// Why somebody else could not have the consumer.
+Error Held(const Consumer& consumer) {
+  if (!consumer.lease || !consumer.lease->live) {
+    return Error(ErrorCode::kAborted, fmt::format("consumer {} was changed at the same time", consumer.name));
+  }
+  const auto& [token, expires_at, live] = *consumer.lease;
+  return Error(ErrorCode::kFailedPrecondition,
+               fmt::format("consumer {} is in use by {}", consumer.name, token.holder),
+               LeaseHeldDetail{std::string(kKind), consumer.name, token.holder, expires_at});
+}
+
+// --- Rows.
+
+Result<uint64_t> ReadPosition(const Row& row, std::string_view column) {
+  JAMMI_ASSIGN(const auto position, row.Get<int64_t>(column));
+  return static_cast<uint64_t>(position);  // the CHECKs keep it above zero
+}
+
+Result<std::optional<ConsumerLease>> ReadLease(const Row& row) {
+  JAMMI_ASSIGN(auto holder, row.Get<std::optional<std::string>>("lease_holder"));
+  if (!holder) return std::optional<ConsumerLease>();
+  ConsumerLease lease;
+  lease.token.holder = std::move(*holder);
+  JAMMI_ASSIGN(lease.token.epoch, row.Get<int64_t>("lease_epoch"));
+  JAMMI_ASSIGN(lease.expires_at, row.Get<int64_t>("lease_expires_at"));
+  JAMMI_ASSIGN(lease.live, row.Get<bool>("lease_live"));
+  return std::optional(std::move(lease));
+}
+
+Result<Consumer> ReadConsumer(const Row& row) {
+  Consumer consumer;
+  JAMMI_ASSIGN(const auto topic, row.Get<std::string_view>("topic_id"));
+  JAMMI_ASSIGN(consumer.topic, TopicId::Parse(topic));
+  JAMMI_ASSIGN(consumer.topic_no, row.Get<int64_t>("topic_no"));
+  JAMMI_ASSIGN(consumer.name, row.Get<std::string_view>("name"));
+  JAMMI_ASSIGN(const auto scope, row.Get<std::string_view>("scope"));
+  JAMMI_ASSIGN(consumer.owner, Scope::FromKey(scope));
+  JAMMI_ASSIGN(consumer.predicate, row.Get<std::string_view>("predicate"));
+  JAMMI_ASSIGN(consumer.start, ReadPosition(row, "start_position"));
+  JAMMI_ASSIGN(consumer.position, ReadPosition(row, "acked_position"));
+  JAMMI_ASSIGN(consumer.incarnation, row.Get<std::string_view>("incarnation"));
+  JAMMI_ASSIGN(consumer.needs_reset, row.Get<bool>("needs_reset"));
+  JAMMI_ASSIGN(consumer.head, ReadPosition(row, "next_offset"));
+  JAMMI_ASSIGN(consumer.low_water, ReadPosition(row, "low_water"));
+  JAMMI_ASSIGN(consumer.lease, ReadLease(row));
+  JAMMI_ASSIGN(consumer.created_at, row.Get<int64_t>("created_at"));
+  return consumer;
+}
+
+// --- Steps of the verbs, each inside a transaction.
+
+struct Topic {
+  std::string id;
+  uint64_t head = 0;
+};
+
+Result<std::optional<Topic>> FindTopic(Transaction& tx, const Scope& scope, int64_t topic_no) {
+  return tx.QueryFirst(kTopic, {topic_no, scope.Key()}, [](const Row& row) -> Result<Topic> {
+    Topic topic;
+    JAMMI_ASSIGN(topic.id, row.Get<std::string_view>("topic_id"));
+    JAMMI_ASSIGN(topic.head, ReadPosition(row, "next_offset"));
+    return topic;
+  });
+}
+
+Result<std::optional<Consumer>> FindConsumer(Transaction& tx, const Scope& scope, const ConsumerKey& key) {
+  return tx.QueryFirst(kGet, {key.topic_no, scope.Key(), key.name}, ReadConsumer);
+}
+
+Result<Consumer> GetConsumer(Transaction& tx, const Scope& scope, const ConsumerKey& key) {
+  JAMMI_ASSIGN(auto consumer, FindConsumer(tx, scope, key));
+  if (!consumer) return NotFound(key);
+  return std::move(*consumer);
+}
+
+bool Holds(const Consumer& consumer, const LeaseToken& token) {
+  return consumer.lease && consumer.lease->live && consumer.lease->token == token;
+}
+
+Result<int64_t> EpochOf(Transaction& tx, const Scope& scope, const ConsumerKey& key) {
+  JAMMI_ASSIGN(const auto epoch,
+               tx.QueryFirst(kEpoch, {key.topic_no, scope.Key(), key.name},
+                             [](const Row& row) { return row.Get<int64_t>("lease_epoch"); }));
+  return epoch.value_or(0);
+}
+
+// The error of a holder whose statement has found no lease of his.
+Result<void> RefuseHolder(Transaction& tx, const Scope& scope, const ConsumerKey& key,
+                          const LeaseToken& token) {
+  JAMMI_ASSIGN(const int64_t epoch, EpochOf(tx, scope, key));
+  return LeaseLost(kKind, key.name, token, epoch);
+}
+
+// Consumers of one name on several topics are told apart by the topic.
+Result<void> Record(Transaction& tx, ChangeVerb verb, const Scope& owner, const Topic& topic,
+                    std::string_view name) {
+  const std::string full_name = fmt::format("{}/{}", topic.id, name);
+  return RecordChange(tx, {.kind = kKind, .verb = verb, .owner = owner, .name = full_name});
+}
+
+}  // namespace
+
+std::span<const RepoStatement> ConsumerStatements() { return kStatements; }
+
+ConsumerRepo ConsumerRepo::WithDeadline(Deadline deadline) const {
+  return ConsumerRepo(access_.Until(deadline));
+}
+
+Result<Consumer> ConsumerRepo::Create(const CreateConsumerParams& params) {
+  const ConsumerKey key{params.topic_no, params.name};
+  JAMMI_TRY(CheckKey(key));
+  JAMMI_TRY(CheckText("predicate", params.predicate, 0, kMaxPredicateBytes));
+  if (params.start) JAMMI_TRY(CheckPosition(*params.start));
+  const Scope& scope = access_.scope;
+  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<Consumer> {
+    JAMMI_ASSIGN(const auto topic, FindTopic(tx, scope, key.topic_no));
+    if (!topic) return NoSuchTopic(key.topic_no);
+    const uint64_t start = params.start.value_or(topic->head);
+    if (start > topic->head) return BeyondHead(start, topic->head);
+    JAMMI_ASSIGN(const int64_t inserted,
+                 tx.Execute(kInsert, {key.topic_no, scope.Key(), key.name, params.predicate,
+                                      static_cast<int64_t>(start)}));
+    if (inserted == 0) {
+      return Error(ErrorCode::kAlreadyExists,
+                   fmt::format("topic {} has a consumer {} already", key.topic_no, key.name));
+    }
+    JAMMI_TRY(Record(tx, ChangeVerb::kRegistered, scope, *topic, key.name));
+    return GetConsumer(tx, scope, key);
+  });
+}
+
+Result<Consumer> ConsumerRepo::Get(const ConsumerKey& key) const {
+  JAMMI_TRY(CheckKey(key));
+  return access_.backend->Transact(access_.Reading(),
+                                   [&](Transaction& tx) { return GetConsumer(tx, access_.scope, key); });
+}
+
+Result<Page<Consumer>> ConsumerRepo::List(int64_t topic_no, int page_size,
+                                          std::string_view page_token) const {
+  JAMMI_TRY(CheckTopicNo(topic_no));
+  JAMMI_TRY(CheckPageSize(page_size));
+  std::string after;
+  if (!page_token.empty()) {
+    JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "s", page_token));
+    after = std::get<std::string>(std::move(fields[0]));
+  }
+  return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<Page<Consumer>> {
+    Page<Consumer> page;
+    const auto add = [&](const Row& row) -> Result<bool> {
+      JAMMI_ASSIGN(page.items.emplace_back(), ReadConsumer(row));
+      return true;
+    };
+    JAMMI_TRY(tx.Query(kPage, {topic_no, access_.scope.Key(), after, page_size + int64_t{1}}, add));
+    if (page.items.size() > static_cast<size_t>(page_size)) {
+      page.items.pop_back();
+      page.next_page_token = EncodePageToken(kList, {page.items.back().name});
+    }
+    return page;
+  });
+}
+
+Result<Consumer> ConsumerRepo::Attach(const ConsumerKey& key, std::string_view holder,
+                                      std::chrono::microseconds duration, OnLeased on_leased) {
+  JAMMI_TRY(CheckKey(key));
+  JAMMI_TRY(CheckLeaseHolder(holder));
+  JAMMI_ASSIGN(const int64_t micros, LeaseMicros(duration));
+  const Scope& scope = access_.scope;
+  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<Consumer> {
+    JAMMI_ASSIGN(const int64_t taken, tx.Execute(kAttach, {key.topic_no, scope.Key(), key.name, holder,
+                                                           micros, on_leased == OnLeased::kTakeOver}));
+    JAMMI_ASSIGN(auto consumer, GetConsumer(tx, scope, key));
+    if (taken == 1) return consumer;
+    return consumer.needs_reset ? Outdated(consumer) : Held(consumer);
+  });
+}
+
+Result<UnixMicros> ConsumerRepo::Renew(const ConsumerKey& key, const LeaseToken& token,
+                                       std::chrono::microseconds duration) {
+  JAMMI_TRY(CheckKey(key));
+  JAMMI_TRY(CheckLeaseToken(token));
+  JAMMI_ASSIGN(const int64_t micros, LeaseMicros(duration));
+  const Scope& scope = access_.scope;
+  return access_.backend->Transact(
+      access_.Writing(Lane::kUrgent), [&](Transaction& tx) -> Result<UnixMicros> {
+        JAMMI_ASSIGN(
+            const auto expires_at,
+            tx.QueryFirst(kRenew, {key.topic_no, scope.Key(), key.name, token.holder, token.epoch, micros},
+                          [](const Row& row) { return row.Get<int64_t>("lease_expires_at"); }));
+        if (!expires_at) JAMMI_TRY(RefuseHolder(tx, scope, key, token));
+        return *expires_at;
+      });
+}
+
+Result<void> ConsumerRepo::Ack(const ConsumerKey& key, const LeaseToken& token, uint64_t position) {
+  JAMMI_TRY(CheckKey(key));
+  JAMMI_TRY(CheckLeaseToken(token));
+  JAMMI_ASSIGN(const int64_t acked, CheckPosition(position));
+  const Scope& scope = access_.scope;
+  return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
+    JAMMI_ASSIGN(const int64_t changed,
+                 tx.Execute(kAck, {key.topic_no, scope.Key(), key.name, token.holder, token.epoch, acked}));
+    if (changed == 1) return {};
+    JAMMI_ASSIGN(const auto consumer, FindConsumer(tx, scope, key));
+    if (!consumer || !Holds(*consumer, token)) return RefuseHolder(tx, scope, key, token);
+    if (consumer->needs_reset) return Outdated(*consumer);
+    if (position > consumer->head) return BeyondHead(position, consumer->head);
+    return {};  // it is there already
+  });
+}
+
+Result<void> ConsumerRepo::Detach(const ConsumerKey& key, const LeaseToken& token) {
+  JAMMI_TRY(CheckKey(key));
+  JAMMI_TRY(CheckLeaseToken(token));
+  const Scope& scope = access_.scope;
+  return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
+    JAMMI_ASSIGN(const int64_t dropped,
+                 tx.Execute(kDetach, {key.topic_no, scope.Key(), key.name, token.holder, token.epoch}));
+    return dropped == 1 ? Result<void>() : RefuseHolder(tx, scope, key, token);
+  });
+}
+
+Result<Consumer> ConsumerRepo::Reset(const ConsumerKey& key, uint64_t position, OnLeased on_leased) {
+  JAMMI_TRY(CheckKey(key));
+  JAMMI_ASSIGN(const int64_t next, CheckPosition(position));
+  const Scope& scope = access_.scope;
+  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<Consumer> {
+    JAMMI_ASSIGN(const auto topic, FindTopic(tx, scope, key.topic_no));
+    if (!topic) return NotFound(key);
+    if (position > topic->head) return BeyondHead(position, topic->head);
+    JAMMI_ASSIGN(const int64_t changed, tx.Execute(kReset, {key.topic_no, scope.Key(), key.name, next,
+                                                            on_leased == OnLeased::kTakeOver}));
+    JAMMI_ASSIGN(auto consumer, GetConsumer(tx, scope, key));
+    if (changed == 0) return Held(consumer);
+    JAMMI_TRY(Record(tx, ChangeVerb::kUpdated, scope, *topic, key.name));
+    return consumer;
+  });
+}
+
+Result<void> ConsumerRepo::Delete(const ConsumerKey& key, OnLeased on_leased) {
+  JAMMI_TRY(CheckKey(key));
+  const Scope& scope = access_.scope;
+  return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
+    JAMMI_ASSIGN(const auto topic, FindTopic(tx, scope, key.topic_no));
+    if (!topic) return NotFound(key);
+    JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {key.topic_no, scope.Key(), key.name,
+                                                             on_leased == OnLeased::kTakeOver}));
+    if (deleted == 1) return Record(tx, ChangeVerb::kDeleted, scope, *topic, key.name);
+    JAMMI_ASSIGN(const auto consumer, GetConsumer(tx, scope, key));
+    return Held(consumer);
+  });
+}
+
+}  // namespace jammi

@@ -1,0 +1,163 @@
+#include "catalog/session_repo.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "catalog/arguments.h"
+
+namespace jammi {
+namespace {
+
+constexpr size_t kMaxIdBytes = 256;
+constexpr std::chrono::microseconds kShortestKeep = std::chrono::seconds(1);
+constexpr std::chrono::microseconds kLongestKeep = std::chrono::days(3653);
+
+constexpr std::string_view kBind =
+    "INSERT INTO session_bindings (session_hash, scope, revision, expires_at) "
+    "VALUES ($1, $2, 1, (SELECT jammi_now()) + $3) "
+    "ON CONFLICT (session_hash) DO UPDATE SET scope = excluded.scope, expires_at = excluded.expires_at, "
+    "revision = session_bindings.revision + 1 RETURNING revision";
+constexpr std::string_view kUnbind = "DELETE FROM session_bindings WHERE session_hash = $1";
+constexpr std::string_view kFind =
+    "SELECT scope, expires_at <= (SELECT jammi_now()) + $2 AS touch_due FROM session_bindings "
+    "WHERE session_hash = $1 AND expires_at > (SELECT jammi_now())";
+constexpr std::string_view kTouch =
+    "UPDATE session_bindings SET expires_at = (SELECT jammi_now()) + $2 "
+    "WHERE session_hash = $1 AND expires_at > (SELECT jammi_now()) "
+    "AND expires_at <= (SELECT jammi_now()) + $3";
+// The time is looked at twice: a binding that was used anew while this waited for its row stays.
+constexpr std::string_view kSweep =
+    "DELETE FROM session_bindings WHERE session_hash IN "
+    "(SELECT session_hash FROM session_bindings WHERE expires_at <= (SELECT jammi_now()) "
+    "ORDER BY expires_at LIMIT $1) AND expires_at <= (SELECT jammi_now())";
+constexpr std::string_view kAdd =
+    "UPDATE session_totals SET sessions = sessions + $1 WHERE id = 1 RETURNING sessions";
+
+constexpr std::array kStatements = {
+    RepoStatement{"bind", kBind, 3},   RepoStatement{"unbind", kUnbind, 1}, RepoStatement{"find", kFind, 2},
+    RepoStatement{"touch", kTouch, 3}, RepoStatement{"sweep", kSweep, 1},
+};
+
+// U+0000 to U+001F, and U+007F to U+009F, which begin with 0xC2 in UTF-8.
+bool HasControlCharacter(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    if (byte < 0x20 || byte == 0x7F) return true;
+    if (byte == 0xC2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xA0) return true;
+  }
+  return false;
+}
+
+SqlBytes BytesOf(const SessionKey& session) { return session.digest(); }
+
+// Changes the number of bindings, and returns it.
+Result<int64_t> Add(Transaction& tx, int64_t count) {
+  JAMMI_ASSIGN(const auto sessions,
+               tx.QueryFirst(kAdd, {count}, [](const Row& row) { return row.Get<int64_t>("sessions"); }));
+  if (sessions) return *sessions;
+  return Error(ErrorCode::kDataLoss, "the catalog has lost its number of session bindings",
+               BackendDetail{BackendFault::kCorrupt, "session_totals", {}});
+}
+
+}  // namespace
+
+std::span<const RepoStatement> SessionStatements() { return kStatements; }
+
+Result<SessionKey> SessionKey::Of(std::string_view session_id) {
+  JAMMI_TRY(CheckText("session id", session_id, 1, kMaxIdBytes));
+  if (HasControlCharacter(session_id)) {
+    return InvalidArgument("session id", "must not hold control characters");
+  }
+  return SessionKey(Sha256({reinterpret_cast<const uint8_t*>(session_id.data()), session_id.size()}));
+}
+
+Result<SessionRepo> SessionRepo::Make(CatalogBackend& backend, const SessionLimits& limits) {
+  if (limits.keep < kShortestKeep || limits.keep > kLongestKeep) {
+    return InvalidArgument("keep", "must be 1 second to 10 years");
+  }
+  if (limits.touch_after < std::chrono::microseconds(0) || limits.touch_after > limits.keep) {
+    return InvalidArgument("touch_after", "must not be negative, nor longer than a binding is kept");
+  }
+  if (limits.most < 1) return InvalidArgument("most", fmt::format("must be 1 or more, not {}", limits.most));
+  return SessionRepo(backend, limits);
+}
+
+// False: there is no room for another one.
+Result<bool> SessionRepo::TryBind(const SessionKey& session, const TenantId& tenant, Deadline deadline) {
+  bool no_room = false;
+  auto bound = backend_->RunTransaction({.deadline = deadline}, [&](Transaction& tx) -> Result<void> {
+    no_room = false;
+    JAMMI_ASSIGN(const auto revision,
+                 tx.QueryFirst(kBind, {BytesOf(session), tenant.ToString(), limits_.keep.count()},
+                               [](const Row& row) { return row.Get<int64_t>("revision"); }));
+    if (revision != 1) return {};
+    JAMMI_ASSIGN(const int64_t sessions, Add(tx, 1));
+    no_room = sessions > limits_.most;
+    if (!no_room) return {};
+    return Error(ErrorCode::kResourceExhausted,
+                 fmt::format("there are {} sessions bound to tenants, which is the limit", sessions - 1));
+  });
+  if (!bound && no_room) return false;
+  if (!bound) return std::move(bound).error();
+  return true;
+}
+
+Result<void> SessionRepo::Bind(const SessionKey& session, const TenantId& tenant, Deadline deadline) {
+  JAMMI_ASSIGN(bool bound, TryBind(session, tenant, deadline));
+  if (bound) return {};
+  JAMMI_ASSIGN(const int64_t swept, SweepStep(deadline));
+  if (swept > 0) {
+    JAMMI_ASSIGN(bound, TryBind(session, tenant, deadline));
+  }
+  if (bound) return {};
+  return Error(ErrorCode::kResourceExhausted,
+               fmt::format("all {} bindings of sessions to tenants are in use", limits_.most));
+}
+
+Result<bool> SessionRepo::Unbind(const SessionKey& session, Deadline deadline) {
+  return backend_->Transact({.deadline = deadline}, [&](Transaction& tx) -> Result<bool> {
+    JAMMI_ASSIGN(const int64_t removed, tx.Execute(kUnbind, {BytesOf(session)}));
+    if (removed > 0) JAMMI_TRY(Add(tx, -removed));
+    return removed > 0;
+  });
+}
+
+Result<std::optional<SessionBinding>> SessionRepo::Find(Transaction& tx, const SessionKey& session) const {
+  const int64_t fresh = (limits_.keep - limits_.touch_after).count();
+  return tx.QueryFirst(kFind, {BytesOf(session), fresh}, [](const Row& row) -> Result<SessionBinding> {
+    JAMMI_ASSIGN(const auto key, row.Get<std::string_view>("scope"));
+    JAMMI_ASSIGN(const Scope scope, Scope::FromKey(key));
+    if (scope.is_global()) {
+      return Error(ErrorCode::kDataLoss, "a session is bound to no tenant",
+                   BackendDetail{BackendFault::kTypeConversion, "scope", {}});
+    }
+    JAMMI_ASSIGN(const bool touch_due, row.Get<bool>("touch_due"));
+    return SessionBinding{*scope.tenant(), touch_due};
+  });
+}
+
+Result<std::optional<SessionBinding>> SessionRepo::Find(const SessionKey& session, Deadline deadline) const {
+  return backend_->Transact({.read_only = true, .deadline = deadline},
+                            [&](Transaction& tx) { return Find(tx, session); });
+}
+
+Result<bool> SessionRepo::Touch(const SessionKey& session, Deadline deadline) {
+  const int64_t fresh = (limits_.keep - limits_.touch_after).count();
+  return backend_->Transact({.deadline = deadline}, [&](Transaction& tx) -> Result<bool> {
+    JAMMI_ASSIGN(const int64_t touched, tx.Execute(kTouch, {BytesOf(session), limits_.keep.count(), fresh}));
+    return touched > 0;
+  });
+}
+
+Result<int64_t> SessionRepo::SweepStep(Deadline deadline) {
+  return backend_->Transact({.lane = Lane::kBulk, .deadline = deadline},
+                            [&](Transaction& tx) -> Result<int64_t> {
+                              JAMMI_ASSIGN(const int64_t removed, tx.Execute(kSweep, {kSweepBatch}));
+                              if (removed > 0) JAMMI_TRY(Add(tx, -removed));
+                              return removed;
+                            });
+}
+
+}  // namespace jammi
