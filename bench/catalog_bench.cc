@@ -5,8 +5,6 @@
 //   catalog_bench [folder] [seconds per case] [payload bytes]
 #include <arrow/buffer.h>
 #include <fmt/format.h>
-#include <pthread.h>
-#include <sched.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -19,6 +17,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "bench/measure.h"
 #include "catalog/catalog.h"
 #include "jammi/ids.h"
 
@@ -49,26 +48,6 @@ T Must(Result<T> result) {
 double SecondsSince(SteadyClock::time_point begin) {
   return std::chrono::duration<double>(SteadyClock::now() - begin).count();
 }
-
-// Keeps the processors from falling asleep, at a priority below everything else. On virtual machines a
-// sleeping processor sees the end of a sync only at its next timer tick, up to 4 ms late; then the plain
-// loop, which sleeps the most, would be measured by that.
-class Awake {
- public:
-  Awake() {
-    for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i) {
-      threads_.emplace_back([](const std::stop_token& stop) {
-        const sched_param none{};
-        pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
-        while (!stop.stop_requested()) {
-        }
-      });
-    }
-  }
-
- private:
-  std::vector<std::jthread> threads_;
-};
 
 // --- The limit: nothing but SQLite.
 
@@ -214,7 +193,7 @@ void Compare(const Settings& settings, int threads) {
 }
 
 void Main(const Settings& settings) {
-  const Awake awake;
+  const bench::Awake awake;
   fmt::print("{:>8} {:>12} {:>12} {:>14} {:>8}\n", "threads", "events/s", "group size", "plain loop/s", "ratio");
   for (const int threads : {1, 8, 64}) Compare(settings, threads);
 }
