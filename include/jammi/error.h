@@ -59,6 +59,26 @@ struct ModelReferencedDetail {
   std::string model_id;
   std::vector<std::string> referenced_by;  // edge names, in the order of rule CAT-009
 };
+struct SourceDetail {
+  std::string source_id;  // that is absent, there already, or a reserved name
+};
+// What was refused of an evidence channel.
+enum class ChannelFault : uint8_t {
+  kAlreadyExists,
+  kNotRegistered,
+  kColumnAlreadyDeclared,  // of that type
+  kColumnConflict,         // declared, of another type
+  kInvalidId,
+  kInvalidColumnType,
+  kAssembly,  // contributions that do not fit their channels or the rows
+};
+struct ChannelDetail {
+  ChannelFault fault = ChannelFault::kNotRegistered;
+  std::string channel;    // as it was given; empty for kInvalidColumnType and parts of kAssembly
+  std::string column;     // of the two column faults
+  std::string existing;   // type of the declared column, "Float32"
+  std::string requested;  // type that was asked for; for kInvalidColumnType the text that is none
+};
 struct TopicNotFoundDetail {
   std::string topic;  // the id or name that was asked for
 };
@@ -153,10 +173,11 @@ struct BrokerDetail {
 
 using ErrorDetail =
     std::variant<std::monostate, ConfigDetail, TenantDetail, ModelNotFoundDetail, ModelReferencedDetail,
-                 TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail, UnsupportedSchemaTypeDetail,
-                 BatchSchemaMismatchDetail, PublishTenantMismatchDetail, PredicateParseDetail,
-                 PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail, BackendDetail,
-                 LeaseLostDetail, LeaseHeldDetail, PositionOutdatedDetail, CatalogLockedDetail, BrokerDetail>;
+                 SourceDetail, ChannelDetail, TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail,
+                 UnsupportedSchemaTypeDetail, BatchSchemaMismatchDetail, PublishTenantMismatchDetail,
+                 PredicateParseDetail, PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail,
+                 BackendDetail, LeaseLostDetail, LeaseHeldDetail, PositionOutdatedDetail, CatalogLockedDetail,
+                 BrokerDetail>;
 
 // A value type; cheap to move. Reading it is thread-safe.
 class Error {

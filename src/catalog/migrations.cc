@@ -5,6 +5,7 @@
 #include "catalog/migrations/0001_identity.h"
 #include "catalog/migrations/0002_topics.h"
 #include "catalog/migrations/0003_models.h"
+#include "catalog/migrations/0005_sources_channels.h"
 #include "catalog/migrations/0008_evaluation.h"
 #include "catalog/migrations/0009_sessions_consumers.h"
 
@@ -15,6 +16,7 @@ constexpr std::array kMigrations = {
     Migration{"0001_identity", kIdentityMigration},
     Migration{"0002_topics", kTopicsMigration},
     Migration{"0003_models", kModelsMigration},
+    Migration{"0005_sources_channels", kSourcesChannelsMigration},
     Migration{"0008_evaluation", kEvaluationMigration},
     Migration{"0009_sessions_consumers", kSessionsConsumersMigration},
 };
