@@ -60,6 +60,7 @@ constexpr std::string_view kGetHighest =
     "SELECT " JAMMI_MODEL_COLUMNS " FROM models WHERE scope = $1 AND name = $2 ORDER BY version DESC LIMIT 1";
 constexpr std::string_view kGetVersion =
     "SELECT " JAMMI_MODEL_COLUMNS " FROM models WHERE scope = $1 AND name = $2 AND version = $3";
+constexpr std::string_view kGetByUid = "SELECT " JAMMI_MODEL_COLUMNS " FROM models WHERE model_uid = $1";
 constexpr std::string_view kPage = JAMMI_MODEL_PAGE(JAMMI_MODEL_COLUMNS);
 constexpr std::string_view kDescriptorPage =
     JAMMI_MODEL_PAGE("scope, name, version, task, backend, status, created_at");
@@ -69,6 +70,9 @@ constexpr std::string_view kSetStatus =
 constexpr std::string_view kSetArtifactPath =
     "UPDATE models SET artifact_path = $1, revision = revision + 1, updated_at = jammi_now() "
     "WHERE model_uid = $2 AND revision = $3 RETURNING " JAMMI_MODEL_COLUMNS;
+constexpr std::string_view kPublish =
+    "UPDATE models SET artifact_path = $1, revision = revision + 1, updated_at = jammi_now() "
+    "WHERE model_uid = $2 RETURNING " JAMMI_MODEL_COLUMNS;
 constexpr std::string_view kDelete = "DELETE FROM models WHERE model_uid = $1";
 
 // Result tables and outputs belong to the model whatever the version (CAT-010), base models and
@@ -90,16 +94,18 @@ constexpr std::array<ModelEdge, 4> kEdges = {{
     {"eval_runs", "eval_runs", "model_uid", JAMMI_THIS_VERSION("eval_runs", "model_uid")},
 }};
 
-constexpr std::array<RepoStatement, 14> kStatements = {{
+constexpr std::array<RepoStatement, 16> kStatements = {{
     {"insert", kInsert, 10},
     {"upsert", kUpsert, 10},
     {"highest version", kHighest, 2},
     {"get", kGetHighest, 2},
     {"get version", kGetVersion, 3},
+    {"get by uid", kGetByUid, 1},
     {"page", kPage, 6},
     {"descriptor page", kDescriptorPage, 6},
     {"set status", kSetStatus, 3},
     {"set artifact path", kSetArtifactPath, 3},
+    {"publish", kPublish, 2},
     {"delete", kDelete, 1},
     {kEdges[0].name, kEdges[0].sql, 1},
     {kEdges[1].name, kEdges[1].sql, 1},
@@ -109,33 +115,17 @@ constexpr std::array<RepoStatement, 14> kStatements = {{
 
 // --- Arguments.
 
-Result<void> CheckName(std::string_view model_id) {
-  return CheckText("model_id", model_id, 1, kMaxNameBytes);
-}
-
-Result<void> CheckVersion(int32_t version) {
+Result<void> CheckVersion(std::string_view field, int32_t version) {
   if (version >= 1) return {};
-  return InvalidArgument("version", fmt::format("must be 1 or more, not {}", version));
+  return InvalidArgument(field, fmt::format("must be 1 or more, not {}", version));
 }
 
 Result<void> CheckKey(std::string_view model_id, std::optional<int32_t> version) {
-  JAMMI_TRY(CheckName(model_id));
-  if (version) JAMMI_TRY(CheckVersion(*version));
-  return {};
+  return CheckModelKey("model_id", model_id, version);
 }
 
 Result<void> CheckArtifactPath(const std::optional<std::string>& path) {
   return CheckOptionalText("artifact_path", path, 1, kMaxPathBytes);
-}
-
-Result<void> Check(const RegisterModelParams& params) {
-  JAMMI_TRY(CheckKey(params.model_id, params.version));
-  JAMMI_TRY(CheckText("model_type", params.model_type, 1, kMaxKindBytes));
-  JAMMI_TRY(CheckText("backend", params.backend, 0, kMaxKindBytes));
-  if (ToString(params.task).empty()) return InvalidArgument("task", "is none of the known tasks");
-  JAMMI_TRY(CheckOptionalText("base_model_id", params.base_model_id, 1, kMaxNameBytes));
-  JAMMI_TRY(CheckArtifactPath(params.artifact_path));
-  return params.config_json ? CheckJson("config_json", *params.config_json, kMaxConfigBytes) : Result<void>();
 }
 
 std::string Describe(std::string_view model_id, std::optional<int32_t> version) {
@@ -145,6 +135,10 @@ std::string Describe(std::string_view model_id, std::optional<int32_t> version) 
 Error NotFound(std::string_view model_id, std::optional<int32_t> version) {
   return Error(ErrorCode::kNotFound, fmt::format("model not found: {}", Describe(model_id, version)),
                ModelNotFoundDetail{std::string(model_id)});
+}
+
+Error DanglingUid(const ModelUid& uid) {
+  return Error(ErrorCode::kDataLoss, fmt::format("there is no model with the uid {}", uid.value));
 }
 
 // --- Rows.
@@ -331,6 +325,69 @@ Result<ModelStatus> ParseModelStatus(std::string_view text) {
 std::span<const ModelEdge> ModelEdges() { return kEdges; }
 std::span<const RepoStatement> ModelStatements() { return kStatements; }
 
+Result<void> CheckModelKey(std::string_view field, std::string_view model_id,
+                           std::optional<int32_t> version) {
+  JAMMI_TRY(CheckText(field, model_id, 1, kMaxNameBytes));
+  return version ? CheckVersion("version", *version) : Result<void>();
+}
+
+Result<void> CheckModel(const RegisterModelParams& params) {
+  JAMMI_TRY(CheckKey(params.model_id, params.version));
+  JAMMI_TRY(CheckText("model_type", params.model_type, 1, kMaxKindBytes));
+  JAMMI_TRY(CheckText("backend", params.backend, 0, kMaxKindBytes));
+  if (ToString(params.task).empty()) return InvalidArgument("task", "is none of the known tasks");
+  JAMMI_TRY(CheckOptionalText("base_model_id", params.base_model_id, 1, kMaxNameBytes));
+  JAMMI_TRY(CheckArtifactPath(params.artifact_path));
+  return params.config_json ? CheckJson("config_json", *params.config_json, kMaxConfigBytes) : Result<void>();
+}
+
+Result<ModelRecord> FindVisibleModel(Transaction& tx, const Scope& reader, std::string_view model_id,
+                                     std::optional<int32_t> version) {
+  JAMMI_ASSIGN(auto found, FindVisible(tx, reader, model_id, version));
+  if (found) return std::move(*found);
+  return NotFound(model_id, version);
+}
+
+Result<ModelRecord> FindOwnedModel(Transaction& tx, const Scope& owner, std::string_view model_id,
+                                   std::optional<int32_t> version) {
+  JAMMI_ASSIGN(auto found, FindOwned(tx, owner, model_id, version));
+  if (found) return std::move(*found);
+  return NotFound(model_id, version);
+}
+
+Result<ModelRecord> GetModelByUid(Transaction& tx, const ModelUid& uid) {
+  JAMMI_ASSIGN(auto found, QueryRecord(tx, kGetByUid, {uid.value}));
+  if (found) return std::move(*found);
+  return DanglingUid(uid);
+}
+
+Result<ModelRecord> RegisterNextModel(Transaction& tx, const Scope& owner,
+                                      const RegisterModelParams& params) {
+  const std::string scope = owner.Key();
+  // Where writers run side by side (PostgreSQL), another may take the number between the two statements.
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    JAMMI_ASSIGN(const auto highest, tx.QueryFirst(kHighest, {scope, params.model_id}, [](const Row& row) {
+      return row.Get<int32_t>("version");
+    }));
+    if (highest == kMaxVersion) {
+      return Error(ErrorCode::kFailedPrecondition,
+                   fmt::format("model {} has no version left after {}", params.model_id, kMaxVersion));
+    }
+    JAMMI_ASSIGN(auto inserted, Put(tx, kInsert, owner, params, highest.value_or(0) + 1));
+    if (inserted) return std::move(*inserted);
+  }
+  return Error(ErrorCode::kAborted,
+               fmt::format("others took every next version of model {}", params.model_id));
+}
+
+Result<ModelRecord> SetModelArtifactPath(Transaction& tx, const ModelUid& uid,
+                                         std::string_view artifact_path) {
+  JAMMI_ASSIGN(auto changed, QueryRecord(tx, kPublish, {artifact_path, uid.value}));
+  if (!changed) return DanglingUid(uid);
+  JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, *changed));
+  return std::move(*changed);
+}
+
 Models Models::WithDeadline(Deadline deadline) const {
   Models copy = *this;
   copy.access_.deadline = deadline;
@@ -338,7 +395,7 @@ Models Models::WithDeadline(Deadline deadline) const {
 }
 
 Result<ModelRecord> Models::Register(const RegisterModelParams& params) {
-  JAMMI_TRY(Check(params));
+  JAMMI_TRY(CheckModel(params));
   const int32_t version = params.version.value_or(1);
   JAMMI_ASSIGN(auto inserted, access_.backend->Transact(access_.Writing(), [&](Transaction& tx) {
     return Put(tx, kInsert, access_.scope, params, version);
@@ -349,28 +406,14 @@ Result<ModelRecord> Models::Register(const RegisterModelParams& params) {
 }
 
 Result<ModelRecord> Models::RegisterNext(const RegisterModelParams& params) {
-  JAMMI_TRY(Check(params));
+  JAMMI_TRY(CheckModel(params));
   if (params.version) return InvalidArgument("version", "must be absent: RegisterNext allocates it");
-  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<ModelRecord> {
-    // Where writers run side by side (PostgreSQL), another may take the number between the two statements.
-    for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-      JAMMI_ASSIGN(const auto highest,
-                   tx.QueryFirst(kHighest, {access_.scope.Key(), params.model_id},
-                                 [](const Row& row) { return row.Get<int32_t>("version"); }));
-      if (highest == kMaxVersion) {
-        return Error(ErrorCode::kFailedPrecondition,
-                     fmt::format("model {} has no version left after {}", params.model_id, kMaxVersion));
-      }
-      JAMMI_ASSIGN(auto inserted, Put(tx, kInsert, access_.scope, params, highest.value_or(0) + 1));
-      if (inserted) return std::move(*inserted);
-    }
-    return Error(ErrorCode::kAborted,
-                 fmt::format("others took every next version of model {}", params.model_id));
-  });
+  return access_.backend->Transact(
+      access_.Writing(), [&](Transaction& tx) { return RegisterNextModel(tx, access_.scope, params); });
 }
 
 Result<ModelRecord> Models::Upsert(const RegisterModelParams& params) {
-  JAMMI_TRY(Check(params));
+  JAMMI_TRY(CheckModel(params));
   JAMMI_ASSIGN(auto stored, access_.backend->Transact(access_.Writing(), [&](Transaction& tx) {
     return Put(tx, kUpsert, access_.scope, params, params.version.value_or(1));
   }));
@@ -380,13 +423,9 @@ Result<ModelRecord> Models::Upsert(const RegisterModelParams& params) {
 
 Result<ModelRecord> Models::Find(std::string_view model_id, std::optional<int32_t> version) const {
   JAMMI_TRY(CheckKey(model_id, version));
-  std::optional<ModelRecord> found;
-  JAMMI_TRY(access_.backend->RunTransaction(access_.Reading(), [&](Transaction& tx) -> Result<void> {
-    JAMMI_ASSIGN(found, FindVisible(tx, access_.scope, model_id, version));
-    return {};
-  }));
-  if (found) return std::move(*found);
-  return NotFound(model_id, version);
+  return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
+    return FindVisibleModel(tx, access_.scope, model_id, version);
+  });
 }
 
 Result<ModelRecord> Models::Get(std::string_view model_id) const { return Find(model_id, std::nullopt); }
@@ -420,15 +459,14 @@ Result<ModelRecord> Models::UpdateStatus(std::string_view model_id, int32_t vers
   JAMMI_TRY(CheckKey(model_id, version));
   if (ToString(status).empty()) return InvalidArgument("status", "is none of the known statuses");
   return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<ModelRecord> {
-    JAMMI_ASSIGN(auto current, FindOwned(tx, access_.scope, model_id, version));
-    if (!current) return NotFound(model_id, version);
-    if (current->status == status) return std::move(*current);
-    if (current->status == ModelStatus::kFailed && status == ModelStatus::kLoaded) {
+    JAMMI_ASSIGN(auto current, FindOwnedModel(tx, access_.scope, model_id, version));
+    if (current.status == status) return current;
+    if (current.status == ModelStatus::kFailed && status == ModelStatus::kLoaded) {
       return Error(ErrorCode::kFailedPrecondition,
                    fmt::format("model {} has failed: register it again before it is loaded",
                                Describe(model_id, version)));
     }
-    return Change(tx, kSetStatus, *current, ToString(status));
+    return Change(tx, kSetStatus, current, ToString(status));
   });
 }
 
@@ -438,14 +476,13 @@ Result<ModelRecord> Models::SetArtifactPath(std::string_view model_id, int32_t v
   JAMMI_TRY(CheckKey(model_id, version));
   JAMMI_TRY(CheckArtifactPath(artifact_path));
   return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<ModelRecord> {
-    JAMMI_ASSIGN(const auto current, FindOwned(tx, access_.scope, model_id, version));
-    if (!current) return NotFound(model_id, version);
-    if (expected_revision && *expected_revision != current->revision) {
+    JAMMI_ASSIGN(const auto current, FindOwnedModel(tx, access_.scope, model_id, version));
+    if (expected_revision && *expected_revision != current.revision) {
       return Error(ErrorCode::kFailedPrecondition,
                    fmt::format("model {} is at revision {}, not {}", Describe(model_id, version),
-                               current->revision, *expected_revision));
+                               current.revision, *expected_revision));
     }
-    return Change(tx, kSetArtifactPath, *current, artifact_path);
+    return Change(tx, kSetArtifactPath, current, artifact_path);
   });
 }
 
