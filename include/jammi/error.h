@@ -117,6 +117,11 @@ struct PredicateEvalDetail {
 struct OffsetEvictedDetail {
   uint64_t low_water = 0;  // the oldest offset that can still be read
 };
+// Not found, there already, or in a status that forbids the call.
+struct TrainingJobDetail {
+  std::string job_id;
+  std::string status;  // "running", ...; empty unless it is what forbids the call
+};
 // What a database refused, whatever database it is.
 enum class BackendFault : uint8_t {
   kExecution,       // a statement failed for a reason not listed below
@@ -176,8 +181,8 @@ using ErrorDetail =
                  SourceDetail, ChannelDetail, TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail,
                  UnsupportedSchemaTypeDetail, BatchSchemaMismatchDetail, PublishTenantMismatchDetail,
                  PredicateParseDetail, PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail,
-                 BackendDetail, LeaseLostDetail, LeaseHeldDetail, PositionOutdatedDetail, CatalogLockedDetail,
-                 BrokerDetail>;
+                 BackendDetail, LeaseLostDetail, LeaseHeldDetail, TrainingJobDetail, PositionOutdatedDetail,
+                 CatalogLockedDetail, BrokerDetail>;
 
 // A value type; cheap to move. Reading it is thread-safe.
 class Error {

@@ -102,9 +102,9 @@ class ModelsTest : public testing::Test {
   }
   void AddJob(const Scope& scope, const std::string& id, const ModelUid& base,
               const std::optional<ModelUid>& output) {
-    Sql("INSERT INTO training_jobs (scope, job_id, base_model_uid, output_model_uid, training_source, "
-        "loss_type, hyperparams, created_at, updated_at) VALUES ($1, $2, $3, $4, 'source', 'mse', '{}', 0, "
-        "0)",
+    Sql("INSERT INTO training_jobs (scope, job_id, kind, base_model_uid, output_model_id, "
+        "output_model_uid, training_source, loss_type, hyperparams, created_at, updated_at) "
+        "VALUES ($1, $2, 'fine_tune', $3, 'out', $4, 'source', 'mse', '{}', 0, 0)",
         {scope.Key(), id, base.value, output ? SqlValue(output->value) : SqlValue(std::nullopt)});
   }
   void AddEvalRun(const Scope& scope, const std::string& id, const ModelUid& model) {

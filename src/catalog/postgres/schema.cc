@@ -29,14 +29,18 @@ constexpr std::array<Words, 1> kPreparation = {{
 
 // What follows the text of a step. Where transactions leave their marks, see commit_mark.h. Payloads do not
 // compress, and their length shall be known without reading them. A mark or a head is updated by every
-// commit: room beside it keeps the update within its page.
-constexpr std::array<Words, 2> kOwnText = {{
+// commit: room beside it keeps the update within its page. A claimed job leaves a dead entry at the head of
+// the index that all claims read first, until a vacuum that does not spare the indexes.
+constexpr std::array<Words, 3> kOwnText = {{
     {"0001_identity",
      "CREATE TABLE commit_marks (slot TEXT COLLATE \"C\" NOT NULL PRIMARY KEY, number BIGINT NOT NULL,"
      " marked_at TIMESTAMP WITH TIME ZONE NOT NULL) WITH (fillfactor = 20);"},
     {"0002_topics",
      "ALTER TABLE events ALTER COLUMN payload SET STORAGE EXTERNAL;"
      "ALTER TABLE topic_heads SET (fillfactor = 20);"},
+    {"0006_training_jobs",
+     "ALTER TABLE training_jobs SET (autovacuum_vacuum_scale_factor = 0.01,"
+     " autovacuum_vacuum_threshold = 5000, vacuum_index_cleanup = on);"},
 }};
 
 std::string_view Find(const auto& list, std::string_view word) {
