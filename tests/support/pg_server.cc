@@ -91,7 +91,7 @@ PgServer& PgServer::Shared() {
   return server;
 }
 
-PgServer::PgServer() {
+PgServer::PgServer(const PgServer* primary) {
   std::string name = Parent() / "jammi-pg-XXXXXX";
   if (mkdtemp(name.data()) == nullptr) Fail("mkdtemp " + name);
   folder_ = name;
@@ -109,6 +109,11 @@ PgServer::PgServer() {
   }
   close(ends[0]);
   guardian_pipe_ = ends[1];
+  if (primary != nullptr) {
+    CopyCluster(*primary);
+    Start();
+    return;
+  }
   CreateCluster();
   Start();
   RawPostgres admin(Url("postgres"));
@@ -123,47 +128,77 @@ PgServer::~PgServer() {
   waitpid(guardian_, nullptr, 0);
 }
 
-pid_t PgServer::Spawn(const std::string& program, const std::string& arguments) const {
-  const std::string command =
-      fmt::format("exec {}/{} {} >>{}/log 2>&1", kPrograms, program, arguments, folder_.string());
+pid_t PgServer::Spawn(const std::string& command) const {
+  const std::string line = fmt::format("{} >>{}/log 2>&1", command, folder_.string());
   const passwd* user = OrdinaryUser();
   const pid_t pid = fork();
   if (pid != 0) return pid;
   setpgid(0, 0);  // an interrupt from the keyboard is for the test
   if (user != nullptr && (setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) _exit(126);
   if (chdir("/") != 0) _exit(126);
-  execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+  execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
   _exit(127);
 }
 
-void PgServer::Await(pid_t pid, const std::string& what) {
+void PgServer::Run(const std::string& command) {
+  const pid_t pid = Spawn("exec " + command);
   int status = 0;
-  if (waitpid(pid, &status, 0) != pid || status != 0) Fail(what + " failed:\n" + ReadFile(folder_ / "log"));
+  if (waitpid(pid, &status, 0) != pid || status != 0)
+    Fail(command + " failed:\n" + ReadFile(folder_ / "log"));
+}
+
+void PgServer::Configure(const std::string& settings) const {
+  std::ofstream(folder_ / "data" / "postgresql.conf", std::ios::app) << settings << '\n';
 }
 
 void PgServer::CreateCluster() {
   const std::string data = folder_ / "data";
   // Texts are ordered as in no "C" locale, so that a forgotten COLLATE shows.
-  Await(Spawn("initdb", fmt::format("--no-sync -A trust -U {} -E UTF8 --locale=C.UTF-8 --locale-provider=icu"
-                                    " --icu-locale=en-US -D {}",
-                                    kRole, data)),
-        "initdb");
+  Run(
+      fmt::format("{}/initdb --no-sync -A trust -U {} -E UTF8 --locale=C.UTF-8 --locale-provider=icu"
+                  " --icu-locale=en-US -D {}",
+                  kPrograms, kRole, data));
   std::ofstream(data + "/pg_hba.conf")
       << fmt::format("host all {} 127.0.0.1/32 scram-sha-256\n", kGuardedRole)
-      << "host all all 127.0.0.1/32 trust\n"
+      << "host all,replication all 127.0.0.1/32 trust\n"
       << "local all all trust\n";
-  std::ofstream(data + "/postgresql.conf")
-      << "listen_addresses = '127.0.0.1'\n"
-      << fmt::format("unix_socket_directories = '{}'\n", folder_.string())
-      << "fsync = off\n"  // the tests stop the server, never the machine
-      << "shared_buffers = 32MB\nmax_connections = 60\ndynamic_shared_memory_type = mmap\n"
-      << "lc_messages = 'C'\ntimezone = 'UTC'\n";
+  Configure("listen_addresses = '127.0.0.1'");
+  Configure(fmt::format("unix_socket_directories = '{}'", folder_.string()));
+  Configure("fsync = off");  // the tests stop the server, never the machine
+  Configure("shared_buffers = 32MB\nmax_connections = 60\ndynamic_shared_memory_type = mmap");
+  Configure("lc_messages = 'C'\ntimezone = 'UTC'");
+}
+
+void PgServer::CopyCluster(const PgServer& primary) {
+  Run(fmt::format("{}/pg_basebackup -h 127.0.0.1 -p {} -U {} -D {}/data -R --checkpoint=fast --no-sync",
+                  kPrograms, primary.port_, kRole, folder_.string()));
+  Configure(fmt::format("unix_socket_directories = '{}'", folder_.string()));
+}
+
+std::string PgServer::EnableTls() {
+  const std::string data = folder_ / "data";
+  const std::string authority = folder_ / "authority.crt";
+  Run(
+      fmt::format("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+                  " -subj /CN=authority -keyout {}/authority.key -out {}",
+                  data, authority));
+  Run(
+      fmt::format("openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server"
+                  " -addext subjectAltName=IP:127.0.0.1 -keyout {0}/server.key -out {0}/server.csr",
+                  data));
+  Run(
+      fmt::format("openssl x509 -req -in {0}/server.csr -CA {1} -CAkey {0}/authority.key -CAcreateserial"
+                  " -days 2 -copy_extensions copy -out {0}/server.crt",
+                  data, authority));
+  Configure("ssl = on");
+  Restart(Stop::kFast);
+  return authority;
 }
 
 void PgServer::Start() {
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   if (port_ == 0) port_ = FreePort();
-  postmaster_ = Spawn("postgres", fmt::format("-D {}/data -p {}", folder_.string(), port_));
+  postmaster_ = Spawn(fmt::format("exec {}/postgres -D {}/data -p {}", kPrograms, folder_.string(), port_));
   while (true) {
     int status = 0;
     if (waitpid(postmaster_, &status, WNOHANG) == postmaster_ || std::chrono::steady_clock::now() > give_up) {
@@ -201,6 +236,11 @@ std::string PgServer::Url(const std::string& database, int port) const {
 
 std::string PgServer::UrlWithPassword(const std::string& database, const std::string& password) const {
   return fmt::format("postgres://{}:{}@127.0.0.1:{}/{}", kGuardedRole, password, port_, database);
+}
+
+std::string PgServer::UrlWithTls(const std::string& database, const std::string& authority) const {
+  return fmt::format("postgres://{}@127.0.0.1:{}/{}?sslmode=verify-full&sslrootcert={}", kRole, port_,
+                     database, authority);
 }
 
 }  // namespace jammi::test

@@ -15,7 +15,9 @@ class PgServer {
   // The one of this program, started on the first call; stopped at exit.
   static PgServer& Shared();
 
-  PgServer();
+  PgServer() : PgServer(nullptr) {}
+  // A standby of `primary`, or a server of its own.
+  explicit PgServer(const PgServer* primary);
   ~PgServer();
   PgServer(const PgServer&) = delete;
   PgServer& operator=(const PgServer&) = delete;
@@ -29,6 +31,11 @@ class PgServer {
   // The same as a role who must give the password "open sesame".
   [[nodiscard]] std::string UrlWithPassword(const std::string& database, const std::string& password) const;
 
+  // The same over TLS: the server's certificate is signed by the authority in `authority`.
+  [[nodiscard]] std::string UrlWithTls(const std::string& database, const std::string& authority) const;
+  // Makes an authority and a certificate, and restarts the server with TLS; the authority's file.
+  std::string EnableTls();
+
   enum class Stop { kFast, kImmediate };  // disconnect everybody, write a checkpoint | stop as in a crash
   void Shutdown(Stop how);
   void Start();  // waits until it takes connections
@@ -39,8 +46,10 @@ class PgServer {
 
  private:
   void CreateCluster();
-  void Await(pid_t pid, const std::string& what);
-  [[nodiscard]] pid_t Spawn(const std::string& program, const std::string& arguments) const;
+  void CopyCluster(const PgServer& primary);
+  void Configure(const std::string& settings) const;
+  void Run(const std::string& command);
+  [[nodiscard]] pid_t Spawn(const std::string& command) const;
 
   std::filesystem::path folder_;
   int port_ = 0;

@@ -202,7 +202,11 @@ Result<void> Appender::RunWithRetries(std::span<std::unique_ptr<Work>> group) {
 Result<void> Appender::EnsureConnection() {
   if (connection_ != nullptr && connection_->LooksAlive()) return {};
   connection_.reset();
-  JAMMI_ASSIGN(connection_, open_(Deadline::After(options_.retry_for)));
+  auto opened = open_(Deadline::After(options_.retry_for));
+  if (!opened && opened.error().code() == ErrorCode::kDeadlineExceeded) {  // not the caller's deadline
+    return ConnectionLost(opened.error().message());
+  }
+  JAMMI_ASSIGN(connection_, std::move(opened));
   return {};
 }
 

@@ -191,8 +191,8 @@ Deadline ConnectTimeout(const ConnectionParameters& parameters) {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionParameters& parameters,
-                                                     Deadline deadline) {
+Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& options, Deadline deadline) {
+  const ConnectionParameters& parameters = options.parameters;
   std::vector<const char*> keys;
   std::vector<const char*> values;
   for (const auto& [key, value] : parameters) {
@@ -203,8 +203,12 @@ Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionParameters&
   values.push_back(nullptr);
   PGconn* handle = PQconnectStartParams(keys.data(), values.data(), /*expand_dbname=*/0);
   if (handle == nullptr) return Error(ErrorCode::kResourceExhausted, "libpq is out of memory");
-  std::unique_ptr<Connection> connection(new Connection(handle));
-  JAMMI_TRY(connection->Connect(Earlier(deadline, ConnectTimeout(parameters))));
+  std::unique_ptr<Connection> connection(new Connection(handle, options));
+  if (auto connected = connection->Connect(Earlier(deadline, ConnectTimeout(parameters))); !connected) {
+    const bool ours = connected.error().code() == ErrorCode::kDeadlineExceeded && !deadline.Passed();
+    if (ours) return ConnectionLost("it could not be made within connect_timeout");
+    return std::move(connected).error();
+  }
   JAMMI_TRY(connection->CheckServer(deadline));
   return Result<std::unique_ptr<Connection>>(std::move(connection));
 }
@@ -244,13 +248,18 @@ Result<void> Connection::CheckServer(Deadline deadline) {
         ErrorCode::kFailedPrecondition,
         fmt::format("the database stores text as {}; it must be created with ENCODING 'UTF8'", encoding));
   }
-  JAMMI_ASSIGN(const ResultSet process,
-               RunOne("SELECT CAST(extract(epoch FROM backend_start) * 1000000 AS BIGINT)"
+  JAMMI_ASSIGN(const ResultSet self,
+               RunOne("SELECT CAST(extract(epoch FROM backend_start) * 1000000 AS BIGINT),"
+                      " pg_is_in_recovery()"
                       " FROM pg_stat_activity WHERE pid = pg_backend_pid()",
                       {}, deadline));
-  if (process.rows() == 0)
+  if (self.rows() == 0)
     return Error(ErrorCode::kFailedPrecondition, "the server does not show its processes");
-  process_ = {PQbackendPID(connection_), process.Int(0, 0)};
+  process_ = {PQbackendPID(connection_), self.Int(0, 0)};
+  if (self.Int(0, 1) != 0) {
+    return Error(ErrorCode::kUnavailable, "the server is a standby, which cannot be written to",
+                 BackendDetail{BackendFault::kReadOnly, {}, {}});
+  }
   return {};
 }
 
@@ -264,38 +273,51 @@ Error Connection::Lose() {
 }
 
 Result<void> Connection::Wait(bool to_write, Deadline deadline) {
+  using std::chrono::milliseconds;
   pollfd waiting{PQsocket(connection_), static_cast<short>(POLLIN | (to_write ? POLLOUT : 0)), 0};
   while (true) {
-    int timeout = -1;
-    if (!deadline.IsNever()) {
-      if (deadline.Passed()) {
-        lost_ = true;  // the answer may come, and nobody will know to what
-        return Error(ErrorCode::kDeadlineExceeded, "PostgreSQL did not answer in time");
-      }
-      const auto left = deadline.at() - std::chrono::steady_clock::now();
-      timeout = static_cast<int>(
-          std::min<int64_t>(std::chrono::ceil<std::chrono::milliseconds>(left).count(), 60'000));
+    if (deadline.Passed()) {
+      lost_ = true;  // the answer may come, and nobody will know to what
+      return Error(ErrorCode::kDeadlineExceeded, "PostgreSQL did not answer in time");
     }
-    const int ready = poll(&waiting, 1, std::max(timeout, -1));
+    auto longest = options_.silence_limit;
+    if (!deadline.IsNever()) {
+      const auto left = std::chrono::ceil<milliseconds>(deadline.at() - std::chrono::steady_clock::now());
+      longest = std::clamp(left, milliseconds(0), milliseconds(60'000));
+    }
+    const int ready = poll(&waiting, 1, static_cast<int>(longest.count()));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) {
       lost_ = true;
       return ConnectionLost(strerrordesc_np(errno));
     }
+    if (ready == 0 && deadline.IsNever() && !ServerAnswers()) {
+      lost_ = true;
+      return ConnectionLost("the server is silent, and gives no other connection either");
+    }
   }
+}
+
+// A statement may take its time, but a server that is there can be connected to.
+bool Connection::ServerAnswers() const {
+  const auto probe = Open(options_, Deadline::After(options_.silence_limit));
+  if (probe) return true;
+  const auto* detail = probe.error().As<BackendDetail>();
+  return detail != nullptr && !detail->native_code.empty();  // a refusal is an answer
 }
 
 // Puts a statement into the outgoing pipeline.
 bool Connection::Send(const Statement& statement, std::vector<Sent>& sent) {
   auto found = statements_.find(statement.sql);
-  if (found == statements_.end()) {
+  const bool is_old = found != statements_.end();
+  if (!is_old) {
     found = statements_.emplace(statement.sql, Prepared{fmt::format("s{}", ++next_name_)}).first;
-    sent.push_back({&found->second});
+    sent.push_back({&found->second, /*prepares=*/true});
     if (PQsendPrepare(connection_, found->second.name.c_str(), found->first.c_str(), 0, nullptr) != 1)
       return false;
   }
   const Parameters parameters(statement.params);
-  sent.push_back({});
+  sent.push_back({&found->second, /*prepares=*/false, is_old});
   return PQsendQueryPrepared(connection_, found->second.name.c_str(),
                              static_cast<int>(statement.params.size()), parameters.values.data(),
                              parameters.lengths.data(), parameters.formats.data(),
@@ -343,18 +365,20 @@ Result<std::vector<ResultSet>> Connection::Receive(std::span<const Sent> sent, D
   JAMMI_TRY(SkipToSync(deadline));
   std::vector<ResultSet> results;
   std::optional<Error> failed;
+  bool stale = false;
   for (const Sent& one : sent) {
     JAMMI_ASSIGN(pg_result * answer, Next(deadline));
     if (answer == nullptr) return Lose();
     ResultSet result(answer);
     const ExecStatusType status = PQresultStatus(answer);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
-      if (one.prepares != nullptr)
-        one.prepares->ready = true;
+      if (one.prepares)
+        one.statement->ready = true;
       else
         results.push_back(std::move(result));
     } else if (!failed && status != PGRES_PIPELINE_ABORTED) {
       failed = FromResult(answer);
+      stale = one.is_old && IsStale(*failed);
       if (status != PGRES_FATAL_ERROR || EndsConnection(answer)) {
         lost_ = true;
         return *failed;
@@ -367,7 +391,7 @@ Result<std::vector<ResultSet>> Connection::Receive(std::span<const Sent> sent, D
   JAMMI_TRY(SkipToSync(deadline));
   if (!failed) return results;
   std::erase_if(statements_, [](const auto& entry) { return !entry.second.ready; });
-  if (IsStale(*failed)) {
+  if (stale) {
     lost_ = true;
     return ConnectionLost(failed->message());
   }
@@ -401,7 +425,7 @@ void Connection::SendOnly(std::string_view sql) {
   }
   ++unread_syncs_;
   for (const Sent& one : sent) {
-    if (one.prepares != nullptr) one.prepares->ready = true;  // ROLLBACK and COMMIT can always be prepared
+    one.statement->ready = true;  // ROLLBACK and COMMIT can always be prepared
   }
 }
 

@@ -27,6 +27,13 @@ namespace jammi::postgres {
 // What to connect with; made from a URL by ParseUrl().
 using ConnectionParameters = std::vector<std::pair<std::string, std::string>>;
 
+struct ConnectionOptions {
+  ConnectionParameters parameters;
+  // A server that has said nothing for so long, while something was asked of it, is asked for another
+  // connection; if it does not give one in the same time, this one is lost.
+  std::chrono::milliseconds silence_limit{30'000};
+};
+
 // What a statement answered; all its rows.
 class ResultSet {
  public:
@@ -86,9 +93,10 @@ struct Notification {
 // Used by one thread at a time; the owner sees to that.
 class Connection {
  public:
-  // Errors: kUnavailable with BackendDetail(kConnection); kFailedPrecondition: the server refuses this
-  // role, password or database, is too old, or does not store UTF-8; kDeadlineExceeded.
-  [[nodiscard]] static Result<std::unique_ptr<Connection>> Open(const ConnectionParameters& parameters,
+  // Errors: kUnavailable with BackendDetail(kConnection), or BackendDetail(kReadOnly): the server is a
+  // standby, now; kFailedPrecondition: it refuses this role, password or database, is too old, or does not
+  // store UTF-8; kDeadlineExceeded. `options` must outlive the connection.
+  [[nodiscard]] static Result<std::unique_ptr<Connection>> Open(const ConnectionOptions& options,
                                                                 Deadline deadline);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -136,10 +144,13 @@ class Connection {
     bool ready = false;  // the server has said so
   };
   struct Sent {
-    Prepared* prepares = nullptr;  // null: a run
+    Prepared* statement = nullptr;
+    bool prepares = false;  // else it runs
+    bool is_old = false;    // it was prepared by an earlier round trip
   };
 
-  explicit Connection(pg_conn* connection) : connection_(connection) {}
+  Connection(pg_conn* connection, const ConnectionOptions& options)
+      : connection_(connection), options_(options) {}
   [[nodiscard]] Result<void> Connect(Deadline deadline);
   [[nodiscard]] Result<void> CheckServer(Deadline deadline);
   [[nodiscard]] bool Send(const Statement& statement, std::vector<Sent>& sent);
@@ -148,10 +159,12 @@ class Connection {
   [[nodiscard]] Result<void> SkipToSync(Deadline deadline);
   [[nodiscard]] Result<std::vector<ResultSet>> Receive(std::span<const Sent> sent, Deadline deadline);
   [[nodiscard]] Result<void> Wait(bool to_write, Deadline deadline);
+  [[nodiscard]] bool ServerAnswers() const;
   [[nodiscard]] Error Lose();
   static void TakeNotice(void* self, const pg_result* notice);
 
   pg_conn* connection_;
+  const ConnectionOptions& options_;
   bool lost_ = false;
   int unread_syncs_ = 0;  // of SendOnly
   int64_t next_name_ = 0;

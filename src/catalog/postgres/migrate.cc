@@ -96,7 +96,7 @@ Result<void> Migrate(Connection& connection, std::span<const PgMigration> migrat
   while (more) {
     // READ COMMITTED whatever the server's default is: the ledger is read after the lock was waited for.
     const std::array<SqlValue, 1> lock = {kLock};
-    const std::array<Statement, 2> begin = {{{"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", {}},
+    const std::array<Statement, 2> begin = {{{"BEGIN ISOLATION LEVEL READ COMMITTED", {}},
                                              {"SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)", lock}}};
     JAMMI_TRY(connection.Run(begin));
     auto applied_one = ApplyNext(connection, migrations);

@@ -33,7 +33,7 @@ class PgCatalog final : public Catalog, public CatalogBackend {
  public:
   PgCatalog(PostgresOptions options, ConnectionParameters parameters)
       : options_(std::move(options)),
-        parameters_(std::move(parameters)),
+        connection_options_{std::move(parameters), options_.silence_limit},
         pool_({options_.pool_size, options_.max_lifetime}, Opener()),
         notifier_(Opener()),
         committer_(this, statistics_, notifier_, options_.retry_for, Opener()),
@@ -68,7 +68,7 @@ class PgCatalog final : public Catalog, public CatalogBackend {
   [[nodiscard]] Result<void> Finish(PgTransaction& tx, Connection& connection, BodyEffects& effects);
 
   const PostgresOptions options_;
-  const ConnectionParameters parameters_;
+  const ConnectionOptions connection_options_;
   std::string incarnation_;
   mutable Statistics statistics_;
   Pool pool_;
@@ -85,7 +85,7 @@ class PgCatalog final : public Catalog, public CatalogBackend {
 };
 
 Result<std::unique_ptr<Connection>> PgCatalog::OpenConnection(Deadline deadline) const {
-  JAMMI_ASSIGN(auto connection, Connection::Open(parameters_, deadline));
+  JAMMI_ASSIGN(auto connection, Connection::Open(connection_options_, deadline));
   if (options_.durability == Durability::kFull) {
     // A commit that is acknowledged before it is on disk is not what callers are promised.
     JAMMI_TRY(
@@ -239,6 +239,7 @@ Result<void> CheckOptions(const PostgresOptions& options) {
   if (options.pool_size < 1) return refuse("pool_size");
   if (options.max_lifetime && options.max_lifetime->count() < 1) return refuse("max_lifetime");
   if (options.acquire_timeout.count() < 1) return refuse("acquire_timeout");
+  if (options.silence_limit.count() < 1) return refuse("silence_limit");
   if (options.retry_for.count() < 1) return refuse("retry_for");
   if (options.group_max_work < 1) return refuse("group_max_work");
   if (options.group_max_bytes < 1) return refuse("group_max_bytes");

@@ -27,7 +27,9 @@ Class Classify(std::string_view state) {
   if (state == "40001" || state == "40P01") return Of(kSerialization);
   if (state == "40003") return {kConnection, ErrorCode::kOutcomeUnknown};
   if (state == "08P01") return Of(kExecution);  // wrong number of parameters, for one
-  if (state.starts_with("08") || state.starts_with("57P0") || state == "53300") return Of(kConnection);
+  if (state.starts_with("08") || state.starts_with("57P0") || state == "53300" || state == "25P03") {
+    return Of(kConnection);
+  }
   if (state.starts_with("28") || state == "3D000") return {kConnection, ErrorCode::kFailedPrecondition};
   if (state == "57014") return {kExecution, ErrorCode::kCancelled};
   if (state == "55P03") return Of(kBusy);
@@ -123,8 +125,9 @@ bool IsStale(const Error& error) {
 bool MayRerun(const Error& error) {
   const auto* detail = error.As<BackendDetail>();
   if (detail == nullptr) return false;
-  return detail->fault == BackendFault::kSerialization ||
-         (detail->fault == BackendFault::kConnection && error.code() == ErrorCode::kUnavailable);
+  if (detail->fault == BackendFault::kSerialization) return true;
+  return error.code() == ErrorCode::kUnavailable &&
+         (detail->fault == BackendFault::kConnection || detail->fault == BackendFault::kReadOnly);
 }
 
 }  // namespace jammi::postgres

@@ -24,8 +24,8 @@ namespace jammi::postgres {
 // another connection.
 [[nodiscard]] bool IsStale(const Error& error);
 
-// Nothing was changed, and the same transaction may succeed on another run: it lost against another, or
-// its connection was lost.
+// Nothing was changed, and the same transaction may succeed on another run: it lost against another, its
+// connection was lost, or the server is a standby that may be promoted.
 [[nodiscard]] bool MayRerun(const Error& error);
 
 [[nodiscard]] Error ConnectionLost(std::string_view why);

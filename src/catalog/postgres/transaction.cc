@@ -15,20 +15,21 @@ namespace {
 // Of this transaction alone; jammi_now() adds it.
 constexpr std::string_view kShiftTime = "SELECT set_config('jammi.time_shift', CAST($1 AS TEXT), true)";
 
+// Not READ WRITE: who made the database read-only, for a while, means it.
 std::string_view BeginText(const TxOptions& options) {
   using enum IsolationLevel;
   switch (options.isolation) {
     case kReadCommitted:
       return options.read_only ? "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
-                               : "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+                               : "BEGIN ISOLATION LEVEL READ COMMITTED";
     case kRepeatableRead:
       return options.read_only ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-                               : "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE";
+                               : "BEGIN ISOLATION LEVEL REPEATABLE READ";
     case kSerializable:
       break;
   }
   return options.read_only ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY"
-                           : "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE";
+                           : "BEGIN ISOLATION LEVEL SERIALIZABLE";
 }
 
 Error NotOneStatement(std::string_view sql) {

@@ -28,6 +28,16 @@ Error Refuse(std::string_view why) {
                ConfigDetail{.key = "catalog.url"});
 }
 
+// A password with a / or an @ that is not encoded ends there; what is left of it would be taken for a host, a
+// port or a database, and be quoted in messages.
+bool HasStrayAt(std::string_view url) {
+  url = url.substr(0, url.find('?'));
+  const size_t begin = url.find("://") + 3;
+  const size_t at = url.rfind('@');
+  if (at == std::string_view::npos) return false;
+  return url.find('@') != at || url.find('/', begin) < at;
+}
+
 }  // namespace
 
 Result<ConnectionParameters> ParseUrl(const Secret& url) {
@@ -37,6 +47,7 @@ Result<ConnectionParameters> ParseUrl(const Secret& url) {
     return Refuse("it must begin with postgres:// or postgresql://");
   }
   if (text.find('\0') != std::string::npos) return Refuse("it contains U+0000");
+  if (HasStrayAt(text)) return Refuse("a / or an @ in the user or the password must be written %2F or %40");
   char* raw_message = nullptr;
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
       PQconninfoParse(text.c_str(), &raw_message), &PQconninfoFree);

@@ -38,7 +38,8 @@ TEST(Url, MalformedOnesAreRefusedWithoutBeingQuoted) {
   for (const char* url : {"", "hunter2", "mysql://me:hunter2@host/db", "host=db password=hunter2",
                           "postgres://me:hunter2@host/db?hunter2=1", "postgres://me:hunter2@[::1/db",
                           "postgres://me:%zzhunter2@host/db", "postgres://me:hunter2@[]/db",
-                          "postgres://me:hunter2@host/db?sslmode"}) {
+                          "postgres://me:hunter2@host/db?sslmode", "postgres://me:hunter2/word@host/db",
+                          "postgres://me:pass@hunter2@host/db", "postgres://me:pass/hunter2@host/db"}) {
     const auto refused = ParseUrl(Secret(url));
     ASSERT_FALSE(refused) << url;
     EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
