@@ -30,6 +30,10 @@ constexpr std::string_view kKind = "consumer";
   "COALESCE(" JAMMI_LEASE_LIVE                                                                            \
   ", FALSE) AS lease_live, c.created_at FROM consumers AS c JOIN topics AS t ON t.topic_no = c.topic_no " \
   "JOIN topic_heads AS h ON h.topic_no = c.topic_no WHERE c.topic_no = $1 AND c.scope = $2 AND "
+#define JAMMI_SAME_HISTORY "incarnation = " JAMMI_INCARNATION
+#define JAMMI_TAKE JAMMI_LEASE_TAKE("$4", "$5")
+#define JAMMI_RENEW JAMMI_LEASE_RENEW("$6")
+#define JAMMI_HELD JAMMI_LEASE_HELD("$4", "$5")
 #define JAMMI_UNLEASED_OR(taken_over) \
   "(CAST(" taken_over " AS BIGINT) = 1 OR lease_holder IS NULL OR " JAMMI_LEASE_EXPIRED ")"
 
@@ -43,20 +47,19 @@ constexpr std::string_view kInsert =
 constexpr std::string_view kGet = JAMMI_CONSUMER_SELECT "c.name = $3";
 constexpr std::string_view kPage = JAMMI_CONSUMER_SELECT "c.name > $3 ORDER BY c.name LIMIT $4";
 constexpr std::string_view kEpoch = "SELECT lease_epoch FROM consumers WHERE " JAMMI_THIS_CONSUMER;
-constexpr std::string_view kAttach = "UPDATE consumers SET " JAMMI_LEASE_TAKE(
-    "$4", "$5") " WHERE " JAMMI_THIS_CONSUMER " AND incarnation = " JAMMI_INCARNATION
-                " AND (lease_holder = $4 OR " JAMMI_UNLEASED_OR("$6") ")";
-constexpr std::string_view kRenew = "UPDATE consumers SET " JAMMI_LEASE_RENEW(
-    "$6") " WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_LEASE_HELD("$4", "$5") " RETURNING lease_expires_at";
+constexpr std::string_view kAttach =
+    "UPDATE consumers SET " JAMMI_TAKE " WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_SAME_HISTORY
+    " AND (lease_holder = $4 OR " JAMMI_UNLEASED_OR("$6") ")";
+constexpr std::string_view kRenew = "UPDATE consumers SET " JAMMI_RENEW " WHERE " JAMMI_THIS_CONSUMER
+                                    " AND " JAMMI_HELD " RETURNING lease_expires_at";
 constexpr std::string_view kAck =
-    "UPDATE consumers SET acked_position = $6 WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_LEASE_HELD(
-        "$4",
-        "$5") " AND incarnation = " JAMMI_INCARNATION
-              " AND acked_position < $6 AND $6 <= (SELECT next_offset FROM topic_heads WHERE topic_no = $1)";
-constexpr std::string_view kDetach = "UPDATE consumers SET " JAMMI_LEASE_DROP " WHERE " JAMMI_THIS_CONSUMER
-                                     " AND " JAMMI_LEASE_HELD("$4", "$5");
+    "UPDATE consumers SET acked_position = $6"
+    " WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_HELD " AND " JAMMI_SAME_HISTORY
+    " AND acked_position < $6 AND $6 <= (SELECT next_offset FROM topic_heads WHERE topic_no = $1)";
+constexpr std::string_view kDetach =
+    "UPDATE consumers SET " JAMMI_LEASE_DROP " WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_HELD;
 constexpr std::string_view kReset =
-    "UPDATE consumers SET acked_position = $4, incarnation = " JAMMI_INCARNATION ", " JAMMI_LEASE_DROP
+    "UPDATE consumers SET acked_position = $4, " JAMMI_SAME_HISTORY ", " JAMMI_LEASE_DROP
     " WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_UNLEASED_OR("$5");
 constexpr std::string_view kDelete =
     "DELETE FROM consumers WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_UNLEASED_OR("$4");

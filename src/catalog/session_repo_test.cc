@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <barrier>
+#include <latch>
 #include <thread>
 
 #include "catalog/repo_fixture.h"
@@ -172,6 +173,36 @@ TEST_P(SessionsTest, TheLimitHoldsWhenManyBindAtOnce) {
   }
   ExpectBindings(20);
   EXPECT_GE(bound, 20);
+}
+
+// The sweep has chosen a binding that is being used anew, and waits for it.
+TEST_P(SessionsTest, ABindingThatIsUsedWhileTheSweepWaitsStays) {
+  Bind("one", kA);
+  MoveClock(hours(10));
+  const auto sweep_waits = [&] {
+    if (harness_->kind() == BackendKind::kSqlite) return backend().stats().queue_depth > 0;
+    return GetInt("SELECT COUNT(*) AS v FROM pg_locks WHERE NOT granted") > 0;
+  };
+  std::latch used(1);
+  std::latch go_on(1);
+  std::optional<int64_t> swept;
+  {
+    std::jthread user([&] {
+      Ok(backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
+        JAMMI_TRY(tx.Execute("UPDATE session_bindings SET expires_at = jammi_now() + 3600000000"));
+        used.count_down();
+        go_on.wait();
+        return {};
+      }));
+    });
+    used.wait();
+    std::jthread sweeper([&] { swept = Ok(Sessions().SweepStep()); });
+    while (!sweep_waits()) std::this_thread::yield();
+    go_on.count_down();
+  }
+  EXPECT_EQ(swept, 0);
+  EXPECT_EQ(ScopeOf("one"), kA);
+  ExpectBindings(1);
 }
 
 // One id, two tenants: whoever is last has it, and the counter is right.
