@@ -155,13 +155,25 @@ Result<AppendOutcome> Appender::SubmitAndWait(EventAppend event, Deadline deadli
 // --- Committing
 
 void Appender::Loop() {
+  std::optional<Retry> retry;
   while (true) {
-    Group group;
-    Group expired;
     {
       std::unique_lock lock(mutex_);
       work_.wait(lock, [this] { return closed_ || !queue_.empty(); });
       if (queue_.empty()) break;
+    }
+    // Nothing is started before there is a connection, so that who has a deadline can still go.
+    if (auto connected = EnsureConnection(); !connected) {
+      GiveUpWaiting(connected.error());
+      if (!retry) retry.emplace(Deadline::Never());
+      (void)retry->Pause();
+      continue;
+    }
+    retry.reset();
+    Group group;
+    Group expired;
+    {
+      const std::lock_guard lock(mutex_);
       group = TakeGroupLocked(expired);
     }
     JAMMI_SYNC_POINT("catalog:group_taken");
@@ -169,6 +181,23 @@ void Appender::Loop() {
     if (!group.empty()) RunGroup(group);
   }
   connection_.reset();
+}
+
+// There is no connection: ends what has waited for one for long enough, or all when waiting does not help.
+void Appender::GiveUpWaiting(const Error& error) {
+  Group late;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    const auto is_late = [&](const std::unique_ptr<Work>& work) {
+      return !MayRerun(error) || work->deadline.Passed() || now - work->submitted >= options_.retry_for;
+    };
+    const auto stays = std::ranges::stable_partition(queue_, is_late);
+    std::move(queue_.begin(), stays.begin(), std::back_inserter(late));
+    queue_.erase(queue_.begin(), stays.begin());
+    room_.notify_all();
+  }
+  for (const auto& work : late) Finish(*work, work->deadline.Passed() ? NotStartedInTime() : error);
 }
 
 // Every work gets its outcome. If the server refuses the whole, each is run in a transaction of its own,

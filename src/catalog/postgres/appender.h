@@ -55,6 +55,7 @@ class Appender {
   [[nodiscard]] Group TakeGroupLocked(Group& expired);
 
   void Loop();
+  void GiveUpWaiting(const Error& error);
   void RunGroup(Group& group);
   [[nodiscard]] Result<void> RunWithRetries(std::span<std::unique_ptr<Work>> group);
   [[nodiscard]] Result<void> Attempt(std::span<std::unique_ptr<Work>> group);

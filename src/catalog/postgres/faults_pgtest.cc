@@ -283,7 +283,7 @@ TEST_F(Faults, ALongStatementIsNotTakenForASilentServer) {
 
 TEST_F(Faults, ADeadlineHoldsWhileAConnectionIsMade) {
   test::TcpProxy proxy(server().port());
-  const auto catalog = Open(server().Url(database_, proxy.port()));
+  const auto catalog = Open(server().Url(database_, proxy.port()) + "&connect_timeout=1");
   proxy.CutAll();
   proxy.Stall(true);
   const auto late = catalog->backend().RunTransaction({.deadline = Deadline::After(milliseconds(50))},
@@ -295,6 +295,7 @@ TEST_F(Faults, ADeadlineHoldsWhileAConnectionIsMade) {
   EXPECT_EQ(late.error().code(), ErrorCode::kDeadlineExceeded) << late.error().ToString();
   const auto append = catalog->log().Append(Event(1, "x"), Deadline::After(milliseconds(50)));
   ASSERT_FALSE(append);
+  EXPECT_EQ(append.error().code(), ErrorCode::kDeadlineExceeded) << append.error().ToString();
   proxy.Stall(false);
 }
 

@@ -1,11 +1,13 @@
 // Connections and servers that go away: every acknowledged change is there, none twice, and what became of
 // a COMMIT is found out wherever it can be.
 #include <atomic>
-#include <future>
+#include <functional>
+#include <random>
 #include <set>
 #include <thread>
 
 #include "catalog/postgres/pg_fixture.h"
+#include "support/random.h"
 
 namespace jammi::postgres {
 namespace {
@@ -25,45 +27,69 @@ class Loss : public PgTest {
   std::unique_ptr<Catalog> catalog_;
 };
 
-// The body counts up, so a change that happened twice shows. The cut meets whatever message comes when:
-// of the pool, the news, or the question what became of a COMMIT.
-TEST_F(Loss, ATransactionCutAnywhereHappensOnce) {
+// Each message of a fresh connection in turn, in both directions, from its first on: making it, BEGIN, the
+// statements, COMMIT and its answer. (The news connection's messages count too, so a point may be met twice.)
+class CutEverywhere : public Loss, public testing::WithParamInterface<Direction> {
+ protected:
+  // Calls `work` with the connection cut after 0, 1, 2, ... messages, until it is through before the cut.
+  void ForEachCut(const std::function<void()>& work) {
+    constexpr int64_t kMoreThanAll = 120;
+    for (int64_t messages = 0; messages < kMoreThanAll; ++messages) {
+      SCOPED_TRACE(messages);
+      proxy_.CutAll();
+      proxy_.CutAfter(GetParam(), messages);
+      work();
+      if (HasFatalFailure()) return;
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Direction, CutEverywhere,
+                         testing::Values(Direction::kToServer, Direction::kToClient));
+
+// The body counts up, so a change that happened twice shows.
+TEST_P(CutEverywhere, ATransactionHappensOnce) {
   Ok(Execute(*catalog_, "INSERT INTO t (k, v) VALUES (1, 0)"));
   test::RawPostgres raw = Raw();
   int64_t expected = 0;
-  for (const Direction direction : {Direction::kToServer, Direction::kToClient}) {
-    for (int64_t messages = 0; messages < 24; ++messages) {
-      proxy_.CutAfter(direction, messages);
-      int told = 0;
-      const auto done = catalog_->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
-        JAMMI_TRY(tx.Execute("UPDATE t SET v = v + 1 WHERE k = 1"));
-        tx.Append(Event(1, "x"));
-        tx.AfterCommit([&] { ++told; });
-        return {};
-      });
-      ASSERT_TRUE(done) << messages << ": " << done.error().ToString();
-      ++expected;
-      ASSERT_EQ(told, 1);
-      ASSERT_EQ(raw.Number("SELECT v FROM t WHERE k = 1"), expected) << messages;
-      ASSERT_EQ(raw.Number("SELECT count(*) FROM events"), expected) << messages;
-      ASSERT_EQ(raw.Number("SELECT next_offset FROM topic_heads WHERE topic_no = 1"), expected) << messages;
-    }
-  }
+  ForEachCut([&] {
+    int told = 0;
+    const auto done = catalog_->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
+      JAMMI_TRY(tx.Execute("UPDATE t SET v = v + 1 WHERE k = 1"));
+      tx.Append(Event(1, "x"));
+      tx.AfterCommit([&] { ++told; });
+      return {};
+    });
+    ASSERT_TRUE(done) << done.error().ToString();
+    ++expected;
+    ASSERT_EQ(told, 1);
+    ASSERT_EQ(raw.Number("SELECT v FROM t WHERE k = 1"), expected);
+    ASSERT_EQ(raw.Number("SELECT count(*) FROM events"), expected);
+    ASSERT_EQ(raw.Number("SELECT next_offset FROM topic_heads WHERE topic_no = 1"), expected);
+  });
   EXPECT_GT(catalog_->backend().stats().reruns, 0U);
 }
 
-TEST_F(Loss, AnAppendCutAnywhereHappensOnce) {
+TEST_P(CutEverywhere, ATransactionWithoutEventsHappensOnce) {
+  Ok(Execute(*catalog_, "INSERT INTO t (k, v) VALUES (1, 0)"));
+  test::RawPostgres raw = Raw();
+  int64_t expected = 0;
+  ForEachCut([&] {
+    const auto done = Execute(*catalog_, "UPDATE t SET v = v + 1 WHERE k = 1");
+    ASSERT_TRUE(done) << done.error().ToString();
+    ASSERT_EQ(raw.Number("SELECT v FROM t WHERE k = 1"), ++expected);
+  });
+}
+
+TEST_P(CutEverywhere, AnAppendHappensOnce) {
   test::RawPostgres raw = Raw();
   uint64_t expected = 0;
-  for (const Direction direction : {Direction::kToServer, Direction::kToClient}) {
-    for (int64_t messages = 0; messages < 24; ++messages) {
-      proxy_.CutAfter(direction, messages);
-      const auto appended = catalog_->log().Append(Event(1, "x"), {});
-      ASSERT_TRUE(appended) << messages << ": " << appended.error().ToString();
-      ASSERT_EQ(appended->offset, expected++) << messages;
-      ASSERT_EQ(raw.Number("SELECT count(*) FROM events"), static_cast<int64_t>(expected)) << messages;
-    }
-  }
+  ForEachCut([&] {
+    const auto appended = catalog_->log().Append(Event(1, "x"), {});
+    ASSERT_TRUE(appended) << appended.error().ToString();
+    ASSERT_EQ(appended->offset, expected++);
+    ASSERT_EQ(raw.Number("SELECT count(*) FROM events"), static_cast<int64_t>(expected));
+  });
 }
 
 // The answer to COMMIT is lost: the transaction's number tells that it happened, and it is not run again.
@@ -159,56 +185,94 @@ TEST_F(Loss, ATransactionWhoseNumberWasGivenAgainIsNotTakenForTheOther) {
   EXPECT_EQ(Raw().Number("SELECT k FROM t"), 2);
 }
 
-// Eight threads write, half of them events, while connections are cut and the server is restarted.
-TEST_F(Loss, RestartsUnderLoadLoseAndDoubleNothing) {
-  options_.retry_for = std::chrono::seconds(60);
-  const auto catalog = Open(server().Url(database_, proxy_.port()));
-  std::atomic<bool> stop = false;
-  std::atomic<int64_t> written = 0;
-  std::mutex mutex;
-  std::set<int64_t> rows;      // acknowledged
-  std::set<uint64_t> offsets;  // acknowledged
-  std::vector<std::jthread> threads;
-  for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([&, i] {
-      for (int64_t j = 0; !stop; ++j) {
-        const int64_t k = j * 8 + i;
-        if (i % 2 == 0) {
-          const auto done = Execute(*catalog, "INSERT INTO t (k, v) VALUES ($1, 0)", {k});
-          ASSERT_TRUE(done) << done.error().ToString();  // a second run of a committed one is a duplicate key
-          const std::lock_guard lock(mutex);
-          rows.insert(k);
-        } else {
-          const auto done = catalog->log().Append(Event(1, fmt::format("{}", k)), {});
-          ASSERT_TRUE(done) << done.error().ToString();
-          const std::lock_guard lock(mutex);
-          ASSERT_TRUE(offsets.insert(done->offset).second);
-        }
-        ++written;
-      }
-    });
+// Eight threads write, half of them events, while connections are cut at random points and the server is
+// restarted, in order and as in a crash.
+class Restarts : public Loss {
+ protected:
+  Restarts() {
+    options_.retry_for = std::chrono::seconds(60);
+    under_load_ = Open(server().Url(database_, proxy_.port()));
   }
-  const auto let_write = [&](int64_t more) {
-    for (const int64_t until = written + more; written < until;) std::this_thread::yield();
-  };
+
+  void Start() {
+    for (int i = 0; i < 8; ++i) {
+      threads_.emplace_back([this, i] {
+        for (int64_t k = i; !stop_; k += 8) i % 2 == 0 ? Insert(k) : Append(k);
+      });
+    }
+  }
+  // A second run of what was committed would be a duplicate key.
+  void Insert(int64_t k) {
+    const auto done = Execute(*under_load_, "INSERT INTO t (k, v) VALUES ($1, 0)", {k});
+    EXPECT_TRUE(done) << done.error().ToString();
+    const std::lock_guard lock(mutex_);
+    if (done) rows_.insert(k);
+    ++written_;
+  }
+  void Append(int64_t k) {
+    const auto done = under_load_->log().Append(Event(1, fmt::format("{}", k)), {});
+    EXPECT_TRUE(done) << done.error().ToString();
+    const std::lock_guard lock(mutex_);
+    if (done) {
+      EXPECT_TRUE(offsets_.insert(done->offset).second);
+    }
+    ++written_;
+  }
+  void LetWrite(int64_t more) const {
+    for (const int64_t until = written_ + more; written_ < until;) std::this_thread::yield();
+  }
+  // Every acknowledged change is there, none twice, and no other.
+  void Judge() {
+    stop_ = true;
+    threads_.clear();
+    test::RawPostgres raw = Raw();
+    const auto events = static_cast<int64_t>(offsets_.size());
+    EXPECT_EQ(raw.Number("SELECT count(*) FROM t"), static_cast<int64_t>(rows_.size()));
+    EXPECT_EQ(raw.Number("SELECT count(*) FROM events"), events);
+    EXPECT_EQ(raw.Number("SELECT next_offset FROM topic_heads WHERE topic_no = 1"), events);
+    EXPECT_EQ(*offsets_.rbegin(), offsets_.size() - 1);
+    EXPECT_EQ(raw.Number("SELECT count(*) - count(DISTINCT payload) FROM events"), 0);
+  }
+
+  std::unique_ptr<Catalog> under_load_;
+  std::atomic<bool> stop_ = false;
+  std::atomic<int64_t> written_ = 0;
+  std::mutex mutex_;
+  std::set<int64_t> rows_;      // acknowledged
+  std::set<uint64_t> offsets_;  // acknowledged
+  std::vector<std::jthread> threads_;
+};
+
+TEST_F(Restarts, UnderLoadLoseAndDoubleNothing) {
+  Start();
   for (const auto how : {Server::Stop::kFast, Server::Stop::kImmediate}) {
     for (int round = 0; round < 2; ++round) {
-      let_write(100);
+      LetWrite(100);
       proxy_.CutAll();
-      let_write(100);
+      LetWrite(100);
       server().Restart(how);
     }
   }
-  let_write(100);
-  stop = true;
-  threads.clear();
-  test::RawPostgres raw = Raw();
-  EXPECT_EQ(raw.Number("SELECT count(*) FROM t"), static_cast<int64_t>(rows.size()));
-  EXPECT_EQ(raw.Number("SELECT count(*) FROM events"), static_cast<int64_t>(offsets.size()));
-  EXPECT_EQ(raw.Number("SELECT next_offset FROM topic_heads WHERE topic_no = 1"),
-            static_cast<int64_t>(offsets.size()));
-  EXPECT_EQ(*offsets.rbegin(), offsets.size() - 1);
-  EXPECT_EQ(raw.Number("SELECT count(*) - count(DISTINCT payload) FROM events"), 0);
+  LetWrite(100);
+  Judge();
+}
+
+TEST_F(Restarts, AndRandomCutsLoseAndDoubleNothing) {
+  const uint64_t seed = test::FromEnvironment("JAMMI_CUT_SEED", std::random_device{}());
+  SCOPED_TRACE(test::Replay("JAMMI_CUT_SEED", seed));
+  test::Random random(seed);
+  Start();
+  for (int cut = 0; cut < 60; ++cut) {
+    LetWrite(5);
+    proxy_.CutAfter(random.Percent(50) ? Direction::kToServer : Direction::kToClient,
+                    static_cast<int64_t>(random.Below(100)));
+    if (cut % 20 == 19) {
+      server().Restart(random.Percent(50) ? Server::Stop::kFast : Server::Stop::kImmediate);
+      server().Restart(Server::Stop::kImmediate);
+    }
+  }
+  LetWrite(100);
+  Judge();
 }
 
 }  // namespace
