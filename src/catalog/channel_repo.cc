@@ -24,10 +24,10 @@ constexpr std::string_view kList = "channels";
 // --- Statements. A channel comes with its columns, a row for each; one row if it has none.
 
 #define JAMMI_CHANNEL_COLUMNS "scope, channel, priority, revision, created_at, updated_at"
-#define JAMMI_WITH_COLUMNS(channels)                                                               \
-  "SELECT c.scope, c.channel, c.priority, c.revision, c.created_at, c.updated_at, k.column_name, " \
-  "k.column_type FROM " channels                                                                   \
-  " AS c LEFT JOIN evidence_channel_columns AS k ON k.scope = c.scope AND k.channel = c.channel "
+#define JAMMI_WITH_COLUMNS(channels, whose)                                                          \
+  "SELECT c.scope, c.channel, c.priority, c.revision, c.created_at, c.updated_at, k.column_name, "   \
+  "k.column_type FROM " channels " AS c LEFT JOIN evidence_channel_columns AS k ON k.scope = " whose \
+  " AND k.channel = c.channel "
 
 constexpr std::string_view kInsert =
     "INSERT INTO evidence_channels (" JAMMI_CHANNEL_COLUMNS
@@ -41,14 +41,16 @@ constexpr std::string_view kTouch =
     "UPDATE evidence_channels SET revision = revision + 1, updated_at = jammi_now() "
     "WHERE scope = $1 AND channel = $2";
 constexpr std::string_view kGet =
-    JAMMI_WITH_COLUMNS("evidence_channels") "WHERE c.scope = $1 AND c.channel = $2 ORDER BY k.ordinal";
+    JAMMI_WITH_COLUMNS("evidence_channels", "$1") "WHERE c.scope = $1 AND c.channel = $2 ORDER BY k.ordinal";
 
 // The reader is $1. Global channels that one of his own hides are left out.
 #define JAMMI_CHANNEL_PAGE(whose, also)                                                                     \
   JAMMI_WITH_COLUMNS("(SELECT " JAMMI_CHANNEL_COLUMNS " FROM evidence_channels AS e WHERE e.scope = " whose \
                      " AND (e.priority, e.channel) > ($2, $3) " also                                        \
-                     "ORDER BY e.priority, e.channel LIMIT $4)")                                            \
+                     "ORDER BY e.priority, e.channel LIMIT $4)",                                            \
+                     whose)                                                                                 \
   "ORDER BY c.priority, c.channel, k.ordinal"
+
 constexpr std::string_view kOwnPage = JAMMI_CHANNEL_PAGE("$1", "");
 constexpr std::string_view kGlobalPage =
     JAMMI_CHANNEL_PAGE("''",

@@ -56,8 +56,8 @@ constexpr std::string_view kGet =
 constexpr std::string_view kOwnPage = JAMMI_OWN_SOURCES;
 constexpr std::string_view kGlobalPage = JAMMI_GLOBAL_SOURCES;
 constexpr std::string_view kPageOfAll = "SELECT " JAMMI_SOURCE_COLUMNS
-                                        " FROM sources WHERE (created_at, source_id, scope) > ($1, $2, $3) "
-                                        "ORDER BY created_at, source_id, scope LIMIT $4";
+                                        " FROM sources WHERE (scope, created_at, source_id) > ($1, $2, $3) "
+                                        "ORDER BY scope, created_at, source_id LIMIT $4";
 
 constexpr std::string_view kTables =
     "SELECT scope AS table_scope, table_name, status, created_at AS table_created_at FROM result_tables "
@@ -275,7 +275,7 @@ Result<Page<SourceRecord>> AllSources::List(int page_size, std::string_view page
   }
   return backend_.Transact({.read_only = true}, [&](Transaction& tx) {
     const auto query = [&](const std::string& /*scope*/, int64_t limit, std::vector<SourceRecord>& rows) {
-      return tx.Query(kPageOfAll, {after.created_at, after.source_id, after_scope, limit},
+      return tx.Query(kPageOfAll, {after_scope, after.created_at, after.source_id, limit},
                       [&](const Row& row) -> Result<bool> {
                         JAMMI_ASSIGN(rows.emplace_back(), ReadSource(row));
                         return true;

@@ -17,7 +17,8 @@ namespace jammi {
 class AllSources {
  public:
   explicit AllSources(CatalogBackend& backend) : backend_(backend) {}
-  // By creation time, name and scope. Arguments and errors as Sources::List().
+  // By scope, creation time and name: the order of an index there is. Arguments and errors as
+  // Sources::List().
   [[nodiscard]] Result<Page<SourceRecord>> List(int page_size, std::string_view page_token) const;
 
  private:

@@ -25,7 +25,6 @@ CREATE TABLE sources (
   CHECK (source_type <> 'file' OR format IS NOT NULL)
 );
 CREATE INDEX sources_listing ON sources (scope, created_at, source_id);
-CREATE INDEX sources_by_age ON sources (created_at, source_id, scope);
 
 CREATE TABLE evidence_channels (
   scope      TEXT   NOT NULL DEFAULT '',
