@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "catalog/changes.h"
+#include "catalog/query_plan.h"
 #include "catalog/repo_fixture.h"
 #include "catalog/topic_repo.h"
 
@@ -405,6 +406,25 @@ TEST_P(ConsumersTest, NobodyConsumesATopicThatHeDoesNotSee) {
     EXPECT_NE(refused.error().As<TopicNotFoundDetail>(), nullptr);
   }
   EXPECT_EQ(GetInt("SELECT COUNT(*) AS v FROM consumers"), 0);
+}
+
+// --- Work grows with what is asked, not with what is stored.
+
+TEST_P(ConsumersTest, Wk25NoStatementScansOrSortsAmong100000Consumers) {
+  Sql("INSERT INTO topics (topic_no, topic_id, name, schema, created_at) "
+      "WITH RECURSIVE n(i) AS (SELECT 100001 UNION ALL SELECT i + 1 FROM n WHERE i < 101000) "
+      "SELECT i, 'aaaaaaaa-0000-4000-8000-000000' || i, 'topic' || i, $1, 0 FROM n",
+      {SqlBytes()});
+  Sql("INSERT INTO topic_heads (topic_no) SELECT topic_no FROM topics WHERE topic_no BETWEEN 100001 AND "
+      "101000");
+  Sql("INSERT INTO consumers (topic_no, scope, name, start_position, acked_position, incarnation, "
+      "created_at) "
+      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) "
+      "SELECT 100001 + i % 1000, CASE WHEN i % 3 = 0 THEN '' ELSE $1 END, 'c' || i, 0, 0, $2, 0 FROM n",
+      {kA.Key(), catalog_->incarnation()});
+  if (backend().kind() == BackendKind::kPostgres) Sql("ANALYZE");
+  const auto of_one_row = [](const std::string& step) { return step.find("catalog_identity") != step.npos; };
+  ExpectNoScanOrSort(backend(), ConsumerStatements(), of_one_row);
 }
 
 // --- Bad arguments.

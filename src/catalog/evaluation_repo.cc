@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
 #include <limits>
 #include <tuple>
 
@@ -12,6 +13,7 @@
 #include "catalog/changes.h"
 #include "catalog/enum_text.h"
 #include "catalog/listing.h"
+#include "catalog/model_repo.h"
 #include "catalog/page_token.h"
 #include "jammi/evaluations.h"
 
@@ -19,14 +21,13 @@ namespace jammi {
 namespace {
 
 constexpr size_t kMaxRunIdBytes = 128;
-constexpr size_t kMaxNameBytes = 512;  // of queries, sources, models
+constexpr size_t kMaxNameBytes = 512;  // of queries and sources
 constexpr size_t kMaxUidBytes = 36;
 constexpr size_t kMaxRunMetricsBytes = 64 << 10;
 constexpr size_t kMaxCohortsBytes = 4 << 10;
 constexpr size_t kMaxRowMetricsBytes = 16 << 10;
 constexpr std::string_view kRunList = "eval_runs";
 constexpr std::string_view kRowList = "eval_per_query";
-constexpr std::string_view kChangeKind = "eval_run";
 
 constexpr std::array<std::string_view, 5> kTypeTexts = {"embedding", "classification", "ner",
                                                         "calibration_gaussian", "calibration_sample"};
@@ -35,7 +36,6 @@ constexpr std::array<std::string_view, 5> kTypeTexts = {"embedding", "classifica
 
 #define JAMMI_RUN_COLUMNS \
   "scope, run_id, model_uid, eval_type, source_id, golden_source, k, metrics, created_at"
-// '' sorts before every tenant, so the scope's own run comes first.
 #define JAMMI_RUN_PAGE(filter)                                 \
   "SELECT " JAMMI_RUN_COLUMNS " FROM eval_runs WHERE " filter  \
   "scope = $1 AND (created_at, run_id, scope) < ($2, $3, $4) " \
@@ -45,32 +45,27 @@ constexpr std::string_view kInsertRun = "INSERT INTO eval_runs (" JAMMI_RUN_COLU
                                         ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, jammi_now()) "
                                         "ON CONFLICT (scope, run_id) DO NOTHING RETURNING " JAMMI_RUN_COLUMNS;
 constexpr std::string_view kGetRun =
-    "SELECT " JAMMI_RUN_COLUMNS
-    " FROM eval_runs WHERE run_id = $1 AND scope IN ($2, '') ORDER BY scope DESC LIMIT 1";
+    "SELECT " JAMMI_RUN_COLUMNS " FROM eval_runs WHERE run_id = $1 AND scope IN ($2, '')";
 constexpr std::string_view kPage = JAMMI_RUN_PAGE("");
 constexpr std::string_view kPageOfType = JAMMI_RUN_PAGE("eval_type = $6 AND ");
 constexpr std::string_view kPageOfModel = JAMMI_RUN_PAGE("model_uid = $6 AND ");
 constexpr std::string_view kPageOfModelAndType = JAMMI_RUN_PAGE("model_uid = $6 AND eval_type = $7 AND ");
 constexpr std::string_view kOwnerOfRun =
-    "SELECT scope FROM eval_runs WHERE run_id = $1 AND scope IN ($2, '') ORDER BY scope DESC LIMIT 1";
+    "SELECT scope FROM eval_runs WHERE run_id = $1 AND scope IN ($2, '')";
 constexpr std::string_view kRowPage =
     "SELECT query_id, cohorts, metrics FROM eval_per_query "
     "WHERE scope = $1 AND run_id = $2 AND query_id > $3 ORDER BY query_id LIMIT $4";
 constexpr std::string_view kDeleteRun = "DELETE FROM eval_runs WHERE scope = $1 AND run_id = $2";
 constexpr std::string_view kModelIsVisible =
     "SELECT model_uid FROM models WHERE model_uid = $1 AND scope IN ($2, '')";
-constexpr std::string_view kFindModel =
-    "SELECT model_uid FROM models WHERE name = $1 AND version = $2 AND scope IN ($3, '') "
-    "ORDER BY scope DESC LIMIT 1";
 
 // Takes kMaxCompared ids.
 const std::string& GetRunsText() {
   static const std::string text = [] {
     std::string ids = "$2";
     for (size_t i = 1; i < Evaluations::kMaxCompared; ++i) ids += fmt::format(", ${}", i + 2);
-    return fmt::format("SELECT " JAMMI_RUN_COLUMNS
-                       " FROM eval_runs WHERE scope IN ($1, '') AND run_id IN ({}) ORDER BY scope DESC",
-                       ids);
+    return fmt::format(
+        "SELECT " JAMMI_RUN_COLUMNS " FROM eval_runs WHERE scope IN ($1, '') AND run_id IN ({})", ids);
   }();
   return text;
 }
@@ -98,7 +93,7 @@ const std::string& InsertRowsText(size_t rows) {
 
 Result<void> CheckRunId(std::string_view run_id) { return CheckText("run_id", run_id, 1, kMaxRunIdBytes); }
 
-Result<void> CheckModel(const std::optional<ModelUid>& model) {
+Result<void> CheckUid(const std::optional<ModelUid>& model) {
   return model ? CheckText("model", model->value, 1, kMaxUidBytes) : Result<void>();
 }
 
@@ -108,7 +103,7 @@ Result<void> CheckType(EvalType type) {
 
 Result<void> Check(const RecordEvalRunParams& params) {
   JAMMI_TRY(CheckRunId(params.run_id));
-  JAMMI_TRY(CheckModel(params.model));
+  JAMMI_TRY(CheckUid(params.model));
   JAMMI_TRY(CheckType(params.type));
   JAMMI_TRY(CheckText("source_id", params.source_id, 1, kMaxNameBytes));
   JAMMI_TRY(CheckText("golden_source", params.golden_source, 0, kMaxNameBytes));
@@ -229,6 +224,39 @@ Result<EvalRun> InsertRun(Transaction& tx, const Scope& owner, const RecordEvalR
   return Error(ErrorCode::kAlreadyExists, fmt::format("evaluation run {} exists already", params.run_id));
 }
 
+Result<void> RecordRunChange(Transaction& tx, ChangeVerb verb, const Scope& owner, std::string_view run_id) {
+  return RecordChange(tx, {.kind = "eval_run", .verb = verb, .owner = owner, .name = run_id});
+}
+
+Result<std::vector<EvalRun>> ReadRuns(Transaction& tx, std::string_view sql, SqlParams params) {
+  std::vector<EvalRun> runs;
+  JAMMI_TRY(tx.Query(sql, params, [&](const Row& row) -> Result<bool> {
+    JAMMI_ASSIGN(runs.emplace_back(), ReadRun(row));
+    return true;
+  }));
+  return runs;
+}
+
+// The one of that id: the reader's own, else the global one.
+Result<EvalRun> Pick(std::span<const EvalRun> runs, std::string_view run_id) {
+  const EvalRun* picked = nullptr;
+  for (const EvalRun& run : runs) {
+    if (run.run_id == run_id && (picked == nullptr || picked->owner.is_global())) picked = &run;
+  }
+  return picked != nullptr ? Result<EvalRun>(*picked) : RunNotFound(run_id);
+}
+
+// Whose run a reader means by that id; nullopt when he sees none.
+Result<std::optional<std::string>> OwnerOfRun(Transaction& tx, const Scope& reader, std::string_view run_id) {
+  std::optional<std::string> owner;
+  JAMMI_TRY(tx.Query(kOwnerOfRun, {run_id, reader.Key()}, [&](const Row& row) -> Result<bool> {
+    JAMMI_ASSIGN(const auto scope, row.Get<std::string_view>("scope"));
+    if (!owner || owner->empty()) owner = scope;
+    return true;
+  }));
+  return owner;
+}
+
 // --- Pages.
 
 // The place of a run in a list; at first one in front of all.
@@ -258,24 +286,24 @@ std::string_view PageText(const EvalRunFilter& filter) {
   return filter.type ? kPageOfType : kPage;
 }
 
-Result<Page<EvalRun>> ReadRuns(Transaction& tx, const Scope& reader, const EvalRunFilter& filter,
-                               const Position& after, int page_size) {
+Result<Page<EvalRun>> ReadRunPage(Transaction& tx, const Scope& reader, const EvalRunFilter& filter,
+                                  const Position& after, int page_size) {
   const std::string after_scope = after.own ? reader.Key() : "";
-  const auto query = [&](const std::string& scope, int64_t limit, std::vector<EvalRun>& runs) {
+  const auto query = [&](const std::string& scope, int64_t limit,
+                         std::vector<EvalRun>& runs) -> Result<void> {
     std::vector<SqlValue> params = {scope, after.created_at, after.run_id, after_scope, limit};
     if (filter.model) params.emplace_back(filter.model->value);
     if (filter.type) params.emplace_back(ToString(*filter.type));
-    return tx.Query(PageText(filter), params, [&](const Row& row) -> Result<bool> {
-      JAMMI_ASSIGN(runs.emplace_back(), ReadRun(row));
-      return true;
-    });
+    JAMMI_ASSIGN(auto more, ReadRuns(tx, PageText(filter), params));
+    std::ranges::move(more, std::back_inserter(runs));
+    return {};
   };
   return ReadVisiblePage<EvalRun>(reader, page_size, query, ComesBefore, TokenOf);
 }
 
 Result<std::optional<EvalRun>> ReadLatest(Transaction& tx, const Scope& reader, const ModelUid& model,
                                           EvalType type) {
-  JAMMI_ASSIGN(auto page, ReadRuns(tx, reader, {.model = model, .type = type}, Position(), 1));
+  JAMMI_ASSIGN(auto page, ReadRunPage(tx, reader, {.model = model, .type = type}, Position(), 1));
   if (page.items.empty()) return std::optional<EvalRun>();
   return std::optional(std::move(page.items.front()));
 }
@@ -318,7 +346,6 @@ std::span<const RepoStatement> EvaluationStatements() {
       RepoStatement{"page of rows", kRowPage, 4},
       RepoStatement{"delete run", kDeleteRun, 2},
       RepoStatement{"model is visible", kModelIsVisible, 2},
-      RepoStatement{"find model", kFindModel, 3},
   };
   return statements;
 }
@@ -331,37 +358,34 @@ Result<EvalRun> Evaluations::Record(const RecordEvalRunParams& params,
                                     std::span<const EvalQueryResult> rows) {
   JAMMI_TRY(Check(params));
   JAMMI_ASSIGN(const SortedRows sorted, CheckRows(rows));
-  return access_.backend->Transact(access_.Writing(LaneFor(rows.size())),
-                                   [&](Transaction& tx) -> Result<EvalRun> {
-                                     JAMMI_ASSIGN(auto run, InsertRun(tx, access_.scope, params));
-                                     JAMMI_TRY(InsertRows(tx, access_.scope, params.run_id, sorted));
-                                     JAMMI_TRY(RecordChange(tx, {.kind = kChangeKind,
-                                                                 .verb = ChangeVerb::kRegistered,
-                                                                 .owner = access_.scope,
-                                                                 .name = params.run_id}));
-                                     return run;
-                                   });
+  const auto body = [&](Transaction& tx) -> Result<EvalRun> {
+    JAMMI_ASSIGN(auto run, InsertRun(tx, access_.scope, params));
+    JAMMI_TRY(InsertRows(tx, access_.scope, params.run_id, sorted));
+    JAMMI_TRY(RecordRunChange(tx, ChangeVerb::kRegistered, access_.scope, params.run_id));
+    return run;
+  };
+  return access_.backend->Transact(access_.Writing(LaneFor(rows.size())), body);
 }
 
 Result<void> Evaluations::Append(std::string_view run_id, std::span<const EvalQueryResult> rows) {
   JAMMI_TRY(CheckRunId(run_id));
   JAMMI_ASSIGN(const SortedRows sorted, CheckRows(rows));
   if (sorted.empty()) return {};
-  return access_.backend->RunTransaction(
-      access_.Writing(LaneFor(rows.size())), [&](Transaction& tx) -> Result<void> {
-        JAMMI_TRY(InsertRows(tx, access_.scope, run_id, sorted));
-        return RecordChange(
-            tx, {.kind = kChangeKind, .verb = ChangeVerb::kUpdated, .owner = access_.scope, .name = run_id});
-      });
+  const auto body = [&](Transaction& tx) -> Result<void> {
+    JAMMI_TRY(InsertRows(tx, access_.scope, run_id, sorted));
+    return RecordRunChange(tx, ChangeVerb::kUpdated, access_.scope, run_id);
+  };
+  return access_.backend->RunTransaction(access_.Writing(LaneFor(rows.size())), body);
 }
 
 Result<EvalRun> Evaluations::Get(std::string_view run_id) const {
   JAMMI_TRY(CheckRunId(run_id));
-  JAMMI_ASSIGN(auto run, access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
-    return tx.QueryFirst(kGetRun, {run_id, access_.scope.Key()}, ReadRun);
+  const std::string scope = access_.scope.Key();
+  const std::array<SqlValue, 2> params = {run_id, scope};
+  JAMMI_ASSIGN(const auto found, access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
+    return ReadRuns(tx, kGetRun, params);
   }));
-  if (!run) return RunNotFound(run_id);
-  return std::move(*run);
+  return Pick(found, run_id);
 }
 
 Result<std::vector<EvalRun>> Evaluations::GetAll(std::span<const std::string> run_ids) const {
@@ -374,27 +398,18 @@ Result<std::vector<EvalRun>> Evaluations::GetAll(std::span<const std::string> ru
   params[0] = scope;
   std::ranges::copy(run_ids, params.begin() + 1);
 
-  JAMMI_ASSIGN(
-      const auto found,
-      access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<std::vector<EvalRun>> {
-        std::vector<EvalRun> runs;  // own before global
-        JAMMI_TRY(tx.Query(GetRunsText(), params, [&](const Row& row) -> Result<bool> {
-          JAMMI_ASSIGN(runs.emplace_back(), ReadRun(row));
-          return true;
-        }));
-        return runs;
-      }));
+  JAMMI_ASSIGN(const auto found, access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
+    return ReadRuns(tx, GetRunsText(), params);
+  }));
   std::vector<EvalRun> runs;
   for (const std::string& run_id : run_ids) {
-    const auto run = std::ranges::find(found, run_id, &EvalRun::run_id);
-    if (run == found.end()) return RunNotFound(run_id);
-    runs.push_back(*run);
+    JAMMI_ASSIGN(runs.emplace_back(), Pick(found, run_id));
   }
   return runs;
 }
 
 Result<std::optional<EvalRun>> Evaluations::Latest(const ModelUid& model, EvalType type) const {
-  JAMMI_TRY(CheckModel(model));
+  JAMMI_TRY(CheckUid(model));
   JAMMI_TRY(CheckType(type));
   return access_.backend->Transact(
       access_.Reading(), [&](Transaction& tx) { return ReadLatest(tx, access_.scope, model, type); });
@@ -402,24 +417,25 @@ Result<std::optional<EvalRun>> Evaluations::Latest(const ModelUid& model, EvalTy
 
 Result<std::optional<EvalRun>> Evaluations::Latest(std::string_view model_id, int32_t version,
                                                    EvalType type) const {
-  JAMMI_TRY(CheckText("model_id", model_id, 1, kMaxNameBytes));
+  JAMMI_TRY(CheckModelKey("model_id", model_id, version));
   JAMMI_TRY(CheckType(type));
-  return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<std::optional<EvalRun>> {
-    JAMMI_ASSIGN(auto uid, tx.QueryFirst(kFindModel, {model_id, version, access_.scope.Key()},
-                                         [](const Row& row) { return row.Get<std::string>("model_uid"); }));
-    if (!uid) return std::optional<EvalRun>();
-    return ReadLatest(tx, access_.scope, ModelUid{std::move(*uid)}, type);
-  });
+  const auto body = [&](Transaction& tx) -> Result<std::optional<EvalRun>> {
+    const auto model = FindVisibleModel(tx, access_.scope, model_id, version);
+    if (model) return ReadLatest(tx, access_.scope, model->uid, type);
+    if (model.error().code() == ErrorCode::kNotFound) return std::optional<EvalRun>();
+    return model.error();
+  };
+  return access_.backend->Transact(access_.Reading(), body);
 }
 
 Result<Page<EvalRun>> Evaluations::List(const EvalRunFilter& filter, int page_size,
                                         std::string_view page_token) const {
-  JAMMI_TRY(CheckModel(filter.model));
+  JAMMI_TRY(CheckUid(filter.model));
   if (filter.type) JAMMI_TRY(CheckType(*filter.type));
   JAMMI_TRY(CheckPageSize(page_size));
   JAMMI_ASSIGN(const Position after, DecodePosition(page_token));
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
-    return ReadRuns(tx, access_.scope, filter, after, page_size);
+    return ReadRunPage(tx, access_.scope, filter, after, page_size);
   });
 }
 
@@ -427,32 +443,32 @@ Result<Page<EvalQueryResult>> Evaluations::PerQuery(std::string_view run_id, int
                                                     std::string_view page_token) const {
   JAMMI_TRY(CheckRunId(run_id));
   JAMMI_TRY(CheckPageSize(page_size));
-  std::optional<std::string> scope;  // whose run, once that is known
+  std::optional<std::string> owner_of_page;  // whose run, once that is known
   std::string after;
   if (!page_token.empty()) {
     JAMMI_ASSIGN(auto fields, DecodePageToken(kRowList, "is", page_token));
-    scope = std::get<int64_t>(fields[0]) != 0 ? access_.scope.Key() : "";
+    owner_of_page = std::get<int64_t>(fields[0]) != 0 ? access_.scope.Key() : "";
     after = std::get<std::string>(std::move(fields[1]));
   }
-  return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<Page<EvalQueryResult>> {
-    auto owner = scope;
+  const auto body = [&](Transaction& tx) -> Result<Page<EvalQueryResult>> {
+    auto owner = owner_of_page;
     if (!owner) {
-      JAMMI_ASSIGN(owner, tx.QueryFirst(kOwnerOfRun, {run_id, access_.scope.Key()},
-                                        [](const Row& row) { return row.Get<std::string>("scope"); }));
+      JAMMI_ASSIGN(owner, OwnerOfRun(tx, access_.scope, run_id));
     }
     if (!owner) return Page<EvalQueryResult>();
     return ReadRows(tx, *owner, run_id, after, page_size);
-  });
+  };
+  return access_.backend->Transact(access_.Reading(), body);
 }
 
 Result<void> Evaluations::Delete(std::string_view run_id) {
   JAMMI_TRY(CheckRunId(run_id));
-  return access_.backend->RunTransaction(access_.Writing(Lane::kBulk), [&](Transaction& tx) -> Result<void> {
+  const auto body = [&](Transaction& tx) -> Result<void> {
     JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDeleteRun, {access_.scope.Key(), run_id}));
     if (deleted == 0) return RunNotFound(run_id);
-    return RecordChange(
-        tx, {.kind = kChangeKind, .verb = ChangeVerb::kDeleted, .owner = access_.scope, .name = run_id});
-  });
+    return RecordRunChange(tx, ChangeVerb::kDeleted, access_.scope, run_id);
+  };
+  return access_.backend->RunTransaction(access_.Writing(Lane::kBulk), body);
 }
 
 }  // namespace jammi

@@ -6,6 +6,7 @@
 #include <barrier>
 #include <thread>
 
+#include "catalog/query_plan.h"
 #include "catalog/repo_fixture.h"
 #include "jammi/evaluations.h"
 
@@ -399,6 +400,8 @@ TEST_P(EvaluationsTest, BadKeysFiltersAndTokensAreRefused) {
     EXPECT_EQ(CodeOf(As(kA).Latest(ModelUid{id}, EvalType::kNer)), ErrorCode::kInvalidArgument);
   }
   EXPECT_EQ(CodeOf(As(kA).List({.type = static_cast<EvalType>(9)})), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CodeOf(As(kA).Latest("m", 0, EvalType::kNer)), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(CodeOf(As(kA).Latest("", 1, EvalType::kNer)), ErrorCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(As(kA).Latest("m", 1, static_cast<EvalType>(9))), ErrorCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(As(kA).WithDeadline(Deadline::Now()).Record(Run("3"))), ErrorCode::kDeadlineExceeded);
 }
@@ -424,6 +427,23 @@ TEST_P(EvaluationsTest, Wk35TheDatabaseKnowsTheSameTypesAsWe) {
     ASSERT_FALSE(refused) << change;
     EXPECT_EQ(refused.error().As<BackendDetail>()->fault, BackendFault::kCheck) << change;
   }
+}
+
+// --- Work grows with what is asked, not with what is stored.
+
+TEST_P(EvaluationsTest, Wk25NoStatementScansOrSortsAmong100000RunsAndRows) {
+  Sql("INSERT INTO models (scope, name, version, model_uid, model_type, task, backend, status, revision, "
+      "created_at, updated_at) WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999) "
+      "SELECT '', 'm' || i, 1, 'uid' || i, 'embedding', 'ner', 'candle', 'registered', 1, i, i FROM n");
+  Sql("INSERT INTO eval_runs (scope, run_id, model_uid, eval_type, source_id, metrics, created_at) "
+      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) "
+      "SELECT CASE WHEN i % 3 = 0 THEN '' ELSE $1 END, 'r' || i, 'uid' || (i % 1000), "
+      "CASE WHEN i % 2 = 0 THEN 'embedding' ELSE 'ner' END, 's', '{}', i FROM n",
+      {kA.Key()});
+  Sql("INSERT INTO eval_per_query (scope, run_id, query_id, metrics) "
+      "SELECT scope, run_id, 'q', '{}' FROM eval_runs");
+  if (backend().kind() == BackendKind::kPostgres) Sql("ANALYZE");
+  ExpectNoScanOrSort(backend(), EvaluationStatements());
 }
 
 // --- At the same time.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "catalog/arguments.h"
 
@@ -27,18 +28,19 @@ constexpr std::string_view kTouch =
     "UPDATE session_bindings SET expires_at = (SELECT jammi_now()) + $2 "
     "WHERE session_hash = $1 AND expires_at > (SELECT jammi_now()) "
     "AND expires_at <= (SELECT jammi_now()) + $3";
-// The time is looked at twice: a binding that was used anew while this waited for its row stays.
-constexpr std::string_view kSweep =
-    "DELETE FROM session_bindings WHERE session_hash IN "
-    "(SELECT session_hash FROM session_bindings WHERE expires_at <= (SELECT jammi_now()) "
-    "ORDER BY expires_at LIMIT $1) AND expires_at <= (SELECT jammi_now())";
 constexpr std::string_view kAdd =
     "UPDATE session_totals SET sessions = sessions + $1 WHERE id = 1 RETURNING sessions";
 
-constexpr std::array kStatements = {
-    RepoStatement{"bind", kBind, 3},   RepoStatement{"unbind", kUnbind, 1}, RepoStatement{"find", kFind, 2},
-    RepoStatement{"touch", kTouch, 3}, RepoStatement{"sweep", kSweep, 1},
-};
+// The time is looked at twice: a binding that was used anew while this waited for its row stays. The limit
+// is part of the text, so that PostgreSQL plans for few rows.
+const std::string& SweepText() {
+  static const std::string text = fmt::format(
+      "DELETE FROM session_bindings WHERE session_hash IN "
+      "(SELECT session_hash FROM session_bindings WHERE expires_at <= (SELECT jammi_now()) "
+      "ORDER BY expires_at LIMIT {}) AND expires_at <= (SELECT jammi_now())",
+      SessionRepo::kSweepBatch);
+  return text;
+}
 
 // U+0000 to U+001F, and U+007F to U+009F, which begin with 0xC2 in UTF-8.
 bool HasControlCharacter(std::string_view text) {
@@ -63,7 +65,14 @@ Result<int64_t> Add(Transaction& tx, int64_t count) {
 
 }  // namespace
 
-std::span<const RepoStatement> SessionStatements() { return kStatements; }
+std::span<const RepoStatement> SessionStatements() {
+  static const std::array statements = {
+      RepoStatement{"bind", kBind, 3},        RepoStatement{"unbind", kUnbind, 1},
+      RepoStatement{"find", kFind, 2},        RepoStatement{"touch", kTouch, 3},
+      RepoStatement{"sweep", SweepText(), 0},
+  };
+  return statements;
+}
 
 Result<SessionKey> SessionKey::Of(std::string_view session_id) {
   JAMMI_TRY(CheckText("session id", session_id, 1, kMaxIdBytes));
@@ -154,7 +163,7 @@ Result<bool> SessionRepo::Touch(const SessionKey& session, Deadline deadline) {
 Result<int64_t> SessionRepo::SweepStep(Deadline deadline) {
   return backend_->Transact({.lane = Lane::kBulk, .deadline = deadline},
                             [&](Transaction& tx) -> Result<int64_t> {
-                              JAMMI_ASSIGN(const int64_t removed, tx.Execute(kSweep, {kSweepBatch}));
+                              JAMMI_ASSIGN(const int64_t removed, tx.Execute(SweepText()));
                               if (removed > 0) JAMMI_TRY(Add(tx, -removed));
                               return removed;
                             });

@@ -7,6 +7,7 @@
 #include <latch>
 #include <thread>
 
+#include "catalog/query_plan.h"
 #include "catalog/repo_fixture.h"
 
 namespace jammi::test {
@@ -251,6 +252,17 @@ TEST_P(SessionsTest, TheIdItselfIsNotStored) {
       return true;
     });
   }));
+}
+
+TEST_P(SessionsTest, Wk25NoStatementScansOrSortsAmong100000Bindings) {
+  Sql("INSERT INTO session_bindings (session_hash, scope, revision, expires_at) "
+      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) SELECT " +
+          std::string(harness_->kind() == BackendKind::kSqlite ? "randomblob(32)"
+                                                               : "sha256(CAST(CAST(i AS TEXT) AS BYTEA))") +
+          ", $1, 1, i FROM n",
+      {kA.Key()});
+  if (harness_->kind() == BackendKind::kPostgres) Sql("ANALYZE");
+  ExpectNoScanOrSort(backend(), SessionStatements());
 }
 
 TEST_P(SessionsTest, BadLimitsAreRefused) {
