@@ -416,7 +416,9 @@ TEST_P(ChannelsTest, W24ColumnsOfManyWhoAddAreAllThereAndEachCallsTogether) {
       threads.emplace_back([&, thread] {
         for (int call = 0; call < kCalls; ++call) {
           const auto name = fmt::format("t{}_{}", thread, call);
-          Ok(As(kGlobal).AddColumns(Id("busy"), {{name + "_a", kInt32}, {name + "_b", kUtf8}}));
+          const auto added =
+              As(kGlobal).AddColumns(Id("busy"), {{name + "_a", kInt32}, {name + "_b", kUtf8}});
+          EXPECT_TRUE(added) << added.error().ToString();
         }
       });
     }
