@@ -27,24 +27,40 @@ inline constexpr std::string_view kMakePlanOf =
     "DEALLOCATE planned; "
     "END $f$";
 
-// The plan's steps, as the database words them.
-inline Result<std::vector<std::string>> PlanOf(CatalogBackend& backend, const RepoStatement& statement) {
-  return backend.Transact({}, [&](Transaction& tx) -> Result<std::vector<std::string>> {
-    std::vector<std::string> plan;
-    const auto read = [&](const Row& row) -> Result<bool> {
-      JAMMI_ASSIGN(plan.emplace_back(), row.Get<std::string>("detail"));
-      return true;
-    };
-    const auto count = static_cast<size_t>(statement.params);
-    if (backend.kind() == BackendKind::kSqlite) {
-      const std::vector<SqlValue> params(count, SqlValue("x"));
-      JAMMI_TRY(tx.Query(fmt::format("EXPLAIN QUERY PLAN {}", statement.sql), SqlParams(params), read));
-      return plan;
-    }
+using PlanSteps = std::vector<std::string>;
+
+// The steps of a statement's plan for these parameters, on a connection as the catalog has set it up; as the
+// database words them.
+inline Result<PlanSteps> PlanFor(CatalogBackend& backend, std::string_view sql, SqlParams params) {
+  const bool sqlite = backend.kind() == BackendKind::kSqlite;
+  return backend.Transact({}, [&](Transaction& tx) -> Result<PlanSteps> {
+    PlanSteps plan;
+    JAMMI_TRY(tx.Query(fmt::format("{} {}", sqlite ? "EXPLAIN QUERY PLAN" : "EXPLAIN", sql), params,
+                       [&](const Row& row) -> Result<bool> {
+                         JAMMI_ASSIGN(plan.emplace_back(),
+                                      row.Get<std::string>(sqlite ? "detail" : "QUERY PLAN"));
+                         return true;
+                       }));
+    return plan;
+  });
+}
+
+// The same for whatever the parameters are.
+inline Result<PlanSteps> PlanOf(CatalogBackend& backend, const RepoStatement& statement) {
+  const auto count = static_cast<size_t>(statement.params);
+  if (backend.kind() == BackendKind::kSqlite) {
+    return PlanFor(backend, statement.sql, std::vector<SqlValue>(count, SqlValue("x")));
+  }
+  return backend.Transact({}, [&](Transaction& tx) -> Result<PlanSteps> {
+    PlanSteps plan;
     const std::vector<std::string_view> nulls(count, "NULL");
     const std::string arguments = nulls.empty() ? "" : fmt::format("({})", fmt::join(nulls, ", "));
     JAMMI_TRY(tx.Execute(kMakePlanOf));
-    JAMMI_TRY(tx.Query("SELECT detail FROM plan_of($1, $2) AS detail", {statement.sql, arguments}, read));
+    JAMMI_TRY(tx.Query("SELECT detail FROM plan_of($1, $2) AS detail", {statement.sql, arguments},
+                       [&](const Row& row) -> Result<bool> {
+                         JAMMI_ASSIGN(plan.emplace_back(), row.Get<std::string>("detail"));
+                         return true;
+                       }));
     return plan;
   });
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catalog/channel_repo.h"
+#include "catalog/query_plan.h"
 #include "catalog/repo_fixture.h"
 #include "catalog/source_repo.h"
 #include "jammi/channels.h"
@@ -42,22 +43,6 @@ class SourceChannelPlanTest : public RepoTest {
     Sql("ANALYZE");
   }
 
-  // The plan for these parameters, as the database words it.
-  std::string PlanOf(const RepoStatement& statement, const std::vector<SqlValue>& params) {
-    const bool sqlite = backend().kind() == BackendKind::kSqlite;
-    std::string plan;
-    Ok(backend().RunTransaction({.read_only = true}, [&](Transaction& tx) {
-      plan = fmt::format("{}:\n", statement.name);
-      return tx.Query(fmt::format("{} {}", sqlite ? "EXPLAIN QUERY PLAN" : "EXPLAIN", statement.sql),
-                      SqlParams(params), [&](const Row& row) -> Result<bool> {
-                        JAMMI_ASSIGN(const auto step, row.Get<std::string>(sqlite ? "detail" : "QUERY PLAN"));
-                        plan += step + "\n";
-                        return true;
-                      });
-    }));
-    return plan;
-  }
-
   // Whatever is sorted is a page: what leads to it comes out of an index in its order, and ends with it.
   void ExpectByIndex(std::span<const RepoStatement> statements,
                      const std::map<std::string_view, std::vector<SqlValue>>& params,
@@ -65,7 +50,8 @@ class SourceChannelPlanTest : public RepoTest {
     for (const auto& statement : statements) {
       const auto given = params.find(statement.name);
       if (given == params.end()) continue;
-      const auto plan = PlanOf(statement, given->second);
+      const auto steps = Ok(PlanFor(backend(), statement.sql, given->second));
+      const auto plan = fmt::format("{}:\n{}", statement.name, fmt::join(steps, "\n"));
       const bool lists = statement.sql.find("LIMIT") != statement.sql.npos;
       if (lists) {
         EXPECT_THAT(plan, HasSubstr(listing));
