@@ -1,0 +1,54 @@
+// The verbs of the topics that are a scope's. (What looks for "any" topic is the engine's.)
+#pragma once
+
+#include "catalog/proof/world.h"
+#include "catalog/topic_repo.h"
+
+namespace jammi::proof {
+
+inline void Show(Writer& out, const StoredTopic& topic) {
+  out.Id("topic number", topic.owner, fmt::format("{}", topic.topic_no));
+  out.Id("topic", topic.owner, topic.id.ToString()).Owner(topic.owner);
+  out << topic.name << topic.schema << static_cast<int64_t>(topic.broker_metadata.size());
+  out.Time(topic.created_at);
+}
+
+template <class W>
+TopicId DrawTopic(W& world, const Scope& caller, Draw& draw) {
+  return TopicId::Parse(world.Id(draw, "topic", caller)).value();
+}
+
+template <class W>
+std::vector<Verb<W>> TopicVerbs() {
+  using enum Does;
+  return {
+      {"TopicRepo::Register", kWrite,
+       [](W& w, const Scope& s, Draw& d) {
+         const auto name = d.Percent(2) ? d.Bad(std::string("jammi.catalog.changes")) : d.Name();
+         const auto schema = d.One<std::string>({"schema 1", "schema 2"});
+         return w.Answered(s, d, w.topics().Register(s, name, schema, {{"key", "value"}}));
+       }},
+      {"TopicRepo::FindByName", kRead,
+       [](W& w, const Scope& s, Draw& d) {
+         const auto name = d.One<std::string>({"x", "y", "aaaaaaaa-0000-4000-8000-000000000001::x", "z"});
+         return w.Answered(s, d, w.topics().FindByName(s, name));
+       }},
+      {"TopicRepo::FindById", kRead,
+       [](W& w, const Scope& s, Draw& d) {
+         return w.Answered(s, d, w.topics().FindById(s, DrawTopic(w, s, d)));
+       }},
+      {"TopicRepo::List", kRead,
+       [](W& w, const Scope& s, Draw& d) {
+         return AnsweredPage(w, s, d, "TopicRepo::List", [&](int size, const std::string& token) {
+           return w.topics().List(s, size, token);
+         });
+       }},
+      {"TopicRepo::Drop", kWrite,
+       [](W& w, const Scope& s, Draw& d) {
+         const auto dropped = w.topics().Drop(s, DrawTopic(w, s, d), [](int64_t) {});
+         return w.Answered(s, d, dropped ? Result<void>() : Result<void>(dropped.error()));
+       }},
+  };
+}
+
+}  // namespace jammi::proof
