@@ -29,6 +29,13 @@ namespace jammi {
 namespace postgres {
 namespace {
 
+// The server keeps the plan of a prepared statement until it has looked at the table again, which may take
+// minutes. A plan that reads all of a table, made while it had ten rows, would read all of a million. Every
+// statement of the catalog has an index, so plans are made by index from the first row on.
+constexpr std::string_view kPlanByIndex =
+    "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),"
+    " set_config('jit', 'off', false)";
+
 class PgCatalog final : public Catalog, public CatalogBackend {
  public:
   PgCatalog(PostgresOptions options, ConnectionParameters parameters)
@@ -86,6 +93,7 @@ class PgCatalog final : public Catalog, public CatalogBackend {
 
 Result<std::unique_ptr<Connection>> PgCatalog::OpenConnection(Deadline deadline) const {
   JAMMI_ASSIGN(auto connection, Connection::Open(connection_options_, deadline));
+  JAMMI_TRY(connection->RunOne(kPlanByIndex, {}, deadline));
   if (options_.durability == Durability::kFull) {
     // A commit that is acknowledged before it is on disk is not what callers are promised.
     JAMMI_TRY(
