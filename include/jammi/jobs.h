@@ -163,7 +163,7 @@ class TrainingJobs {
   [[nodiscard]] Result<void> Delete(std::string_view job_id);
 
   // Removes up to `limit` (1..1000) own jobs that were finished before that time, the oldest first.
-  // Returns how many; fewer than `limit` = that was all.
+  // Returns how many. Fewer than `limit`: that was all, unless another deletes at the same time.
   [[nodiscard]] Result<int64_t> DeleteFinishedBefore(UnixMicros time, int limit = kDefaultPageSize);
 
  private:

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "catalog/job_fixture.h"
+#include "jammi/lease_keeper.h"
 
 namespace jammi::test {
 namespace {
@@ -490,6 +491,55 @@ TEST_P(JobQueueTest, BadArgumentsAreRefused) {
   EXPECT_EQ(CodeOf(Queue().Fail({.sequence = 1, .lease = {"w", 0}})), ErrorCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(Queue().WithDeadline(Deadline::Now()).Claim("w", kLease)), ErrorCode::kDeadlineExceeded);
   EXPECT_EQ(Get(kA, "j").status, Status::kRunning);
+}
+
+// 9.6 (g), WK-17.
+TEST_P(JobQueueTest, Wk17AnUploadLongerThanTheLeaseStillFinalizes) {
+  Submit(kA, "j");
+  const auto claimed = Claim("w");
+  auto now = claimed.granted_at;
+  LeaseKeeper keeper({.now = [&] { return now; }, .threads = false});
+  auto kept = keeper.Keep(now, kLease, [&] { return Queue().Heartbeat(claimed.claim, kLease); });
+  for (int i = 0; i < 10; ++i) {
+    now += minutes(20);
+    MoveClock(minutes(20));
+    keeper.Renew();
+    EXPECT_FALSE(kept.MustStop());
+    EXPECT_EQ(Ok(Queue().ReclaimExpired(1)).total(), 0);
+  }
+  Ok(Queue().Finalize(claimed.claim, {.artifact_path = "s3://x"}));
+  kept.End();
+  EXPECT_FALSE(kept.MustStop());
+}
+
+TEST_P(JobQueueTest, Wk17TheHolderIsToldBeforeAnotherGetsTheJob) {
+  Submit(kA, "j");
+  const auto claimed = Claim("w");
+  auto now = claimed.granted_at;
+  LeaseKeeper keeper({.now = [&] { return now; }, .threads = false});
+  const auto kept = keeper.Keep(now, kLease, [&] { return Queue().Heartbeat(claimed.claim, kLease); });
+  now += minutes(59);
+  MoveClock(minutes(59));
+  EXPECT_FALSE(kept.MustStop());
+  now += minutes(1);  // the worker's machine is the first that finds the lease over
+  EXPECT_TRUE(kept.MustStop());
+  EXPECT_EQ(kept.why(), LeaseEnd::kExpired);
+  ExpireLeases();
+  EXPECT_EQ(Ok(Queue().ReclaimExpired(5)).queued, 1);
+}
+
+TEST_P(JobQueueTest, Wk16ALostLeaseStopsItsKeeper) {
+  Submit(kA, "j");
+  const auto claimed = Claim("w");
+  auto now = claimed.granted_at;
+  LeaseKeeper keeper({.now = [&] { return now; }, .threads = false});
+  const auto kept = keeper.Keep(now, kLease, [&] { return Queue().Heartbeat(claimed.claim, kLease); });
+  ExpireLeases();
+  Ok(Queue().ReclaimExpired(5));
+  Claim("w");
+  now += minutes(20);
+  keeper.Renew();
+  EXPECT_EQ(kept.why(), LeaseEnd::kLost);
 }
 
 TEST_P(JobQueueTest, AClaimOutlivesARestart) {

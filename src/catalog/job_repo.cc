@@ -55,11 +55,9 @@ constexpr std::string_view kRequestCancel = JAMMI_JOB_SET("cancel_requested = $2
 constexpr std::string_view kSetPriority = JAMMI_JOB_SET("priority = $2");
 constexpr std::string_view kSetClaimable = JAMMI_JOB_SET("claimable = $2");
 constexpr std::string_view kDelete = "DELETE FROM training_jobs WHERE sequence = $1";
-constexpr std::string_view kDeleteFinished =
-    "DELETE FROM training_jobs WHERE sequence IN (SELECT sequence FROM training_jobs "
-    "WHERE scope = $1 AND " JAMMI_JOB_IS_FINISHED
-    " AND updated_at < $2 ORDER BY updated_at LIMIT $3) "
-    "RETURNING job_id";
+constexpr std::string_view kOldFinished =
+    "SELECT sequence, job_id FROM training_jobs WHERE scope = $1 AND " JAMMI_JOB_IS_FINISHED
+    " AND updated_at < $2 ORDER BY updated_at LIMIT $3";
 
 // --- Arguments.
 
@@ -167,6 +165,21 @@ Result<TrainingJobRecord> SetClaimableLocked(Transaction& tx, const TrainingJobR
   return job.claimable == (claimable != 0) ? job : Set(tx, kSetClaimable, job, claimable);
 }
 
+// What names a job, no more.
+Result<std::vector<TrainingJobRecord>> FindOldFinished(Transaction& tx, const Scope& owner, UnixMicros before,
+                                                       int limit) {
+  std::vector<TrainingJobRecord> jobs;
+  const std::string scope = owner.Key();
+  JAMMI_TRY(tx.Query(kOldFinished, {scope, before, limit}, [&](const Row& row) -> Result<bool> {
+    TrainingJobRecord& job = jobs.emplace_back();
+    job.owner = owner;
+    JAMMI_ASSIGN(job.sequence, row.Get<int64_t>("sequence"));
+    JAMMI_ASSIGN(job.job_id, row.Get<std::string>("job_id"));
+    return true;
+  }));
+  return jobs;
+}
+
 // --- Pages.
 
 // A token is good for the list with the same filter.
@@ -206,7 +219,7 @@ std::vector<RepoStatement> TrainingJobStatements(BackendKind kind) {
           {"set priority", kSetPriority, 2},
           {"set claimable", kSetClaimable, 2},
           {"delete", kDelete, 1},
-          {"delete finished", kDeleteFinished, 3}};
+          {"old finished", kOldFinished, 3}};
 }
 
 Result<TrainingJobRecord> TrainingJobs::Create(const CreateTrainingJobParams& params) {
@@ -299,18 +312,15 @@ Result<void> TrainingJobs::Delete(std::string_view job_id) {
 Result<int64_t> TrainingJobs::DeleteFinishedBefore(UnixMicros time, int limit) {
   JAMMI_TRY(CheckLimit(limit));
   return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<int64_t> {
-    std::vector<std::string> deleted;
-    const std::string own = access_.scope.Key();
-    JAMMI_TRY(tx.Query(kDeleteFinished, {own, time, limit}, [&](const Row& row) -> Result<bool> {
-      JAMMI_ASSIGN(deleted.emplace_back(), row.Get<std::string>("job_id"));
-      return true;
-    }));
-    for (const std::string& job_id : deleted) {
-      JAMMI_TRY(RecordChange(
-          tx,
-          {.kind = "training_job", .verb = ChangeVerb::kDeleted, .owner = access_.scope, .name = job_id}));
+    JAMMI_ASSIGN(const auto old, FindOldFinished(tx, access_.scope, time, limit));
+    int64_t deleted = 0;
+    for (const TrainingJobRecord& job : old) {
+      JAMMI_ASSIGN(const int64_t rows, tx.Execute(kDelete, {job.sequence}));
+      if (rows == 0) continue;  // somebody else deletes at the same time
+      JAMMI_TRY(RecordJobChange(tx, ChangeVerb::kDeleted, job));
+      ++deleted;
     }
-    return static_cast<int64_t>(deleted.size());
+    return deleted;
   });
 }
 

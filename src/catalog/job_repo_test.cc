@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "catalog/changes.h"
 #include "catalog/job_fixture.h"
 
 namespace jammi::test {
@@ -328,6 +329,41 @@ TEST_P(TrainingJobsTest, ANumberIsNeverGivenTwice) {
   Ok(JobsOf(kA).Cancel("1"));
   Ok(JobsOf(kA).Delete("1"));
   EXPECT_GT(Submit(kA, "1").sequence, first);
+}
+
+// Whoever waits for work waits for these.
+TEST_P(TrainingJobsTest, EveryChangeIsAnEventButLeasesAndMetricsAreNot) {
+  size_t before = 0;
+  const auto events = [&] {
+    const size_t all = Ok(catalog_->log().Read(kChangesTopicNo, 0, kA, {})).events.size();
+    return all - std::exchange(before, all);
+  };
+  events();
+  Submit(kA, "j");
+  EXPECT_EQ(events(), 1U);
+  Ok(JobsOf(kA).SetPriority("j", 1));
+  Ok(JobsOf(kA).Hold("j"));
+  Ok(JobsOf(kA).Unhold("j"));
+  EXPECT_EQ(events(), 3U);
+  Ok(JobsOf(kA).SetPriority("j", 1));
+  Ok(JobsOf(kA).Unhold("j"));
+  EXPECT_EQ(events(), 0U);  // nothing changed
+
+  auto claim = Claim("w").claim;
+  Ok(Queue().Heartbeat(claim, kLease));
+  Ok(Queue().UpdateMetrics(claim, "{}"));
+  EXPECT_EQ(events(), 0U);
+  Ok(Queue().GiveBack(claim));
+  EXPECT_EQ(events(), 1U);
+  claim = Claim("w").claim;
+  ExpireLeases();
+  Ok(Queue().ReclaimExpired(5));
+  EXPECT_EQ(events(), 1U);
+  Ok(Queue().Finalize(Claim("w").claim, {.artifact_path = "s3://x"}));
+  EXPECT_EQ(events(), 2U);  // the model and the job
+  EXPECT_FALSE(Queue().Fail(claim));
+  Ok(JobsOf(kA).Delete("j"));
+  EXPECT_EQ(events(), 1U);
 }
 
 TEST_P(TrainingJobsTest, ADeadlineThatHasPassedIsSaid) {
