@@ -16,5 +16,7 @@ namespace jammi {
 [[nodiscard]] std::string Nearest(std::string_view given, std::span<const std::string_view> candidates);
 [[nodiscard]] std::string_view Trim(std::string_view text);
 [[nodiscard]] bool IsValidUtf8(std::string_view text);
+// A to Z in lower case; all else as it is.
+[[nodiscard]] std::string AsciiLower(std::string_view text);
 
 }  // namespace jammi

@@ -7,6 +7,7 @@
 #include <limits>
 #include <tuple>
 
+#include "base/text.h"
 #include "catalog/arguments.h"
 #include "catalog/changes.h"
 #include "catalog/enum_text.h"
@@ -90,11 +91,17 @@ constexpr std::array<RepoStatement, 10> kStatements = {{
     {"global with tables", kGlobalWithTables, 5},
 }};
 
-// --- Errors.
+// --- Errors and checks.
 
 Error NotFound(std::string_view source_id) {
   return Error(ErrorCode::kNotFound, fmt::format("source '{}' not found", source_id),
                SourceDetail{std::string(source_id)});
+}
+
+// Is the name taken in SQL, in any case?
+bool IsReserved(std::string_view source_id) {
+  const std::string lower = AsciiLower(source_id);
+  return lower.starts_with(kReservedPrefix) || std::ranges::find(kReservedIds, lower) != kReservedIds.end();
 }
 
 Result<void> CheckId(std::string_view source_id) { return CheckText("source_id", source_id, 1, kMaxIdBytes); }
@@ -248,20 +255,7 @@ std::ostream& operator<<(std::ostream& out, const SourceRecord& record) {
              << record.connection;
 }
 
-bool IsReservedSourceId(std::string_view source_id) {
-  std::string lower(source_id);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower.starts_with(kReservedPrefix) || std::ranges::find(kReservedIds, lower) != kReservedIds.end();
-}
-
 std::span<const RepoStatement> SourceStatements() { return kStatements; }
-
-Result<void> RemoveSource(Transaction& tx, const Scope& owner, std::string_view source_id) {
-  JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {owner.Key(), source_id}));
-  if (deleted != 1) return NotFound(source_id);
-  return RecordSourceChange(tx, ChangeVerb::kDeleted, owner, source_id);
-}
 
 Result<Page<SourceRecord>> AllSources::List(int page_size, std::string_view page_token) const {
   constexpr std::string_view kAll = "sources of all";
@@ -292,7 +286,7 @@ Result<Page<SourceRecord>> AllSources::List(int page_size, std::string_view page
 Result<SourceRecord> Sources::Register(std::string_view source_id, SourceType type,
                                        const SourceConnection& connection) {
   JAMMI_TRY(CheckId(source_id));
-  if (IsReservedSourceId(source_id)) {
+  if (IsReserved(source_id)) {
     return Error(ErrorCode::kInvalidArgument, fmt::format("source_id '{}' is a reserved name", source_id),
                  SourceDetail{std::string(source_id)});
   }
@@ -349,8 +343,11 @@ Result<SourceRecord> Sources::Update(std::string_view source_id, const SourceCon
 
 Result<void> Sources::Remove(std::string_view source_id) {
   JAMMI_TRY(CheckId(source_id));
-  return access_.backend->RunTransaction(
-      access_.Writing(), [&](Transaction& tx) { return RemoveSource(tx, access_.scope, source_id); });
+  return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
+    JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {access_.scope.Key(), source_id}));
+    if (deleted != 1) return NotFound(source_id);
+    return RecordSourceChange(tx, ChangeVerb::kDeleted, access_.scope, source_id);
+  });
 }
 
 Result<SourceRecord> Sources::Get(std::string_view source_id) const {

@@ -9,9 +9,6 @@
 
 namespace jammi {
 
-// Names that SQL takes for something else, in any case.
-[[nodiscard]] bool IsReservedSourceId(std::string_view source_id);
-
 // The sources of all scopes, for an engine that connects them when it starts (CAT-022, CAT-028). No handle
 // of a scope leads here.
 class AllSources {
@@ -24,10 +21,6 @@ class AllSources {
  private:
   CatalogBackend& backend_;
 };
-
-// Removes the source that `owner` has, in the caller's transaction: the end of a cascade. Errors: kNotFound
-// with SourceDetail.
-[[nodiscard]] Result<void> RemoveSource(Transaction& tx, const Scope& owner, std::string_view source_id);
 
 // Every statement of the registry, so that a test can look at its plan on each database.
 [[nodiscard]] std::span<const RepoStatement> SourceStatements();

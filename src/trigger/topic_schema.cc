@@ -22,13 +22,6 @@ constexpr size_t kMaxSchemaBytes = 1 << 20;
 // The batch itself is the first level that Arrow IPC counts.
 constexpr int kMaxTypeDepth = arrow::ipc::kMaxNestingDepth - 1;
 
-std::string AsciiLower(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower;
-}
-
 Result<void> CheckColumnName(const std::string& name) {
   if (name.empty()) return Error(ErrorCode::kInvalidArgument, "a topic column has an empty name");
   if (!IsValidUtf8(name) || name.find('\0') != std::string::npos) {
