@@ -186,22 +186,23 @@ TEST_P(SessionsTest, ABindingThatIsUsedWhileTheSweepWaitsStays) {
   };
   std::latch used(1);
   std::latch go_on(1);
-  std::optional<int64_t> swept;
+  Result<int64_t> swept = 0;
   {
     std::jthread user([&] {
-      Ok(backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
+      const auto done = backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
         JAMMI_TRY(tx.Execute("UPDATE session_bindings SET expires_at = jammi_now() + 3600000000"));
         used.count_down();
         go_on.wait();
         return {};
-      }));
+      });
+      EXPECT_EQ(CodeOf(done), std::nullopt);
     });
     used.wait();
-    std::jthread sweeper([&] { swept = Ok(Sessions().SweepStep()); });
+    std::jthread sweeper([&] { swept = Sessions().SweepStep(); });
     while (!sweep_waits()) std::this_thread::yield();
     go_on.count_down();
   }
-  EXPECT_EQ(swept, 0);
+  EXPECT_EQ(Ok(swept), 0);
   EXPECT_EQ(ScopeOf("one"), kA);
   ExpectBindings(1);
 }
@@ -216,13 +217,13 @@ TEST_P(SessionsTest, BindingAndUnbindingAtOnceLeavesOneAnswer) {
         threads.emplace_back([&, scope] {
           SessionRepo sessions = Sessions();
           start.arrive_and_wait();
-          Ok(sessions.Bind(Key("one"), Tenant(scope)));
+          EXPECT_EQ(CodeOf(sessions.Bind(Key("one"), Tenant(scope))), std::nullopt);
         });
       }
       threads.emplace_back([&] {
         SessionRepo sessions = Sessions();
         start.arrive_and_wait();
-        Ok(sessions.Unbind(Key("one")));
+        EXPECT_EQ(CodeOf(sessions.Unbind(Key("one"))), std::nullopt);
       });
     }
     ExpectBindings(ScopeOf("one") == kGlobal ? 0 : 1);
