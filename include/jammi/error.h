@@ -79,6 +79,17 @@ struct ChannelDetail {
   std::string existing;   // type of the declared column, "Float32"
   std::string requested;  // type that was asked for; for kInvalidColumnType the text that is none
 };
+// Either names what was asked for; the other is empty.
+struct ResultTableNotFoundDetail {
+  std::string table_name;
+  std::string source_id;  // it has no ready embedding table
+};
+struct ResultTableReferencedDetail {
+  std::string table_name;  // tables are derived from it
+};
+struct DependencyCycleDetail {
+  std::string table_name;  // one of those that were made from themselves
+};
 struct TopicNotFoundDetail {
   std::string topic;  // the id or name that was asked for
 };
@@ -178,7 +189,8 @@ struct BrokerDetail {
 
 using ErrorDetail =
     std::variant<std::monostate, ConfigDetail, TenantDetail, ModelNotFoundDetail, ModelReferencedDetail,
-                 SourceDetail, ChannelDetail, TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail,
+                 ResultTableNotFoundDetail, ResultTableReferencedDetail, DependencyCycleDetail, SourceDetail,
+                 ChannelDetail, TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail,
                  UnsupportedSchemaTypeDetail, BatchSchemaMismatchDetail, PublishTenantMismatchDetail,
                  PredicateParseDetail, PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail,
                  BackendDetail, LeaseLostDetail, LeaseHeldDetail, TrainingJobDetail, PositionOutdatedDetail,

@@ -7,6 +7,7 @@
 #include "catalog/migrations/0003_models.h"
 #include "catalog/migrations/0005_sources_channels.h"
 #include "catalog/migrations/0006_training_jobs.h"
+#include "catalog/migrations/0007_result_tables.h"
 #include "catalog/migrations/0008_evaluation.h"
 #include "catalog/migrations/0009_sessions_consumers.h"
 
@@ -19,6 +20,7 @@ constexpr std::array kMigrations = {
     Migration{"0003_models", kModelsMigration},
     Migration{"0005_sources_channels", kSourcesChannelsMigration},
     Migration{"0006_training_jobs", kTrainingJobsMigration},
+    Migration{"0007_result_tables", kResultTablesMigration},
     Migration{"0008_evaluation", kEvaluationMigration},
     Migration{"0009_sessions_consumers", kSessionsConsumersMigration},
 };

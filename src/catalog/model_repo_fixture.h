@@ -96,8 +96,9 @@ class ModelsTest : public testing::Test {
 
   // Things that refer to a model.
   void AddResultTable(const Scope& scope, const std::string& name, const ModelUid& model) {
-    Sql("INSERT INTO result_tables (scope, table_name, source_id, model_uid, task, parquet_path, created_at) "
-        "VALUES ($1, $2, 'source', $3, 'ner', 'file:///x', 0)",
+    Sql("INSERT INTO result_tables (scope, table_name, kind, source_id, model_uid, task, parquet_path, "
+        "status, lease_epoch, created_at, completed_at) "
+        "VALUES ($1, $2, 'model', 'source', $3, 'ner', 'file:///x', 'failed', 1, 0, 0)",
         {scope.Key(), name, model.value});
   }
   void AddJob(const Scope& scope, const std::string& id, const ModelUid& base,

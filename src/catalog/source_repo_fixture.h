@@ -39,8 +39,9 @@ class SourcesTest : public RepoTest {
   // A result table; of tables of one time the name decides.
   void AddTable(const Scope& scope, const std::string& name, const std::string& source_id,
                 int64_t created_at) {
-    Sql("INSERT INTO result_tables (scope, table_name, kind, source_id, task, parquet_path, created_at) "
-        "VALUES ($1, $2, 'asof_join', $3, 'ner', 'file:///x', $4)",
+    Sql("INSERT INTO result_tables (scope, table_name, kind, source_id, task, parquet_path, status, "
+        "lease_holder, lease_epoch, lease_expires_at, created_at) "
+        "VALUES ($1, $2, 'asof_join', $3, 'ner', 'file:///x', 'building', 'builder', 1, 0, $4)",
         {scope.Key(), name, source_id, created_at});
   }
 
