@@ -120,7 +120,8 @@ class Sources {
   [[nodiscard]] Result<SourceRecord> Update(std::string_view source_id, const SourceConnection& connection,
                                             std::optional<int64_t> expected_revision = std::nullopt);
 
-  // Removes a source that this scope owns. Its result tables stay; they name it by text.
+  // Removes a source that this scope owns. Its result tables stay, and name it by text:
+  // ResultTables::DeleteForSource() removes them.
   // Errors: kNotFound with SourceDetail, also for a global or another's.
   [[nodiscard]] Result<void> Remove(std::string_view source_id);
 
