@@ -241,6 +241,49 @@ TEST_P(Conformance, StatisticsCountWhatHappened) {
   EXPECT_EQ(after.transactions - before.transactions, 1U);
   EXPECT_EQ(after.read_transactions - before.read_transactions, 1U);
   EXPECT_EQ(after.failed - before.failed, 1U);
+  EXPECT_EQ(after.groups - before.groups, 1U);
+  EXPECT_EQ(after.group_work - before.group_work, 1U);
+  EXPECT_GT(after.commit_us, before.commit_us);
+}
+
+TEST_P(Conformance, StatisticsTellOfTimeAndConnections) {
+  const BackendStats before = backend().stats();
+  for (const bool read_only : {false, true}) {
+    JAMMI_OK(backend().RunTransaction({.read_only = read_only}, [&](Transaction& tx) -> Result<void> {
+      JAMMI_TRY(tx.Execute("SELECT 1"));
+      const auto begun = std::chrono::steady_clock::now();
+      while (std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(2))
+        std::this_thread::yield();
+      const BackendStats inside = backend().stats();
+      if (backend().kind() == BackendKind::kPostgres) {
+        EXPECT_EQ(inside.connections, inside.connections_idle + 1);
+      }
+      return {};
+    }));
+  }
+  const BackendStats after = backend().stats();
+  EXPECT_GE(after.busy_us - before.busy_us, 4000U);
+  EXPECT_EQ(after.connections, after.connections_idle);
+  EXPECT_EQ(after.connections > 0, backend().kind() == BackendKind::kPostgres);
+  EXPECT_EQ(after.wal_bytes > 0, backend().kind() == BackendKind::kSqlite);
+  EXPECT_EQ(after.queue_depth, 0U);
+}
+
+TEST_P(Conformance, StatisticsCountTheWaitBehindABody) {
+  constexpr auto kHeld = std::chrono::milliseconds(2);
+  const uint64_t before = backend().stats().queue_wait_us;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 20; ++i) {  // more than any pool has
+    threads.emplace_back([&] {
+      JAMMI_OK(backend().RunTransaction({}, [&](Transaction&) -> Result<void> {
+        const auto begun = std::chrono::steady_clock::now();
+        while (std::chrono::steady_clock::now() - begun < kHeld) std::this_thread::yield();
+        return {};
+      }));
+    });
+  }
+  threads.clear();
+  EXPECT_GT(backend().stats().queue_wait_us, before);
 }
 
 // --- Values

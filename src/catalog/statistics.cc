@@ -13,6 +13,7 @@ BackendStats Snapshot(const Statistics& statistics, uint64_t queue_depth) {
           .group_work = get(statistics.group_work),
           .queue_depth = queue_depth,
           .queue_wait_us = get(statistics.queue_wait_us),
+          .busy_us = get(statistics.busy_us),
           .commit_us = get(statistics.commit_us),
           .checkpoints = get(statistics.checkpoints),
           .wal_bytes = get(statistics.wal_bytes),

@@ -22,11 +22,12 @@ Error NotStartedInTime() {
 }  // namespace
 
 Appender::Appender(const PostgresOptions& options, const void* backend, Statistics& statistics,
-                   Committer& committer, OpenFn open)
+                   Committer& committer, HeadPlaces& places, OpenFn open)
     : options_(options),
       backend_(backend),
       statistics_(statistics),
       committer_(committer),
+      places_(places),
       open_(std::move(open)) {}
 
 void Appender::Start() {
@@ -247,7 +248,7 @@ Result<void> Appender::Attempt(std::span<std::unique_ptr<Work>> group) {
   std::vector<PendingEvent> events;
   events.reserve(group.size());
   for (const auto& work : group) events.push_back({&work->event, &work->appended});
-  JAMMI_TRY(tx.Write(events));
+  JAMMI_TRY(tx.Write(events, places_));
   return committer_.Commit(tx, *connection_, events, [&] {
     Add(statistics_.group_work, group.size());
     std::ranges::sort(events, {}, &PendingEvent::event);

@@ -21,7 +21,7 @@ class Appender {
  public:
   using OpenFn = Committer::OpenFn;
   Appender(const PostgresOptions& options, const void* backend, Statistics& statistics, Committer& committer,
-           OpenFn open);
+           HeadPlaces& places, OpenFn open);
   ~Appender() { Close(); }
   Appender(const Appender&) = delete;
   Appender& operator=(const Appender&) = delete;
@@ -66,6 +66,7 @@ class Appender {
   const void* const backend_;
   Statistics& statistics_;
   Committer& committer_;
+  HeadPlaces& places_;
   const OpenFn open_;
   std::unique_ptr<Connection> connection_;  // of the thread
   std::thread thread_;

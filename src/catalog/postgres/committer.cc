@@ -36,10 +36,12 @@ Result<void> Committer::Commit(PgTransaction& tx, const Connection& connection,
   if (!events.empty() || callbacks) ticket = order_.Take();
   const auto begun = std::chrono::steady_clock::now();
   auto settled = Settle(tx, connection);
-  const auto took = std::chrono::steady_clock::now() - begun;
-  Add(statistics_.commit_us,
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
-  if (settled) Add(statistics_.groups);
+  if (!tx.read_only()) {
+    const auto took = std::chrono::steady_clock::now() - begun;
+    Add(statistics_.commit_us,
+        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+    if (settled) Add(statistics_.groups);
+  }
   if (ticket && settled) order_.Deliver(*ticket, [&] { Tell(events, callbacks); });
   if (ticket && !settled) order_.Drop(*ticket);
   return settled;

@@ -64,8 +64,9 @@ int64_t PayloadBytes(std::span<const PendingEvent> events) {
 // kAppendToTopic for one topic, with what its parameters borrow.
 class TopicAppend {
  public:
-  explicit TopicAppend(std::span<PendingEvent> events)
+  TopicAppend(std::span<PendingEvent> events, std::string place)
       : events_(events),
+        place_(std::move(place)),
         bytes_(PayloadBytes(events)),
         scopes_(kTextType, events.size(), 36 * events.size()),
         row_counts_(kInt8Type, events.size(), 8 * events.size()),
@@ -85,7 +86,8 @@ class TopicAppend {
                scopes_.bytes(),
                row_counts_.bytes(),
                checksums_.bytes(),
-               payloads_.bytes()};
+               payloads_.bytes(),
+               place_};
   }
   TopicAppend(const TopicAppend&) = delete;
   TopicAppend& operator=(const TopicAppend&) = delete;
@@ -96,6 +98,7 @@ class TopicAppend {
 
  private:
   std::span<PendingEvent> events_;
+  const std::string place_;
   int64_t bytes_;
   BinaryArray scopes_;
   BinaryArray row_counts_;
@@ -114,13 +117,13 @@ Result<Error> WhyNoOffsets(Connection& connection, int64_t topic_no) {
 }  // namespace
 
 Result<std::vector<ResultSet>> WriteEvents(Connection& connection, std::span<const Statement> before,
-                                           std::vector<PendingEvent>& events) {
+                                           std::vector<PendingEvent>& events, HeadPlaces& places) {
   const auto topic_no = [](const PendingEvent& pending) { return pending.event->topic_no; };
   std::ranges::stable_sort(events, {}, topic_no);
   std::deque<TopicAppend> topics;
   for (auto first = events.begin(); first != events.end();) {
     const auto last = std::ranges::upper_bound(first, events.end(), topic_no(*first), {}, topic_no);
-    topics.emplace_back(std::span(first, last));
+    topics.emplace_back(std::span(first, last), places.Get(topic_no(*first)));
     first = last;
   }
   std::vector<Statement> statements(before.begin(), before.end());
@@ -133,6 +136,7 @@ Result<std::vector<ResultSet>> WriteEvents(Connection& connection, std::span<con
       for (PendingEvent& pending : topics[i].events()) pending.refused = why;
       continue;
     }
+    places.Set(topics[i].topic_no(), result.Text(0, 2));
     auto offset = static_cast<uint64_t>(result.Int(0, 0));
     for (const PendingEvent& pending : topics[i].events()) *pending.outcome = {offset++, result.Int(0, 1)};
   }

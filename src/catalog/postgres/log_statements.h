@@ -7,21 +7,28 @@
 namespace jammi::postgres {
 
 // Takes $2 offsets of topic $1 for $3 bytes, and writes the events; no row when the topic has no head, or
-// when next_offset would reach $4. An UPDATE that had to
-// wait for the head computes its values again from the head it found then, so that times never fall.
+// when next_offset would reach $4. An UPDATE that had to wait for the head computes its values again from
+// the head it found then, so that times never fall.
+// Every commit leaves a dead version of the head. While an old snapshot is held they cannot be removed, and
+// the way to the head by its key leads past all of them. So the head is looked for where it was put last, at
+// $9, and by its key only if it is no longer there.
+#define JAMMI_TAKE_OFFSETS(where)                                                     \
+  " UPDATE topic_heads SET next_offset = next_offset + $2, events = events + $2,"     \
+  " bytes = bytes + $3, last_committed_at = GREATEST(last_committed_at, jammi_now())" \
+  " WHERE topic_no = $1 AND next_offset + $2 < $4 AND " where                         \
+  " RETURNING next_offset - $2 AS first_offset, last_committed_at, CAST(ctid AS TEXT) AS place"
 constexpr std::string_view kAppendToTopic =
-    "WITH head AS ("
-    " UPDATE topic_heads SET next_offset = next_offset + $2, events = events + $2, bytes = bytes + $3,"
-    " last_committed_at = GREATEST(last_committed_at, jammi_now())"
-    " WHERE topic_no = $1 AND next_offset + $2 < $4"
-    " RETURNING next_offset - $2 AS first_offset, last_committed_at),"
+    "WITH near AS (" JAMMI_TAKE_OFFSETS("ctid = CAST(CAST($9 AS TEXT) AS tid)") "),"
+    " far AS (" JAMMI_TAKE_OFFSETS("NOT EXISTS (SELECT 1 FROM near)") "),"
+    " head AS (SELECT * FROM near UNION ALL SELECT * FROM far),"
     " written AS ("
     " INSERT INTO events (event_key, committed_at, scope, row_count, checksum, payload)"
     " SELECT (CAST($1 AS BIGINT) << 40) + head.first_offset + e.n - 1, head.last_committed_at, e.scope,"
     " e.row_count, e.checksum, e.payload"
     " FROM head, unnest(CAST($5 AS TEXT[]), CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[]), CAST($8 AS BYTEA[]))"
     " WITH ORDINALITY AS e (scope, row_count, checksum, payload, n))"
-    " SELECT first_offset, last_committed_at FROM head";
+    " SELECT first_offset, last_committed_at, place FROM head";
+#undef JAMMI_TAKE_OFFSETS
 
 constexpr std::string_view kCountHeads = "SELECT count(*) FROM topic_heads WHERE topic_no = $1";
 

@@ -44,7 +44,7 @@ class PgCatalog final : public Catalog, public CatalogBackend {
         pool_({options_.pool_size, options_.max_lifetime}, Opener()),
         notifier_(Opener()),
         committer_(this, statistics_, notifier_, options_.retry_for, Opener()),
-        appender_(options_, this, statistics_, committer_, Opener()),
+        appender_(options_, this, statistics_, committer_, places_, Opener()),
         log_(this, options_, pool_, committer_, appender_, notifier_) {}
   ~PgCatalog() override { Close(); }
 
@@ -62,7 +62,13 @@ class PgCatalog final : public Catalog, public CatalogBackend {
   [[nodiscard]] Result<void> Migrate() override;
   [[nodiscard]] Result<void> Ping(Deadline deadline) override;
   [[nodiscard]] BackendKind kind() const override { return BackendKind::kPostgres; }
-  [[nodiscard]] BackendStats stats() const override { return Snapshot(statistics_, appender_.queue_depth()); }
+  [[nodiscard]] BackendStats stats() const override {
+    BackendStats stats = Snapshot(statistics_, appender_.queue_depth());
+    const Pool::Count count = pool_.count();
+    stats.connections = count.open;
+    stats.connections_idle = count.idle;
+    return stats;
+  }
 
  private:
   Pool::OpenFn Opener() {
@@ -78,9 +84,10 @@ class PgCatalog final : public Catalog, public CatalogBackend {
   const ConnectionOptions connection_options_;
   std::string incarnation_;
   mutable Statistics statistics_;
-  Pool pool_;
+  mutable Pool pool_;
   HeadNotifier notifier_;
   Committer committer_;
+  HeadPlaces places_;
   mutable Appender appender_;
   PgLog log_;
 
@@ -164,6 +171,7 @@ Result<void> PgCatalog::RunOnce(const TxOptions& options, const Body& body, Dead
     rerun = MayRerun(lease.error());
     return std::move(lease).error();
   }
+  const TimeCounted busy(statistics_.busy_us);
   BodyEffects effects;
   PgTransaction tx(**lease, options, effects, options_.time_shift());
   JAMMI_TRY(RunBody(tx, body, rerun));
@@ -196,7 +204,7 @@ Result<void> PgCatalog::Finish(PgTransaction& tx, Connection& connection, BodyEf
     JAMMI_TRY(CheckEvent(append.event));
     events.push_back({&append.event, &append.outcome});
   }
-  if (!events.empty()) JAMMI_TRY(tx.Write(events));
+  if (!events.empty()) JAMMI_TRY(tx.Write(events, places_));
   for (const PendingEvent& pending : events) {
     if (pending.refused) return *pending.refused;  // a body must not commit without its event
   }

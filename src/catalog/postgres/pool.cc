@@ -95,6 +95,11 @@ size_t Pool::waiting() {
   return waiting_.size();
 }
 
+Pool::Count Pool::count() {
+  const std::lock_guard lock(mutex_);
+  return {static_cast<size_t>(leased_) + idle_.size(), idle_.size()};
+}
+
 void Pool::Close() {
   std::vector<std::unique_ptr<Connection>> idle;
   std::unique_lock lock(mutex_);

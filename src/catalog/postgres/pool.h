@@ -52,6 +52,12 @@ class Pool {
 
   [[nodiscard]] bool closed();
   [[nodiscard]] size_t waiting();
+  // Connections; one that is being made counts as open.
+  struct Count {
+    size_t open = 0;
+    size_t idle = 0;
+  };
+  [[nodiscard]] Count count();
 
   // Refuses who comes, waits for the leases, closes all connections. Idempotent.
   void Close();

@@ -128,7 +128,7 @@ Result<void> PgTransaction::QueryImpl(std::string_view sql, SqlParams params, co
   return {};
 }
 
-Result<void> PgTransaction::Write(std::vector<PendingEvent>& events) {
+Result<void> PgTransaction::Write(std::vector<PendingEvent>& events, HeadPlaces& places) {
   if (failed_) return *failed_;
   if (options_.read_only) {
     return Error(ErrorCode::kFailedPrecondition, "an event was appended in a read-only transaction",
@@ -136,7 +136,7 @@ Result<void> PgTransaction::Write(std::vector<PendingEvent>& events) {
   }
   const std::vector<Statement> opening = Opening();
   open_ = true;
-  auto results = WriteEvents(connection_, opening, events);
+  auto results = WriteEvents(connection_, opening, events, places);
   if (!results) {
     failed_ = results.error();
     return *failed_;

@@ -30,7 +30,7 @@ class PgTransaction final : public Transaction {
 
   // Writes events; nothing but Commit() may follow. Errors: as WriteEvents; kFailedPrecondition with
   // BackendDetail(kReadOnly).
-  [[nodiscard]] Result<void> Write(std::vector<PendingEvent>& events);
+  [[nodiscard]] Result<void> Write(std::vector<PendingEvent>& events, HeadPlaces& places);
 
   enum class Verdict {
     kCommitted,
@@ -43,6 +43,7 @@ class PgTransaction final : public Transaction {
   };
   [[nodiscard]] Outcome Commit();
 
+  [[nodiscard]] bool read_only() const { return options_.read_only; }
   // The error of the statement that failed.
   [[nodiscard]] const std::optional<Error>& failed() const { return failed_; }
   // Of the transaction that Commit() was called for; nullopt: it was read-only.

@@ -166,6 +166,7 @@ Result<void> SqliteCatalog::RunReadOnly(const TxOptions& options, const Body& bo
   BodyEffects effects;
   {
     JAMMI_ASSIGN(const auto lease, readers_.Acquire(options.deadline));
+    const TimeCounted busy(statistics_.busy_us);
     JAMMI_TRY(lease->Run("BEGIN"));
     auto outcome = ReadOn(*lease, body, effects);
     lease->RollbackQuietly();

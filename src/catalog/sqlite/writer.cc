@@ -318,6 +318,7 @@ void Writer::RunGroup(const Work* own) {
     Add(statistics_.groups, static_cast<uint64_t>(report.commits));
     Add(statistics_.reruns, static_cast<uint64_t>(report.reruns));
     Add(statistics_.commit_us, MicrosSince(begun, ended));
+    Add(statistics_.busy_us, MicrosSince(begun, ended));
     if (report.outcome_unknown) {
       connection_.reset();
       Reopen();
