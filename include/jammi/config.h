@@ -16,6 +16,7 @@
 
 #include "jammi/result.h"
 #include "jammi/secret.h"
+#include "jammi/storage_precision.h"
 
 namespace jammi {
 
@@ -96,7 +97,6 @@ struct InferenceConfig {
 
 enum class DistanceMetric : uint8_t { kCosine, kL2 };
 enum class IndexType : uint8_t { kIvfHnswSq };
-enum class StoragePrecision : uint8_t { kF32, kF16, kInt8, kBinary };
 // Every precision but f32 is approximate: its hits are scored again from the raw vectors.
 [[nodiscard]] bool NeedsRescoring(StoragePrecision precision);
 

@@ -18,12 +18,18 @@
 #include <vector>
 
 #include "jammi/catalog_backend.h"
+#include "jammi/channels.h"
 #include "jammi/clock.h"
 #include "jammi/config.h"
+#include "jammi/evaluations.h"
 #include "jammi/ids.h"
+#include "jammi/index_segments.h"
+#include "jammi/jobs.h"
 #include "jammi/models.h"
 #include "jammi/result.h"
+#include "jammi/result_tables.h"
 #include "jammi/scope.h"
+#include "jammi/sources.h"
 #include "jammi/trigger.h"
 
 namespace jammi {
@@ -68,7 +74,14 @@ class Session {
  public:
   [[nodiscard]] const Scope& scope() const { return scope_; }
 
-  [[nodiscard]] Models models() const;
+  // The repositories of the catalog, as this scope sees them.
+  [[nodiscard]] Models models() const { return Models(access()); }
+  [[nodiscard]] Sources sources() const { return Sources(access()); }
+  [[nodiscard]] Channels channels() const { return Channels(access()); }
+  [[nodiscard]] ResultTables result_tables() const { return ResultTables(access()); }
+  [[nodiscard]] IndexSegments index_segments() const { return IndexSegments(access()); }
+  [[nodiscard]] Evaluations evaluations() const { return Evaluations(access()); }
+  [[nodiscard]] TrainingJobs training_jobs() const { return TrainingJobs(access()); }
   [[nodiscard]] Topics topics() const { return {core_, scope_}; }
 
   // Appends `batch` to the topic as one event, stamped with this session's scope. The batch has exactly
@@ -97,6 +110,7 @@ class Session {
  private:
   friend class Engine;
   Session(std::shared_ptr<EngineCore> core, Scope scope) : core_(std::move(core)), scope_(std::move(scope)) {}
+  [[nodiscard]] CatalogAccess access() const;
   std::shared_ptr<EngineCore> core_;
   Scope scope_;
 };
@@ -127,6 +141,9 @@ class Engine {
 
   [[nodiscard]] Session ForTenant(const TenantId& tenant) const;
   [[nodiscard]] Session Global() const;
+
+  // For workers, which serve every scope; not for what a tenant may ask.
+  [[nodiscard]] JobQueue job_queue() const;
 
   // Refuses new work, completes what has been accepted (every PublishAsync gets its answer), ends every
   // subscription, checkpoints and closes the catalog. Idempotent. Not from a callback of PublishAsync or

@@ -16,11 +16,10 @@
 #include "jammi/clock.h"
 #include "jammi/lease.h"
 #include "jammi/result.h"
+#include "jammi/storage_precision.h"
 
 namespace jammi {
 
-// How an index stores components. Stored as text, "f32", "f16", "int8", "binary"; the numbers may change.
-enum class StoragePrecision : uint8_t { kF32, kF16, kInt8, kBinary };
 [[nodiscard]] std::string_view ToString(StoragePrecision precision);
 // Errors: kInvalidArgument.
 [[nodiscard]] Result<StoragePrecision> ParseStoragePrecision(std::string_view text);

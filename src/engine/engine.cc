@@ -76,9 +76,7 @@ Result<void> Topics::Drop(const TopicId& id) { return core_->streams->DropTopic(
 
 // --- Session ------------------------------------------------------------------------------------------
 
-Models Session::models() const {
-  return Models({std::shared_ptr<CatalogBackend>(core_, &core_->catalog->backend()), scope_});
-}
+CatalogAccess Session::access() const { return {core_->backend(), scope_}; }
 
 Result<Offset> Session::Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
                                 Deadline deadline) const {
@@ -124,6 +122,8 @@ Engine::~Engine() { Close(); }
 Session Engine::ForTenant(const TenantId& tenant) const { return {core_, Scope::ForTenant(tenant)}; }
 
 Session Engine::Global() const { return {core_, Scope::Global()}; }
+
+JobQueue Engine::job_queue() const { return JobQueue(core_->backend()); }
 
 void Engine::Close() {
   core_->streams->Shutdown();

@@ -9,8 +9,13 @@
 namespace jammi {
 
 // The parts die in reverse order: streams use the catalog.
-class EngineCore {
+class EngineCore : public std::enable_shared_from_this<EngineCore> {
  public:
+  // Keeps all of this alive.
+  [[nodiscard]] std::shared_ptr<CatalogBackend> backend() {
+    return {shared_from_this(), &catalog->backend()};
+  }
+
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Streams> streams;
 };

@@ -10,6 +10,8 @@
 #include <latch>
 #include <thread>
 
+#include "engine/repositories_fixture.h"
+
 namespace jammi {
 namespace {
 
@@ -92,6 +94,12 @@ TEST_F(EngineTest, WhatWasAcknowledgedIsThereAfterReopening) {
   EXPECT_EQ(session.Publish(topic->id, Quakes({5}))->value, 5U)
       << "W-05: a topic of an earlier process is usable at once";
   EXPECT_EQ(*session.models().LatestVersion("ranker"), 1);
+}
+
+TEST_F(EngineTest, EveryRepositoryIsReachedThroughASession) {
+  auto engine = Open();
+  UseEveryRepository(engine->ForTenant(a_), engine->job_queue(), engine->ForTenant(a_),
+                     engine->ForTenant(b_));
 }
 
 TEST_F(EngineTest, ASecondEngineOnTheFileIsRefusedByName) {

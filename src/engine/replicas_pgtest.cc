@@ -2,6 +2,7 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include "engine/repositories_fixture.h"
 #include "jammi/engine.h"
 #include "support/pg_server.h"
 
@@ -46,6 +47,11 @@ TEST_F(ReplicasTest, WhatOneRegistersTheOtherUsesAtOnce) {
   ASSERT_TRUE(two_->ForTenant(tenant_).models().RegisterNext({.model_id = "m", .model_type = "embedding"}));
   EXPECT_EQ(*one_->ForTenant(tenant_).models().LatestVersion("m"), 1);
   EXPECT_EQ(one_->Global().models().LatestVersion("m").error().code(), ErrorCode::kNotFound);
+}
+
+TEST_F(ReplicasTest, EveryRepositoryIsSharedAndScoped) {
+  UseEveryRepository(one_->ForTenant(tenant_), two_->job_queue(), two_->ForTenant(tenant_),
+                     two_->ForTenant(*TenantId::From(Uuid::RandomV4())));
 }
 
 TEST_F(ReplicasTest, ASubscriptionReceivesWhatEveryReplicaPublishesInOrder) {
