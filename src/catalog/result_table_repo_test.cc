@@ -176,7 +176,7 @@ TEST_P(ResultTableRepoTest, Cat076TablesAreFoundByWhatTheyWereMadeFrom) {
 
 // --- Lineage.
 
-TEST_P(ResultTableRepoTest, Cat104ADescendantComesAfterAllItsInputs) {
+TEST_P(ResultTableRepoTest, Vec104ADescendantComesAfterAllItsInputs) {
   // docs > a, docs > c, a > b, b > c, c > d
   Ready(kA, "a", Manifest({"docs"}));
   Ready(kA, "b", Manifest({"a"}));
@@ -189,14 +189,14 @@ TEST_P(ResultTableRepoTest, Cat104ADescendantComesAfterAllItsInputs) {
   EXPECT_THAT(Lineage(kB, "docs"), IsEmpty());
 }
 
-TEST_P(ResultTableRepoTest, Cat104ADiamondIsNoCycle) {
+TEST_P(ResultTableRepoTest, Vec104ADiamondIsNoCycle) {
   Ready(kA, "left", Manifest({"docs"}));
   Ready(kA, "right", Manifest({"docs"}));
   Ready(kA, "both", Manifest({"left", "right"}));
   EXPECT_THAT(Lineage(kA, "docs"), ElementsAre("docs > left", "docs > right", "left > both", "right > both"));
 }
 
-TEST_P(ResultTableRepoTest, Cat104ACycleIsATypedError) {
+TEST_P(ResultTableRepoTest, Vec104ACycleIsATypedError) {
   Ready(kA, "entry", Manifest({"docs"}));
   Ready(kA, "x", Manifest({"entry", "y"}));
   Ready(kA, "y", Manifest({"x"}));
@@ -213,7 +213,7 @@ TEST_P(ResultTableRepoTest, Cat104ACycleIsATypedError) {
   EXPECT_EQ(Tables(kA).Descendants("self").error().As<DependencyCycleDetail>()->table_name, "self");
 }
 
-TEST_P(ResultTableRepoTest, Cat104AChainOf200HasAllItsEdgesAndALimit) {
+TEST_P(ResultTableRepoTest, Vec104AChainOf200HasAllItsEdgesAndALimit) {
   std::string input = "docs";
   for (int i = 0; i < 200; ++i) {
     const auto name = fmt::format("t{:03}", i);
@@ -231,7 +231,7 @@ TEST_P(ResultTableRepoTest, Cat104AChainOf200HasAllItsEdgesAndALimit) {
 }
 
 // A global table is not made from a tenant's, whatever it is called.
-TEST_P(ResultTableRepoTest, Cat104GlobalTablesDoNotDescendFromATenants) {
+TEST_P(ResultTableRepoTest, Vec104GlobalTablesDoNotDescendFromATenants) {
   Ready(kA, "t", Manifest({"docs"}));
   Ready(kGlobal, "g", Manifest({"t"}));
   EXPECT_THAT(Lineage(kA, "docs"), ElementsAre("docs > t"));
