@@ -149,6 +149,8 @@ enum class BackendFault : uint8_t {
   kTypeConversion,  // a stored value does not fit what it is read as
   kTenantMismatch,  // a row of another scope
   kMigration,       // the ledger is newer or altered
+  kUnfinishedCopy,  // a copy of a catalog that has not come to its end
+  kMoved,           // the catalog was moved to another place
 };
 [[nodiscard]] std::string_view ToString(BackendFault fault);
 struct BackendDetail {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "jammi/catalog_access.h"
+#include "jammi/catalog_admin.h"
 #include "jammi/catalog_backend.h"
 #include "jammi/channels.h"
 #include "jammi/clock.h"

@@ -82,6 +82,10 @@ std::string_view ToString(BackendFault fault) {
       return "tenant mismatch";
     case BackendFault::kMigration:
       return "migration";
+    case BackendFault::kUnfinishedCopy:
+      return "unfinished_copy";
+    case BackendFault::kMoved:
+      return "moved";
   }
   return "unknown";
 }

@@ -33,6 +33,8 @@ ErrorCode CodeOf(BackendFault fault) {
     case BackendFault::kTenantMismatch:
       return ErrorCode::kPermissionDenied;
     case BackendFault::kMigration:
+    case BackendFault::kUnfinishedCopy:
+    case BackendFault::kMoved:
       return ErrorCode::kFailedPrecondition;
   }
   return ErrorCode::kInternal;

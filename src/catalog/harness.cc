@@ -15,6 +15,7 @@ class SqliteHarness final : public Harness {
     return OpenSqliteCatalog(options);
   }
   BackendKind kind() const override { return BackendKind::kSqlite; }
+  CatalogLocation location() const override { return {BackendKind::kSqlite, folder_ / "catalog.db", {}}; }
   void MoveClock(std::chrono::microseconds by) override { clock_->Advance(by); }
 
  private:

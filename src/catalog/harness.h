@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "catalog/catalog.h"
+#include "jammi/catalog_admin.h"
 
 namespace jammi::test {
 
@@ -19,6 +20,8 @@ class Harness {
   // Opens the catalog in it; again after the one before was closed.
   [[nodiscard]] virtual Result<std::unique_ptr<Catalog>> Open() = 0;
   [[nodiscard]] virtual BackendKind kind() const = 0;
+  // For the tools, which work on it from outside.
+  [[nodiscard]] virtual CatalogLocation location() const = 0;
   // What the catalog's clock, jammi_now(), adds to the time; for the next transaction on.
   virtual void MoveClock(std::chrono::microseconds by) = 0;
 };

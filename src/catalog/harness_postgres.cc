@@ -15,6 +15,7 @@ class PostgresHarness final : public Harness {
     return OpenPostgresCatalog(options);
   }
   BackendKind kind() const override { return BackendKind::kPostgres; }
+  CatalogLocation location() const override { return {BackendKind::kPostgres, {}, Secret(url_)}; }
   void MoveClock(std::chrono::microseconds by) override { shift_ = shift_.load() + by; }
 
  private:

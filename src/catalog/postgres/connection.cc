@@ -430,23 +430,10 @@ void Connection::SendOnly(std::string_view sql) {
 }
 
 Result<void> Connection::RunScript(const std::string& sql) {
-  if (lost_) return ConnectionLost("it is not used any more");
-  JAMMI_TRY(SkipToSync({}));
-  if (PQexitPipelineMode(connection_) != 1 || PQsendQuery(connection_, sql.c_str()) != 1) return Lose();
-  std::optional<Error> failed;
+  JAMMI_TRY(LeavePipeline());
+  if (PQsendQuery(connection_, sql.c_str()) != 1) return Lose();
   JAMMI_TRY(Flush({}));
-  while (true) {
-    JAMMI_ASSIGN(pg_result * next, Next({}));
-    if (next == nullptr) break;
-    const ResultSet result(next);
-    if (PQresultStatus(next) == PGRES_FATAL_ERROR && !failed) {
-      failed = FromResult(next);
-      lost_ = EndsConnection(next);
-    }
-  }
-  if (PQenterPipelineMode(connection_) != 1) lost_ = true;
-  if (failed) return *std::move(failed);
-  return {};
+  return FinishPlain();
 }
 
 void Connection::TrimStatements() {

@@ -115,6 +115,14 @@ class Connection {
   // Runs a text of several statements, without parameters or results.
   [[nodiscard]] Result<void> RunScript(const std::string& sql);
 
+  // Runs one statement and calls `row` for each row as it comes, until it returns false or fails; the
+  // connection can do nothing else meanwhile, and nothing at all once a call has not come to its end.
+  [[nodiscard]] Result<void> Stream(const std::string& sql, const Transaction::RowFn& row);
+  // COPY ... FROM STDIN: begin, then any number of pieces, then the end, which says whether it was taken.
+  [[nodiscard]] Result<void> BeginCopyIn(const std::string& sql);
+  [[nodiscard]] Result<void> PutCopyIn(std::string_view bytes);
+  [[nodiscard]] Result<void> EndCopyIn();
+
   [[nodiscard]] bool lost() const { return lost_; }
   // To be closed instead of being used again.
   void Abandon() { lost_ = true; }
@@ -162,6 +170,10 @@ class Connection {
   [[nodiscard]] bool ServerAnswers() const;
   [[nodiscard]] Error Lose();
   static void TakeNotice(void* self, const pg_result* notice);
+  // Outside of the pipeline: begins, and reads the results to their end. In bulk.cc.
+  [[nodiscard]] Result<void> LeavePipeline();
+  [[nodiscard]] Result<void> FinishPlain();
+  [[nodiscard]] Result<void> FinishStream();
 
   pg_conn* connection_;
   const ConnectionOptions& options_;

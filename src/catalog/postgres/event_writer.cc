@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <deque>
 #include <string>
 
 #include "catalog/backend_error.h"
 #include "catalog/event_key.h"
+#include "catalog/postgres/binary.h"
 #include "catalog/postgres/log_statements.h"
 
 namespace jammi::postgres {
@@ -27,31 +27,17 @@ class BinaryArray {
   BinaryArray(uint32_t type, size_t count, size_t bytes) {
     bytes_.reserve(20 + 4 * count + bytes);
     for (const uint32_t word : {uint32_t{1}, uint32_t{0}, type, static_cast<uint32_t>(count), uint32_t{1}})
-      Put(word);
+      PutNumber(bytes_, word);
   }
-  void Add(int64_t value) {
-    Put(uint32_t{sizeof(value)});
-    Put(value);
-  }
-  void Add(SqlBytes value) {
-    Put(static_cast<uint32_t>(value.size()));
-    bytes_.append(reinterpret_cast<const char*>(value.data()), value.size());
-  }
-  void Add(std::string_view value) {
-    Add(SqlBytes(reinterpret_cast<const uint8_t*>(value.data()), value.size()));
+  template <class T>
+  void Add(const T& value) {
+    PutSized(bytes_, value);
   }
   [[nodiscard]] SqlBytes bytes() const {
     return {reinterpret_cast<const uint8_t*>(bytes_.data()), bytes_.size()};
   }
 
  private:
-  template <class T>
-  void Put(T value) {
-    const T network = std::byteswap(value);
-    char raw[sizeof(T)];
-    std::memcpy(raw, &network, sizeof(T));
-    bytes_.append(raw, sizeof(T));
-  }
   std::string bytes_;
 };
 

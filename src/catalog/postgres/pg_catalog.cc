@@ -1,8 +1,10 @@
 // A catalog in a PostgreSQL database: opening, closing, and the backend over a pool of connections.
 #include <fmt/format.h>
 
+#include <array>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "base/callback.h"
 #include "base/log.h"
@@ -98,17 +100,40 @@ class PgCatalog final : public Catalog, public CatalogBackend {
   bool closed_ = false;
 };
 
+// A commit that is acknowledged before it is on disk is not what callers are promised.
+constexpr std::string_view kCommitSynced =
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = "
+    "'off'";
+
+// Every connection holds the engines' lock, so that no tool gives the catalog another history under one.
+constexpr std::string_view kTakePart = "SELECT pg_try_advisory_lock_shared($1)";
+
+// The history that the catalog has now, unless it was moved away.
+constexpr std::string_view kHistory =
+    "SELECT incarnation FROM catalog_identity WHERE to_regclass('catalog_mark') IS NULL";
+
 Result<std::unique_ptr<Connection>> PgCatalog::OpenConnection(Deadline deadline) const {
   JAMMI_ASSIGN(auto connection, Connection::Open(connection_options_, deadline));
-  JAMMI_TRY(connection->RunOne(kPlanByIndex, {}, deadline));
-  if (options_.durability == Durability::kFull) {
-    // A commit that is acknowledged before it is on disk is not what callers are promised.
-    JAMMI_TRY(
-        connection->RunOne("SELECT set_config('synchronous_commit', 'on', false)"
-                           " WHERE current_setting('synchronous_commit') = 'off'",
-                           {}, deadline));
+  const std::array<SqlValue, 1> lock = {kEngineLock};
+  std::vector<Statement> statements = {{kTakePart, lock}, {kPlanByIndex, {}}};
+  if (options_.durability == Durability::kFull) statements.push_back({kCommitSynced, {}});
+  if (!incarnation_.empty()) statements.push_back({kHistory, {}});
+  JAMMI_ASSIGN(const auto results, connection->Run(statements, deadline));
+  if (results.front().Int(0, 0) == 0) {
+    return Error(ErrorCode::kUnavailable, "a tool works on the catalog, and no engine may be there meanwhile",
+                 BackendDetail{BackendFault::kBusy, {}, {}});
   }
-  return Result<std::unique_ptr<Connection>>(std::move(connection));
+  if (incarnation_.empty()) return Result<std::unique_ptr<Connection>>(std::move(connection));
+  const ResultSet& history = results.back();
+  if (history.rows() == 1 && history.Text(0, 0) == incarnation_) {
+    return Result<std::unique_ptr<Connection>>(std::move(connection));
+  }
+  return Error(
+      ErrorCode::kFailedPrecondition,
+      fmt::format("the database holds another catalog than {}, which was opened: it was restored or moved;"
+                  " start the engine again",
+                  incarnation_),
+      BackendDetail{BackendFault::kMoved, "catalog_identity", {}});
 }
 
 Result<void> PgCatalog::Start() {
@@ -225,7 +250,8 @@ Result<void> PgCatalog::Finish(PgTransaction& tx, Connection& connection, BodyEf
 Result<void> PgCatalog::Migrate() {
   JAMMI_TRY(RefuseReentry(this));
   JAMMI_ASSIGN(const auto connection, OpenConnection(Deadline::After(options_.acquire_timeout)));
-  return postgres::Migrate(*connection, PostgresMigrations());
+  JAMMI_TRY(postgres::Migrate(*connection, PostgresMigrations()));
+  return {};
 }
 
 Result<void> PgCatalog::Ping(Deadline deadline) {

@@ -19,6 +19,19 @@ constexpr int kBusyTimeoutMs = 250;
 // Enough of a statement to find it by.
 std::string_view Excerpt(std::string_view sql) { return sql.substr(0, 120); }
 
+// "file:/a%3fb?immutable=1"
+std::string ImmutableUri(std::string_view path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02x}", c);
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
 struct Binder {
   sqlite3_stmt* statement;
   int index;
@@ -135,10 +148,13 @@ SqlBytes Statement::BytesAt(int index) const {
 
 Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOptions& options) {
   sqlite3* db = nullptr;
-  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  flags |= options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   if (options.create) flags |= SQLITE_OPEN_CREATE;
+  if (options.immutable) flags |= SQLITE_OPEN_URI;
+  const std::string name = options.immutable ? ImmutableUri(options.path) : options.path;
   const int code =
-      sqlite3_open_v2(options.path.c_str(), &db, flags, options.vfs.empty() ? nullptr : options.vfs.c_str());
+      sqlite3_open_v2(name.c_str(), &db, flags, options.vfs.empty() ? nullptr : options.vfs.c_str());
   if (code != SQLITE_OK) {
     Error error = FromSqlite(db, code, fmt::format("opening {}", options.path));
     sqlite3_close(db);
@@ -163,6 +179,7 @@ Result<void> Connection::SetUp(const ConnectionOptions& options) {
       code != SQLITE_OK) {
     return FromSqlite(db_, code, "jammi_now");
   }
+  if (options.read_only) return {};
   if (IsReadOnlyFile()) {
     return Error(ErrorCode::kFailedPrecondition, fmt::format("{} cannot be written", options.path),
                  BackendDetail{BackendFault::kReadOnly, options.path, {}});

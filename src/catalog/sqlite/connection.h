@@ -76,6 +76,8 @@ struct ConnectionOptions {
   Durability durability = Durability::kFull;
   bool create = false;                                   // make the file if there is none
   bool query_only = false;                               // refuse every write
+  bool read_only = false;                                // open a file that cannot or shall not be written
+  bool immutable = false;  // read_only, and nobody else writes it: no locks, no files beside it
   std::shared_ptr<const Clock> clock = Clock::System();  // what jammi_now() answers
 };
 

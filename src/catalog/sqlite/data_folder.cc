@@ -9,9 +9,7 @@
 #include "catalog/sqlite/sqlite_error.h"
 
 namespace jammi::sqlite {
-namespace {
 
-// Brings the entries of `folder` to disk.
 Result<void> SyncFolder(const std::filesystem::path& folder) {
   const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return FromErrno(errno, fmt::format("opening the folder {}", folder.string()));
@@ -20,8 +18,6 @@ Result<void> SyncFolder(const std::filesystem::path& folder) {
   if (failed != 0) return FromErrno(failed, fmt::format("syncing the folder {}", folder.string()));
   return {};
 }
-
-}  // namespace
 
 Result<void> EnsureFolder(const std::filesystem::path& folder) {
   std::error_code error;
@@ -32,6 +28,16 @@ Result<void> EnsureFolder(const std::filesystem::path& folder) {
     return FromErrno(error.value(), fmt::format("creating the folder {}", folder.string()));
   }
   return SyncFolder(parent);
+}
+
+Result<std::filesystem::path> CanonicalPath(const std::filesystem::path& path) {
+  if (path.empty() || !path.has_filename()) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("'{}' names no catalog file", path.string()));
+  }
+  std::error_code error;
+  auto canonical = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  if (error) return FromErrno(error.value(), fmt::format("finding {}", path.string()));
+  return canonical;
 }
 
 }  // namespace jammi::sqlite

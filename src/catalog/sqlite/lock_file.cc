@@ -7,8 +7,10 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "base/text.h"
@@ -44,13 +46,23 @@ Result<void> WriteHolder(int fd, const std::filesystem::path& path, UnixMicros n
   return FromErrno(written < 0 ? errno : ENOSPC, fmt::format("writing {}", path.string()));
 }
 
+// Whoever looks at the lock holds it for a moment: that is waited for.
+bool LockPatiently(int fd) {
+  for (int tries = 10; tries > 0; --tries) {
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK || tries == 1) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<LockFile> LockFile::Take(const std::filesystem::path& path, UnixMicros now) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return FromErrno(errno, fmt::format("opening {}", path.string()));
   LockFile lock(fd);
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  if (!LockPatiently(fd)) {
     if (errno != EWOULDBLOCK) return FromErrno(errno, fmt::format("locking {}", path.string()));
     CatalogLockedDetail holder = ReadHolder(fd, path);
     std::string message = fmt::format("the catalog is in use: {} is held by process {} on {} since {}",
@@ -59,6 +71,16 @@ Result<LockFile> LockFile::Take(const std::filesystem::path& path, UnixMicros no
   }
   JAMMI_TRY(WriteHolder(fd, path, now));
   return lock;
+}
+
+Result<std::optional<CatalogLockedDetail>> LockFile::Holder(const std::filesystem::path& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return std::optional<CatalogLockedDetail>();
+  if (fd < 0) return FromErrno(errno, fmt::format("opening {}", path.string()));
+  std::optional<CatalogLockedDetail> holder;
+  if (flock(fd, LOCK_SH | LOCK_NB) != 0) holder = ReadHolder(fd, path);
+  close(fd);
+  return holder;
 }
 
 LockFile::LockFile(LockFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "jammi/clock.h"
 #include "jammi/result.h"
@@ -15,6 +16,9 @@ class LockFile {
   // Errors: kFailedPrecondition with CatalogLockedDetail naming the holder; BackendDetail(kReadOnly,
   // kFull, kIo).
   [[nodiscard]] static Result<LockFile> Take(const std::filesystem::path& path, UnixMicros now);
+  // Who holds it; nullopt: nobody. Looks without a file of its own, and is in nobody's way for long.
+  // Errors: BackendDetail(kIo, kReadOnly).
+  [[nodiscard]] static Result<std::optional<CatalogLockedDetail>> Holder(const std::filesystem::path& path);
   LockFile(LockFile&& other) noexcept;
   LockFile& operator=(LockFile&&) = delete;
   ~LockFile() { Release(); }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "jammi/ids.h"
 
 namespace jammi::sqlite {
@@ -54,12 +55,11 @@ Result<void> InTransaction(Connection& connection, const std::function<Result<vo
 }
 
 Result<void> MakeLedger(Connection& connection) {
-  return InTransaction(connection, [&] {
-    return connection.RunScript(fmt::format("PRAGMA application_id={}; PRAGMA user_version={};"
-                                            "CREATE TABLE IF NOT EXISTS schema_migrations ("
-                                            "name TEXT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL,"
-                                            "applied_at BIGINT NOT NULL);",
-                                            kApplicationId, kFormat));
+  return InTransaction(connection, [&]() -> Result<void> {
+    JAMMI_TRY(ClaimFile(connection));
+    return connection.Run(
+        "CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT NOT NULL PRIMARY KEY, sha256 TEXT NOT NULL,"
+        " applied_at BIGINT NOT NULL)");
   });
 }
 
@@ -73,12 +73,23 @@ Result<void> Apply(Connection& connection, const Migration& migration, UnixMicro
 
 }  // namespace
 
-Result<void> CheckIsCatalog(Connection& connection, std::span<const Migration> migrations, std::string_view path) {
+Result<void> ClaimFile(Connection& connection) {
+  return connection.RunScript(
+      fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, kFormat));
+}
+
+Result<void> CheckIsOurs(Connection& connection, std::string_view path) {
   JAMMI_ASSIGN(const int64_t application, connection.GetInt("PRAGMA application_id"));
   JAMMI_ASSIGN(const int64_t objects, connection.GetInt("SELECT count(*) FROM sqlite_schema"));
   if (application != kApplicationId && (application != 0 || objects > 0)) {
     return Refuse("application_id", fmt::format("{} is the database of another application", path));
   }
+  return {};
+}
+
+Result<void> CheckIsCatalog(Connection& connection, std::span<const Migration> migrations,
+                            std::string_view path) {
+  JAMMI_TRY(CheckIsOurs(connection, path));
   JAMMI_ASSIGN(const int64_t format, connection.GetInt("PRAGMA user_version"));
   if (format > kFormat) {
     return Refuse("user_version", fmt::format("{} has format {}, this version knows {}", path, format, kFormat));
@@ -87,22 +98,46 @@ Result<void> CheckIsCatalog(Connection& connection, std::span<const Migration> m
   return {};
 }
 
-Result<void> Migrate(Connection& connection, std::span<const Migration> migrations, UnixMicros now) {
+Result<std::vector<std::string>> Migrate(Connection& connection, std::span<const Migration> migrations,
+                                         UnixMicros now) {
   JAMMI_ASSIGN(const auto applied, ReadLedger(connection, migrations));
   if (applied.empty()) JAMMI_TRY(MakeLedger(connection));
+  std::vector<std::string> added;
   for (const Migration& migration : migrations) {
     if (applied.contains(std::string(migration.name))) continue;
     if (auto done = Apply(connection, migration, now); !done) {
       return std::move(done).error().While(fmt::format("migration {}", migration.name));
     }
+    added.emplace_back(migration.name);
   }
-  return {};
+  return added;
+}
+
+Result<admin::Mark> ReadMark(Connection& connection) {
+  JAMMI_ASSIGN(const int64_t marks,
+               connection.GetInt("SELECT count(*) FROM sqlite_schema WHERE name = $1", {admin::kMarkTable}));
+  if (marks == 0) return admin::Mark{};
+  JAMMI_ASSIGN(Statement mark, connection.Prepare(admin::kReadMark));
+  JAMMI_ASSIGN(const bool row, mark.Step());
+  if (!row) return admin::ParseMark("", "");
+  return admin::ParseMark(mark.Text(0), mark.Text(1));
 }
 
 Result<std::string> EnsureIncarnation(Connection& connection, UnixMicros now) {
-  JAMMI_TRY(connection.Run("INSERT INTO catalog_identity (id, incarnation, created_at, format)"
-                           " VALUES (1, $1, $2, $3) ON CONFLICT (id) DO NOTHING",
-                           {Uuid::RandomV4().ToString(), now, kFormat}));
+  const std::string fresh = Uuid::RandomV4().ToString();
+  const auto ensure = [&]() -> Result<void> {
+    JAMMI_TRY(
+        connection.Run("INSERT INTO catalog_identity (id, incarnation, created_at, format)"
+                       " VALUES (1, $1, $2, $3) ON CONFLICT (id) DO NOTHING",
+                       {fresh, now, kFormat}));
+    JAMMI_ASSIGN(const admin::Mark mark, ReadMark(connection));
+    if (mark.kind != CatalogMark::kBackup) return {};
+    Log(LogLevel::kInfo, "catalog: a backup of {} was opened; its incarnation is {} from now on", mark.note,
+        fresh);
+    JAMMI_TRY(connection.Run("UPDATE catalog_identity SET incarnation = $1", {fresh}));
+    return connection.Run(admin::kDropMark);
+  };
+  JAMMI_TRY(InTransaction(connection, ensure));
   JAMMI_ASSIGN(Statement identity, connection.Prepare("SELECT incarnation FROM catalog_identity WHERE id = 1"));
   JAMMI_TRY(identity.Step());
   return identity.Get<std::string>("incarnation");

@@ -106,6 +106,8 @@ Result<void> UseWriteAheadLog(Connection& connection) {
 // Brings the file into shape before anybody else is there. Nothing is changed in a file that is refused.
 Result<void> SqliteCatalog::Prepare(Connection& connection) {
   JAMMI_TRY(CheckIsCatalog(connection, Migrations(), options_.path.string()));
+  JAMMI_ASSIGN(const admin::Mark mark, ReadMark(connection));
+  JAMMI_TRY(admin::CheckMayOpen(mark));
   JAMMI_TRY(UseWriteAheadLog(connection));
   JAMMI_TRY(sqlite::Migrate(connection, Migrations(), options_.clock->Now()));
   JAMMI_ASSIGN(incarnation_, EnsureIncarnation(connection, options_.clock->Now()));
@@ -192,8 +194,9 @@ Result<void> SqliteCatalog::ReadOn(Connection& connection, const Body& body, Bod
 
 Result<void> SqliteCatalog::Migrate() {
   JAMMI_TRY(RefuseReentry(this));
-  return writer_.RunExclusive([this](Connection& connection) {
-    return sqlite::Migrate(connection, Migrations(), options_.clock->Now());
+  return writer_.RunExclusive([this](Connection& connection) -> Result<void> {
+    JAMMI_TRY(sqlite::Migrate(connection, Migrations(), options_.clock->Now()));
+    return {};
   });
 }
 
@@ -205,17 +208,6 @@ Result<void> SqliteCatalog::Ping(Deadline deadline) {
   if (ping_ == nullptr) return writer_.CheckOpen();
   JAMMI_TRY(ping_->GetInt("SELECT 1"));
   return {};
-}
-
-// The same file must have the same lock, however its path is spelled.
-Result<std::filesystem::path> CanonicalPath(const std::filesystem::path& path) {
-  if (path.empty() || !path.has_filename()) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("'{}' names no catalog file", path.string()));
-  }
-  std::error_code error;
-  auto canonical = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
-  if (error) return FromErrno(error.value(), fmt::format("finding {}", path.string()));
-  return canonical;
 }
 
 Result<void> CheckOptions(const SqliteOptions& options) {
