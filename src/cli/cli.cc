@@ -10,6 +10,8 @@ namespace {
 
 constexpr const char* kFooter = R"(
 Examples:
+  jammi catalog status                          where is the catalog, and is it up to date?
+  jammi catalog backup /backup/catalog.db       while engines run
   jammi config check --config /etc/jammi.toml   is this configuration right?
   jammi config show                             what is in force, and where is it from?
 
@@ -24,6 +26,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   app.require_subcommand(1);
 
   Program program{.out = out, .err = err, .action = {}};
+  AddCatalogCommand(app, program);
   AddConfigCommand(app, program);
 
   try {

@@ -25,6 +25,8 @@ struct Program {
   std::function<Exit()> action;
 };
 
+// `jammi catalog status|check|migrate|backup|new-incarnation|copy`
+void AddCatalogCommand(CLI::App& app, Program& program);
 // `jammi config check|show|docs`
 void AddConfigCommand(CLI::App& app, Program& program);
 
