@@ -25,9 +25,9 @@ inline std::optional<int32_t> DrawOptionalVersion(Draw& draw) {
   if (draw.Percent(60)) return std::nullopt;
   return DrawVersion(draw);
 }
-inline RegisterModelParams DrawModel(Draw& draw) {
+inline RegisterModelParams DrawModel(Draw& draw, std::optional<int32_t> version) {
   return {.model_id = draw.Name(),
-          .version = DrawOptionalVersion(draw),
+          .version = version,
           .model_type = draw.One<std::string>({"embedding", "fine-tuned"}),
           .backend = draw.One<std::string>({"candle", ""}),
           .task = draw.One({ModelTask::kTextEmbedding, ModelTask::kNer}),
@@ -41,16 +41,19 @@ std::vector<Verb<W>> ModelVerbs() {
   using enum Does;
   return {
       {"Models::Register", kWrite,
-       [](W& w, const Scope& s, Draw& d) { return w.Answered(s, d, w.models(s).Register(DrawModel(d))); }},
+       [](W& w, const Scope& s, Draw& d) {
+         return w.Answered(s, d, w.models(s).Register(DrawModel(d, DrawOptionalVersion(d))));
+       }},
       {"Models::RegisterNext", kWrite,
        [](W& w, const Scope& s, Draw& d) {
-         auto params = DrawModel(d);
-         if (params.version && d.Percent(95)) params.version.reset();
-         if (params.version) d.Bad(0);
+         const auto version = d.Percent(2) ? std::optional(d.Bad(1)) : std::nullopt;
+         const auto params = DrawModel(d, version);
          return w.Answered(s, d, w.models(s).RegisterNext(params));
        }},
       {"Models::Upsert", kWrite,
-       [](W& w, const Scope& s, Draw& d) { return w.Answered(s, d, w.models(s).Upsert(DrawModel(d))); }},
+       [](W& w, const Scope& s, Draw& d) {
+         return w.Answered(s, d, w.models(s).Upsert(DrawModel(d, DrawOptionalVersion(d))));
+       }},
       {"Models::Get", kRead,
        [](W& w, const Scope& s, Draw& d) { return w.Answered(s, d, w.models(s).Get(d.Name())); }},
       {"Models::LatestVersion", kRead,
