@@ -410,6 +410,16 @@ TEST_P(JobQueueTest, FinalizingRacesReclaiming) {
   }
 }
 
+// A repeated request must not tell the user that a job was stopped which was completed.
+TEST_P(JobQueueTest, CancellingAgainWhatWasCompletedInBetweenIsRefused) {
+  Submit(kA, "j");
+  const auto claimed = Claim("worker");
+  Ok(JobsOf(kA).Cancel("j"));
+  EXPECT_TRUE(Ok(JobsOf(kA).Cancel("j")).cancel_requested);
+  Ok(Queue().Finalize(claimed.claim, {.artifact_path = "s3://out"}));
+  EXPECT_TRUE(IsJobError(JobsOf(kA).Cancel("j"), ErrorCode::kFailedPrecondition, "j", "completed"));
+}
+
 TEST_P(JobQueueTest, CancellingRacesClaiming) {
   for (int round = 0; round < 20; ++round) {
     const std::string id = fmt::format("{}", round);

@@ -148,8 +148,9 @@ Result<TrainingJobRecord> Set(Transaction& tx, std::string_view sql, const Train
 }
 
 Result<TrainingJobRecord> CancelLocked(Transaction& tx, const TrainingJobRecord& job, int64_t) {
-  if (job.status == TrainingJobStatus::kCancelled || job.cancel_requested) return job;
+  if (job.status == TrainingJobStatus::kCancelled) return job;
   if (IsFinal(job.status)) return WrongStatus(job);
+  if (job.cancel_requested) return job;
   if (job.status == TrainingJobStatus::kRunning) return Set(tx, kRequestCancel, job, 1);
   return FinishJob(tx, job, TrainingJobStatus::kCancelled);
 }
