@@ -11,8 +11,10 @@
 #include "jammi/catalog_access.h"
 #include "jammi/channels.h"
 #include "jammi/evaluations.h"
+#include "jammi/index_segments.h"
 #include "jammi/jobs.h"
 #include "jammi/models.h"
+#include "jammi/result_tables.h"
 #include "jammi/sources.h"
 
 namespace jammi::proof {
@@ -41,6 +43,8 @@ class Database : public World {
   [[nodiscard]] CatalogBackend& backend() { return catalog_->backend(); }
   [[nodiscard]] TrainingJobs jobs(const Scope& scope) { return TrainingJobs(Access(scope)); }
   [[nodiscard]] JobQueue queue() { return JobQueue(Access(test::kGlobal).backend); }
+  [[nodiscard]] ResultTables tables(const Scope& scope) { return ResultTables(Access(scope)); }
+  [[nodiscard]] IndexSegments segments(const Scope& scope) { return IndexSegments(Access(scope)); }
   [[nodiscard]] Sources sources(const Scope& scope) { return Sources(Access(scope)); }
   [[nodiscard]] Models models(const Scope& scope) { return Models(Access(scope)); }
   [[nodiscard]] TopicRepo topics() { return TopicRepo(backend()); }

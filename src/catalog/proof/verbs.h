@@ -10,6 +10,7 @@
 #include "catalog/proof/job_verbs.h"
 #include "catalog/proof/model_verbs.h"
 #include "catalog/proof/source_verbs.h"
+#include "catalog/proof/table_verbs.h"
 #include "catalog/proof/topic_verbs.h"
 
 namespace jammi::proof {
@@ -27,6 +28,9 @@ std::vector<Verb<W>> AllVerbs() {
   add(ClaimVerbs<W>());
   add(ModelVerbs<W>());
   add(SourceVerbs<W>());
+  add(BuildVerbs<W>());
+  add(TableVerbs<W>());
+  add(SegmentVerbs<W>());
   add(TopicVerbs<W>());
   return all;
 }
