@@ -1,6 +1,7 @@
 // Training jobs as their workers see them.
 #include <fmt/format.h>
 
+#include <future>
 #include <thread>
 
 #include "catalog/job_fixture.h"
@@ -106,6 +107,23 @@ TEST_P(JobQueueTest, Cat055TwoClaimsOfTwoJobsGetOneEach) {
     }
     EXPECT_THAT(claimed, UnorderedElementsAre(fmt::format("{} low", round), fmt::format("{} high", round)));
   }
+}
+
+// On PostgreSQL; SQLite's one writer knows no claim that has not committed.
+TEST_P(JobQueueTest, Cat055AClaimPassesOverOneThatHasNotCommitted) {
+  if (backend().kind() == BackendKind::kSqlite) return;
+  const int64_t first = Submit(kA, "first").sequence;
+  Submit(kA, "second");
+  std::future<std::string> other;
+  bool passed_over = false;
+  Ok(backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
+    JAMMI_TRY(tx.Execute("UPDATE training_jobs SET priority = priority WHERE sequence = $1", {first}));
+    other = std::async(std::launch::async, [&] { return ClaimedId(); });
+    passed_over = other.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+    return {};
+  }));
+  EXPECT_TRUE(passed_over);
+  EXPECT_EQ(other.get(), "second");
 }
 
 TEST_P(JobQueueTest, ManyWorkersShareTheQueueWithoutLossOrDouble) {
