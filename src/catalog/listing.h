@@ -20,6 +20,7 @@ Result<Page<T>> ReadVisiblePage(const Scope& reader, int page_size, Query query,
                                 TokenOf token_of) {
   const auto size = static_cast<size_t>(page_size);
   Page<T> page;
+  page.items.reserve(size + 1);
   JAMMI_TRY(query(reader.Key(), page_size + int64_t{1}, page.items));
   if (!reader.is_global()) {
     const auto middle = static_cast<std::ptrdiff_t>(page.items.size());

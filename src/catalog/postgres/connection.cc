@@ -151,8 +151,11 @@ Result<void> ResultSet::CheckTypes() const {
 }
 
 int ResultRow::Find(std::string_view column) const {
-  for (int i = 0; i < results_.columns(); ++i) {
-    if (column == PQfname(results_.result_.get(), i)) return i;
+  // Columns are mostly asked for in their order.
+  const int columns = results_.columns();
+  for (int i = 0; i < columns; ++i) {
+    if (column == PQfname(results_.result_.get(), last_column_)) return last_column_;
+    if (++last_column_ == columns) last_column_ = 0;
   }
   return -1;
 }

@@ -76,6 +76,7 @@ class ResultRow final : public Row {
  private:
   const ResultSet& results_;
   int row_;
+  mutable int last_column_ = 0;  // that was asked for
 };
 
 // A process of the server, which no other is mistaken for.

@@ -98,7 +98,12 @@ Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
   JAMMI_TRY(CheckText(sql));
   JAMMI_TRY(CheckParams(params));
   std::vector<Statement> statements = Opening();
+  const size_t index = statements.size();
   statements.push_back({sql, params});
+  // Where every read sees what is committed by then, it may as well be a transaction of its own: its end
+  // goes with it and does not cost the server another answer.
+  const bool is_whole = options_.read_only && options_.isolation == IsolationLevel::kReadCommitted;
+  if (is_whole) statements.push_back({"COMMIT", {}});
   open_ = true;
   auto results = connection_.Run(statements);
   if (!results) {
@@ -110,7 +115,8 @@ Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
       connection_.Abandon();
     return *failed_;
   }
-  return std::move(results->back());
+  open_ = !is_whole;
+  return std::move((*results)[index]);
 }
 
 Result<int64_t> PgTransaction::ExecuteImpl(std::string_view sql, SqlParams params) {

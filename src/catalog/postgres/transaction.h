@@ -15,8 +15,9 @@
 namespace jammi::postgres {
 
 // BEGIN goes with the first statement, in the same round trip, and the mark of the transaction with COMMIT
-// (see commit_mark.h). After a statement has failed, the server runs no other until the end; the error
-// of the first is the transaction's.
+// (see commit_mark.h). At READ COMMITTED a read is a transaction of its own, BEGIN and COMMIT included, in
+// one round trip. After a statement has failed, the server runs no other until the end; the error of the
+// first is the transaction's.
 class PgTransaction final : public Transaction {
  public:
   // `time_shift`: what jammi_now() adds to the server's time in this transaction.

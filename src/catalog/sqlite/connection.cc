@@ -108,14 +108,21 @@ Result<void> Statement::Finish() {
 void Statement::Reset() { sqlite3_reset(prepared_->handle); }
 
 int Statement::Find(std::string_view column) const {
-  for (size_t i = 0; i < prepared_->columns.size(); ++i) {
-    if (prepared_->columns[i] == column) return static_cast<int>(i);
+  // Columns are mostly asked for in their order.
+  const std::vector<std::string>& columns = prepared_->columns;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[last_column_] == column) return static_cast<int>(last_column_);
+    if (++last_column_ == columns.size()) last_column_ = 0;
   }
   return -1;
 }
 
+// One look-up serves several questions. The connection has no mutex (SQLITE_THREADSAFE=2), so the value is
+// as good as a protected one.
+sqlite3_value* Statement::ValueAt(int index) const { return sqlite3_column_value(prepared_->handle, index); }
+
 Row::Type Statement::TypeAt(int index) const {
-  switch (sqlite3_column_type(prepared_->handle, index)) {
+  switch (sqlite3_value_type(ValueAt(index))) {
     case SQLITE_INTEGER:
       return Type::kInt;
     case SQLITE_FLOAT:
@@ -129,19 +136,21 @@ Row::Type Statement::TypeAt(int index) const {
   }
 }
 
-int64_t Statement::IntAt(int index) const { return sqlite3_column_int64(prepared_->handle, index); }
-double Statement::DoubleAt(int index) const { return sqlite3_column_double(prepared_->handle, index); }
+int64_t Statement::IntAt(int index) const { return sqlite3_value_int64(ValueAt(index)); }
+double Statement::DoubleAt(int index) const { return sqlite3_value_double(ValueAt(index)); }
 
 std::string_view Statement::TextAt(int index) const {
-  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(prepared_->handle, index));
-  const auto length = static_cast<size_t>(sqlite3_column_bytes(prepared_->handle, index));
+  sqlite3_value* const value = ValueAt(index);
+  const auto* data = reinterpret_cast<const char*>(sqlite3_value_text(value));
+  const auto length = static_cast<size_t>(sqlite3_value_bytes(value));
   return data == nullptr ? std::string_view() : std::string_view(data, length);
 }
 
 SqlBytes Statement::BytesAt(int index) const {
   // The pointer first: it may convert the value, and the length follows from that.
-  const auto* data = static_cast<const uint8_t*>(sqlite3_column_blob(prepared_->handle, index));
-  return {data, static_cast<size_t>(sqlite3_column_bytes(prepared_->handle, index))};
+  sqlite3_value* const value = ValueAt(index);
+  const auto* data = static_cast<const uint8_t*>(sqlite3_value_blob(value));
+  return {data, static_cast<size_t>(sqlite3_value_bytes(value))};
 }
 
 // --- Connection

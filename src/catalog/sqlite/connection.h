@@ -66,8 +66,11 @@ class Statement final : public Row {
   [[nodiscard]] SqlBytes BytesAt(int index) const override;
 
  private:
+  [[nodiscard]] sqlite3_value* ValueAt(int index) const;
+
   Connection* connection_;
   PreparedStatement* prepared_;  // null: moved from
+  mutable size_t last_column_ = 0;  // that was asked for
 };
 
 struct ConnectionOptions {
