@@ -4,9 +4,11 @@
 #include <limits>
 #include <stdexcept>
 
+#include "bench/job_rows.h"
 #include "bench/model_rows.h"
 #include "catalog/changes.h"
 #include "catalog/event_key.h"
+#include "catalog/job_repo.h"
 #include "catalog/sqlite/log_statements.h"
 #include "catalog/sqlite/statement_text.h"
 #include "jammi/clock.h"
@@ -66,6 +68,7 @@ SqliteRival::SqliteRival(const std::filesystem::path& file, int64_t event_bytes)
   insert_ = Prepare(StatementText(ModelStatements(), "insert"));
   advance_ = Prepare(sqlite::kAdvanceHead);
   event_ = Prepare(sqlite::kInsertEvent);
+  claim_ = Prepare(StatementText(JobQueueStatements(BackendKind::kSqlite), "claim"));
 }
 
 SqliteRival::~SqliteRival() {
@@ -159,6 +162,20 @@ void SqliteRival::Register(std::span<const ModelKey> models) {
   }
   AppendEvents(static_cast<int64_t>(models.size()));
   Step(commit_);
+}
+
+int SqliteRival::Claim(int count) {
+  int found = 0;
+  Step(begin_);
+  for (int i = 0; i < count; ++i) {
+    InSavepoint(count > 1, [&] {
+      Bind(claim_, 1, "rival");
+      Bind(claim_, 2, int64_t{60'000'000});
+      EachRow(claim_, [&] { found += ReadJob(Cells{claim_}).sequence >= 0 ? 1 : 0; });
+    });
+  }
+  Step(commit_);
+  return found;
 }
 
 }  // namespace jammi::bench

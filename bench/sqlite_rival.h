@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "jammi/jobs.h"
 #include "jammi/models.h"
 
 namespace jammi::bench {
@@ -38,6 +39,8 @@ class SqliteRival {
   // Writes are groups as the catalog commits them: one transaction, a savepoint around each of several,
   // their events at the end.
   void Register(std::span<const ModelKey> models);
+  // Returns how many of `count` claims found a job.
+  int Claim(int count);
 
  private:
   sqlite3_stmt* Prepare(std::string_view sql);
@@ -59,6 +62,7 @@ class SqliteRival {
   sqlite3_stmt* insert_;
   sqlite3_stmt* advance_;
   sqlite3_stmt* event_;
+  sqlite3_stmt* claim_;
   const std::string payload_;
 };
 

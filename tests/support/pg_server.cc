@@ -51,7 +51,8 @@ const passwd* OrdinaryUser() {
 }
 
 // In memory where there is room: what is tested does not depend on a disk.
-fs::path Parent() {
+fs::path Parent(PgServer::Storage storage) {
+  if (storage == PgServer::Storage::kDisk) return fs::temp_directory_path();
   std::error_code error;
   const fs::path memory = "/dev/shm";
   const fs::space_info space = fs::space(memory, error);
@@ -91,8 +92,8 @@ PgServer& PgServer::Shared() {
   return server;
 }
 
-PgServer::PgServer(const PgServer* primary) {
-  std::string name = Parent() / "jammi-pg-XXXXXX";
+PgServer::PgServer(const PgServer* primary, Storage storage) {
+  std::string name = Parent(storage) / "jammi-pg-XXXXXX";
   if (mkdtemp(name.data()) == nullptr) Fail("mkdtemp " + name);
   folder_ = name;
   if (const passwd* user = OrdinaryUser()) {
@@ -114,7 +115,7 @@ PgServer::PgServer(const PgServer* primary) {
     Start();
     return;
   }
-  CreateCluster();
+  CreateCluster(storage);
   Start();
   RawPostgres admin(Url("postgres"));
   const std::string error =
@@ -151,7 +152,7 @@ void PgServer::Configure(const std::string& settings) const {
   std::ofstream(folder_ / "data" / "postgresql.conf", std::ios::app) << settings << '\n';
 }
 
-void PgServer::CreateCluster() {
+void PgServer::CreateCluster(Storage storage) {
   const std::string data = folder_ / "data";
   // Texts are ordered as in no "C" locale, so that a forgotten COLLATE shows.
   Run(
@@ -164,9 +165,10 @@ void PgServer::CreateCluster() {
       << "local all all trust\n";
   Configure("listen_addresses = '127.0.0.1'");
   Configure(fmt::format("unix_socket_directories = '{}'", folder_.string()));
+  Configure("lc_messages = 'C'\ntimezone = 'UTC'");
+  if (storage == Storage::kDisk) return;
   Configure("fsync = off");  // the tests stop the server, never the machine
   Configure("shared_buffers = 32MB\nmax_connections = 60\ndynamic_shared_memory_type = mmap");
-  Configure("lc_messages = 'C'\ntimezone = 'UTC'");
 }
 
 void PgServer::CopyCluster(const PgServer& primary) {

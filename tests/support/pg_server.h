@@ -15,9 +15,13 @@ class PgServer {
   // The one of this program, started on the first call; stopped at exit.
   static PgServer& Shared();
 
-  PgServer() : PgServer(nullptr) {}
+  enum class Storage {
+    kMemory,  // nothing is synced, all is small
+    kDisk,    // what is acknowledged is on disk; sizes are PostgreSQL's defaults. For measurements
+  };
+  explicit PgServer(Storage storage = Storage::kMemory) : PgServer(nullptr, storage) {}
   // A standby of `primary`, or a server of its own.
-  explicit PgServer(const PgServer* primary);
+  explicit PgServer(const PgServer* primary, Storage storage = Storage::kMemory);
   ~PgServer();
   PgServer(const PgServer&) = delete;
   PgServer& operator=(const PgServer&) = delete;
@@ -45,7 +49,7 @@ class PgServer {
   }
 
  private:
-  void CreateCluster();
+  void CreateCluster(Storage storage);
   void CopyCluster(const PgServer& primary);
   void Configure(const std::string& settings) const;
   void Run(const std::string& command);
