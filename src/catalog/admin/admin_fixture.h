@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/sync_point.h"
 #include "catalog/repo_fixture.h"
+#include "catalog/session_repo.h"
 #include "catalog/topic_repo.h"
 #include "jammi/catalog_admin.h"
 #include "support/temp_dir.h"
@@ -50,7 +51,8 @@ class AdminTest : public RepoTest {
     }
     return texts;
   }
-  // Models of two scopes, one built on another; two topics, one of them dropped, and its name taken again.
+  // Models of two scopes, one built on another; two topics, one of them dropped, and its name taken again;
+  // sessions, whose keys are bytes.
   void Fill() {
     for (const Scope& scope : {kA, kB, kGlobal}) {
       RegisterModel(scope, "it's");
@@ -60,6 +62,9 @@ class AdminTest : public RepoTest {
     TopicRepo topics(backend());
     Ok(topics.Drop(kGlobal, Ok(topics.FindByName(kGlobal, "news")).id, [](int64_t) {}));
     numbers_.push_back(MakeTopic("news", 2));
+    auto sessions = Ok(SessionRepo::Make(backend(), {}));
+    for (const std::string session : {"session 1", "session 2"})
+      Ok(sessions.Bind(Ok(SessionKey::Of(session)), *kA.tenant()));
     incarnation_ = catalog_->incarnation();
   }
 

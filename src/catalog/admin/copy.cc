@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/hash.h"
 #include "base/sync_point.h"
 #include "catalog/admin/digest.h"
 #include "catalog/admin/identity.h"
@@ -91,6 +92,11 @@ class TableCopy {
       JAMMI_ASSIGN(const auto value, row.Get<std::string_view>(name));
       return admin::Quoted(value);
     }
+    if (column->type == admin::ColumnType::kBytes) {
+      JAMMI_ASSIGN(const auto value, row.Get<SqlBytes>(name));
+      const bool sqlite = from_.kind() == BackendKind::kSqlite;
+      return fmt::format(fmt::runtime(sqlite ? "X'{}'" : "'\\x{}'::bytea"), ToHex(value));
+    }
     return Error(ErrorCode::kInternal, fmt::format("{}.{} cannot be part of a key", table_.name, name));
   }
 
@@ -148,7 +154,7 @@ class Copy {
       auto copied = TableCopy(*from_, *to_, table, options_).Run();
       if (!copied) return std::move(copied).error().While(fmt::format("copying {}", table.name));
     }
-    for (const Table& table : tables_) JAMMI_TRY(Verify(table));
+    JAMMI_TRY(Verify());
     JAMMI_TRY(Finish());
     return report_;
   }
@@ -219,25 +225,33 @@ class Copy {
     });
   }
 
-  Result<void> Verify(const Table& table) {
-    JAMMI_ASSIGN(const CopiedTable source, admin::Digest(*from_, table));
-    JAMMI_ASSIGN(const CopiedTable target, admin::Digest(*to_, table));
-    if (source.rows == target.rows && source.checksum == target.checksum) {
+  Result<void> Verify() {
+    std::vector<std::string> differing;
+    std::string differences;
+    for (const Table& table : tables_) {
+      JAMMI_ASSIGN(const CopiedTable source, admin::Digest(*from_, table));
+      JAMMI_ASSIGN(const CopiedTable target, admin::Digest(*to_, table));
       report_.tables.push_back(target);
-      return {};
+      if (source.rows == target.rows && source.checksum == target.checksum) continue;
+      differing.push_back(table.name);
+      differences +=
+          fmt::format("table {}: the source has {} rows (checksum {:016x}), the copy had {} ({:016x}); ",
+                      table.name, source.rows, source.checksum, target.rows, target.checksum);
     }
-    const auto begin_anew = [&]() -> Result<void> {
-      JAMMI_TRY(to_->Execute(fmt::format("DELETE FROM {}", table.name)));
+    if (differing.empty()) return {};
+    JAMMI_TRY(to_->InTransaction([&] { return BeginAnew(differing); }));
+    return Error(ErrorCode::kAborted,
+                 differences + "the source was changed since the copy was begun. Run it again");
+  }
+
+  // The next run copies these again.
+  Result<void> BeginAnew(std::span<const std::string> tables) {
+    for (const std::string& table : tables) {
+      JAMMI_TRY(to_->Execute(fmt::format("DELETE FROM {}", table)));
       JAMMI_TRY(to_->Execute(fmt::format("UPDATE {} SET rows_written = 0 WHERE table_name = $1", kProgress),
-                             {table.name}));
-      return {};
-    };
-    JAMMI_TRY(to_->InTransaction(begin_anew));
-    return Error(
-        ErrorCode::kAborted,
-        fmt::format("table {}: the source has {} rows (checksum {:016x}), the copy had {} ({:016x}); the"
-                    " source was changed since the copy was begun. Run it again",
-                    table.name, source.rows, source.checksum, target.rows, target.checksum));
+                             {table}));
+    }
+    return {};
   }
 
   // A move retires the source first: there is no moment at which two catalogs of one incarnation could be

@@ -155,6 +155,25 @@ TEST_P(CopyTest, ASourceThatWasChangedMeanwhileIsCopiedAgain) {
   }
 }
 
+// All of them at once: otherwise each would take a run of its own.
+TEST_P(CopyTest, AllTablesThatDifferAreNamedAndCopiedAgain) {
+  Fill();
+  Close();
+  const auto target = GetParam()();
+  const auto copy = [&] { return CopyCatalog(location(), target->location()).has_value(); };
+  EXPECT_TRUE(KilledAt("catalog:copy_source_retired", 1, copy));  // every table is there
+  Reopen();
+  Sql("UPDATE models SET created_at = created_at + 1 WHERE scope = ''");
+  Sql("UPDATE session_bindings SET expires_at = expires_at + 1");
+  Close();
+  const auto changed = CopyCatalog(location(), target->location());
+  ASSERT_EQ(CodeOf(changed), ErrorCode::kAborted);
+  EXPECT_THAT(changed.error().message(), HasSubstr("table models: "));
+  EXPECT_THAT(changed.error().message(), HasSubstr("table session_bindings: "));
+  EXPECT_TRUE(Ok(CopyCatalog(location(), target->location())).resumed);
+  ExpectSame(target->location());
+}
+
 TEST_P(CopyTest, AnUnfinishedCopyOfAnotherCatalogIsRefused) {
   Fill();
   Close();
