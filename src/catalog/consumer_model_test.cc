@@ -185,6 +185,7 @@ class ConsumerModelTest : public ConsumersTest {
 
   void DoNewIncarnation() {
     Sql("UPDATE catalog_identity SET incarnation = $1", {Uuid::RandomV4().ToString()});
+    Reopen();  // connections of an engine are of one incarnation
     ++incarnation_;
   }
 

@@ -169,6 +169,7 @@ TEST_P(ConsumersTest, APositionOfAnotherIncarnationMustBeReset) {
   const LeaseToken token = Attach(kA, key, "worker");
   const std::string old = catalog_->incarnation();
   Sql("UPDATE catalog_identity SET incarnation = $1", {Uuid::RandomV4().ToString()});
+  Reopen();  // connections of an engine are of one incarnation
 
   const auto refused = As(kA).Attach(key, "worker", kLease);
   ASSERT_TRUE(IsOutdated(refused));
