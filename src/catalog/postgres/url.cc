@@ -30,12 +30,12 @@ Error Refuse(std::string_view why) {
 
 // A password with a / or an @ that is not encoded ends there; what is left of it would be taken for a host, a
 // port or a database, and be quoted in messages.
+// A ? ends no password: libpq reads on to the @.
 bool HasStrayAt(std::string_view url) {
-  url = url.substr(0, url.find('?'));
-  const size_t begin = url.find("://") + 3;
-  const size_t at = url.rfind('@');
-  if (at == std::string_view::npos) return false;
-  return url.find('@') != at || url.find('/', begin) < at;
+  std::string_view rest = url.substr(url.find("://") + 3);
+  const size_t end = rest.find_first_of("@/");
+  if (end != std::string_view::npos && rest[end] == '@') rest.remove_prefix(end + 1);
+  return rest.substr(0, rest.find('?')).contains('@');
 }
 
 }  // namespace

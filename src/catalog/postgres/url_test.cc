@@ -34,12 +34,23 @@ TEST(Url, WhatItSaysGoesBeforeTheDefaults) {
   EXPECT_THAT(*parameters, testing::Not(testing::Contains(testing::Pair("client_encoding", "LATIN1"))));
 }
 
+// libpq takes a password with a ?, and parameters with an @, as they are.
+TEST(Url, AQuestionMarkInAPasswordAndAnAtInAParameterAreNoFaults) {
+  const auto parameters = ParseUrl(Secret("postgres://me:pa?ss@host/db?application_name=a@b"));
+  ASSERT_TRUE(parameters) << parameters.error().ToString();
+  EXPECT_THAT(*parameters, testing::Contains(testing::Pair("password", "pa?ss")));
+  EXPECT_THAT(*parameters, testing::Contains(testing::Pair("host", "host")));
+  EXPECT_THAT(*parameters, testing::Contains(testing::Pair("application_name", "a@b")));
+}
+
 TEST(Url, MalformedOnesAreRefusedWithoutBeingQuoted) {
   for (const char* url : {"", "hunter2", "mysql://me:hunter2@host/db", "host=db password=hunter2",
                           "postgres://me:hunter2@host/db?hunter2=1", "postgres://me:hunter2@[::1/db",
                           "postgres://me:%zzhunter2@host/db", "postgres://me:hunter2@[]/db",
                           "postgres://me:hunter2@host/db?sslmode", "postgres://me:hunter2/word@host/db",
-                          "postgres://me:pass@hunter2@host/db", "postgres://me:pass/hunter2@host/db"}) {
+                          "postgres://me:pass@hunter2@host/db", "postgres://me:pass/hunter2@host/db",
+                          "postgres://me:pass?x@hunter2@host/db", "postgres://me:pass?x@hunter2/y@host/db",
+                          "postgres://me:pass/x?hunter2@host/db"}) {
     const auto refused = ParseUrl(Secret(url));
     ASSERT_FALSE(refused) << url;
     EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
