@@ -38,7 +38,7 @@ struct SqliteOptions {
 struct PostgresOptions {
   // postgres://user:password@host:port/database?sslmode=verify-full&...; libpq's parameters.
   Secret url;
-  int pool_size = 8;  // connections of bodies and reads; four more serve appends, news, probes and repairs
+  int pool_size = 8;  // connections of bodies and reads; five more serve leases, appends, news, probes, repairs
   std::optional<std::chrono::seconds> max_lifetime;  // a pooled connection older than this is replaced
   // How long a body or read without a deadline of its own waits for a connection of the pool.
   std::chrono::milliseconds acquire_timeout{30'000};
@@ -80,8 +80,8 @@ class Catalog {
 // kResourceExhausted with BackendDetail(kFull).
 [[nodiscard]] Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const SqliteOptions& options);
 
-// Connects to a database that exists, and migrates it; any number of processes may do so at once. Lanes
-// are of no consequence: bodies do not wait for each other.
+// Connects to a database that exists, and migrates it; any number of processes may do so at once.
+// Lane::kUrgent goes first where all connections are in use, and has one more; kBulk is as kNormal.
 // Errors: kInvalidArgument with ConfigDetail("catalog.url"); kFailedPrecondition with
 // BackendDetail(kConnection): wrong password, no such database or role; kFailedPrecondition with
 // BackendDetail(kMigration): a newer or altered ledger, or another application's; kUnavailable with

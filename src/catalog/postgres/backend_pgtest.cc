@@ -171,6 +171,22 @@ TEST_F(Backend, AnExhaustedPoolIsToldAtTheDeadline) {
   EXPECT_EQ(code, ErrorCode::kDeadlineExceeded);
 }
 
+// A lease is renewed while long bodies have all connections.
+TEST_F(Backend, AnUrgentTransactionDoesNotWaitForThePool) {
+  options_.pool_size = 1;
+  const auto catalog = Open();
+  Result<void> renewed;
+  Ok(catalog->backend().RunTransaction({}, [&](Transaction&) -> Result<void> {
+    std::thread([&] {
+      renewed = catalog->backend().RunTransaction(
+          {.lane = Lane::kUrgent, .deadline = Deadline::After(std::chrono::seconds(30))},
+          [](Transaction&) { return Result<void>(); });
+    }).join();
+    return {};
+  }));
+  EXPECT_TRUE(renewed) << renewed.error().ToString();
+}
+
 TEST_F(Backend, PingDoesNotWaitForThePool) {
   options_.pool_size = 1;
   const auto catalog = Open();
@@ -242,6 +258,30 @@ TEST_F(PoolTest, WhoWaitsIsServedInOrder) {
   }
   threads.clear();
   EXPECT_THAT(order, testing::ElementsAre(0, 1, 2, 3));
+}
+
+// Two urgent ones hold the place of all and the one of their own; then they go.
+TEST_F(PoolTest, WhoIsUrgentGoesBeforeWhoWaits) {
+  Pool pool({.size = 1}, Opener());
+  std::vector<Lane> order;  // guarded by the lease: only one is left to give when the threads run
+  std::vector<std::jthread> threads;
+  {
+    const auto own = std::make_unique<Pool::Lease>(Ok(pool.Acquire({}, Lane::kUrgent)));
+    auto last = std::make_unique<Pool::Lease>(Ok(pool.Acquire({}, Lane::kUrgent)));
+    size_t waiting = 0;
+    for (const Lane lane : {Lane::kNormal, Lane::kUrgent, Lane::kUrgent}) {
+      threads.emplace_back([&, lane] {
+        const auto mine = Ok(pool.Acquire({}, lane));
+        order.push_back(lane);
+      });
+      ++waiting;
+      while (pool.waiting() != waiting) std::this_thread::yield();
+    }
+    last.reset();
+    while (pool.waiting() != 1) std::this_thread::yield();  // the normal one may not have the extra place
+  }
+  threads.clear();
+  EXPECT_THAT(order, testing::ElementsAre(Lane::kUrgent, Lane::kUrgent, Lane::kNormal));
 }
 
 TEST_F(PoolTest, TooManyStatementsAreForgotten) {

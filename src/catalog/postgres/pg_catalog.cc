@@ -188,7 +188,7 @@ Result<void> PgCatalog::RunTransaction(const TxOptions& options, const Body& bod
 
 Result<void> PgCatalog::RunOnce(const TxOptions& options, const Body& body, Deadline acquire, bool& rerun) {
   const auto asked = std::chrono::steady_clock::now();
-  auto lease = pool_.Acquire(acquire);
+  auto lease = pool_.Acquire(acquire, options.lane);
   const auto waited = std::chrono::steady_clock::now() - asked;
   Add(statistics_.queue_wait_us,
       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(waited).count()));

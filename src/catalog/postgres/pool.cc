@@ -14,16 +14,19 @@ Error Closed() {
 
 }  // namespace
 
-// A place is one of options_.size; who holds one may use or open a connection. A waiter is handed the
+// A place is one of Places(); who holds one may use or open a connection. A waiter is handed the
 // place of the one who leaves, so nobody overtakes him.
-Result<void> Pool::WaitForTurn(std::unique_lock<std::mutex>& lock, Deadline deadline) {
+Result<void> Pool::WaitForTurn(std::unique_lock<std::mutex>& lock, Deadline deadline, Lane lane) {
   if (closed_) return Closed();
-  if (leased_ < options_.size) {
+  if (leased_ < Places(lane)) {
     ++leased_;
     return {};
   }
-  Waiter self;
-  waiting_.push_back(&self);
+  Waiter self{.lane = lane};
+  const auto overtaken = [lane](const Waiter* other) {
+    return lane == Lane::kUrgent && other->lane != Lane::kUrgent;
+  };
+  waiting_.insert(std::ranges::find_if(waiting_, overtaken), &self);
   const auto turn = [&] { return self.served || closed_; };
   if (deadline.IsNever()) {
     self.wake.wait(lock, turn);
@@ -34,17 +37,17 @@ Result<void> Pool::WaitForTurn(std::unique_lock<std::mutex>& lock, Deadline dead
   std::erase(waiting_, &self);
   if (closed_) return Closed();
   return Error(ErrorCode::kDeadlineExceeded,
-               fmt::format("all {} connections of the pool are in use", options_.size),
+               fmt::format("all {} connections of the pool are in use", Places(lane)),
                BackendDetail{BackendFault::kBusy, {}, {}});
 }
 
 void Pool::GiveBackPlace() {
-  if (waiting_.empty() || closed_) {
-    --leased_;
-    if (closed_ && leased_ == 0) emptied_.notify_all();
-    return;
-  }
+  --leased_;
+  if (closed_ && leased_ == 0) emptied_.notify_all();
+  if (closed_ || waiting_.empty()) return;
   Waiter* next = waiting_.front();
+  if (leased_ >= Places(next->lane)) return;
+  ++leased_;
   waiting_.pop_front();
   next->served = true;
   next->wake.notify_one();
@@ -58,9 +61,9 @@ bool Pool::IsFit(Connection& connection) const {
   return connection.LooksAlive();
 }
 
-Result<Pool::Lease> Pool::Acquire(Deadline deadline) {
+Result<Pool::Lease> Pool::Acquire(Deadline deadline, Lane lane) {
   std::unique_lock lock(mutex_);
-  JAMMI_TRY(WaitForTurn(lock, deadline));
+  JAMMI_TRY(WaitForTurn(lock, deadline, lane));
   while (!idle_.empty()) {
     std::unique_ptr<Connection> connection = std::move(idle_.back());
     idle_.pop_back();

@@ -18,7 +18,8 @@ struct PoolOptions {
   std::optional<std::chrono::nanoseconds> max_lifetime;  // a connection older than this is replaced
 };
 
-// Thread-safe. Who waits is served in order of arrival.
+// Thread-safe. Who waits is served in order of arrival, Lane::kUrgent before all others. One connection
+// beyond `size` is for Lane::kUrgent alone, so that long bodies do not let leases run out.
 class Pool {
  public:
   using OpenFn = std::function<Result<std::unique_ptr<Connection>>(Deadline)>;
@@ -48,7 +49,7 @@ class Pool {
   // A connection that was alive when it was last looked at; a new one when none is idle and the pool is
   // not full. Errors: kDeadlineExceeded: `deadline` passed while all were in use; kUnavailable: closed;
   // those of opening one.
-  [[nodiscard]] Result<Lease> Acquire(Deadline deadline);
+  [[nodiscard]] Result<Lease> Acquire(Deadline deadline, Lane lane = Lane::kNormal);
 
   [[nodiscard]] bool closed();
   [[nodiscard]] size_t waiting();
@@ -64,11 +65,14 @@ class Pool {
 
  private:
   struct Waiter {
-    std::condition_variable wake;
+    const Lane lane;
+    std::condition_variable wake{};
     bool served = false;
   };
 
-  [[nodiscard]] Result<void> WaitForTurn(std::unique_lock<std::mutex>& lock, Deadline deadline);
+  // How many leases there may be when one of the lane is given.
+  [[nodiscard]] int Places(Lane lane) const { return options_.size + (lane == Lane::kUrgent ? 1 : 0); }
+  [[nodiscard]] Result<void> WaitForTurn(std::unique_lock<std::mutex>& lock, Deadline deadline, Lane lane);
   [[nodiscard]] bool IsFit(Connection& connection) const;
   void Return(std::unique_ptr<Connection> connection);
   void GiveBackPlace();  // mutex_ is held
@@ -77,7 +81,7 @@ class Pool {
   const OpenFn open_;
   std::mutex mutex_;
   std::condition_variable emptied_;
-  std::deque<Waiter*> waiting_;
+  std::deque<Waiter*> waiting_;                    // the urgent ones first
   std::vector<std::unique_ptr<Connection>> idle_;  // the last one was used last
   int leased_ = 0;
   bool closed_ = false;
