@@ -1,6 +1,7 @@
 #include "catalog/postgres/head_notifier.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -8,12 +9,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "base/callback.h"
 #include "base/log.h"
-#include "catalog/body.h"
+#include "base/sync_point.h"
+#include "catalog/changes.h"
 #include "catalog/postgres/log_statements.h"
 
 namespace jammi::postgres {
@@ -27,31 +30,28 @@ constexpr milliseconds kReadEvery{1000};
 constexpr milliseconds kReconnectPause{100};
 constexpr milliseconds kAnswerWithin{5000};
 constexpr size_t kLongestPayload = 7900;  // the server takes 7999 bytes
+constexpr int64_t kHeadsAtOnce = 1000;
 
-// "7:123 9:55": topic 7 has given the offsets below 123.
-std::vector<std::string> Payloads(const std::map<int64_t, uint64_t>& heads) {
+// "7 9": topics 7 and 9 have new events.
+std::vector<std::string> Payloads(const std::set<int64_t>& topics) {
   std::vector<std::string> payloads;
-  for (const auto& [topic_no, next_offset] : heads) {
-    if (payloads.empty() || payloads.back().size() > kLongestPayload - 48) payloads.emplace_back();
-    payloads.back() += fmt::format("{}{}:{}", payloads.back().empty() ? "" : " ", topic_no, next_offset);
+  for (const int64_t topic_no : topics) {
+    if (payloads.empty() || payloads.back().size() > kLongestPayload - 24) payloads.emplace_back();
+    payloads.back() += fmt::format("{}{}", payloads.back().empty() ? "" : " ", topic_no);
   }
   return payloads;
 }
 
 // Anybody may NOTIFY; what is malformed is passed over.
-template <class Fn>
-void ForEachHead(std::string_view payload, Fn fn) {
+void AddTopics(std::string_view payload, std::set<int64_t>& topics) {
   const char* at = payload.data();
   const char* const end = at + payload.size();
   while (at < end) {
     int64_t topic_no = 0;
-    uint64_t next_offset = 0;
-    const auto topic = std::from_chars(at, end, topic_no);
-    if (topic.ec != std::errc() || topic.ptr == end || *topic.ptr != ':') return;
-    const auto offset = std::from_chars(topic.ptr + 1, end, next_offset);
-    if (offset.ec != std::errc()) return;
-    fn(topic_no, next_offset);
-    at = offset.ptr + 1;
+    const auto parsed = std::from_chars(at, end, topic_no);
+    if (parsed.ec != std::errc() || (parsed.ptr != end && *parsed.ptr != ' ')) return;
+    if (topic_no >= 1 && topic_no <= kMaxTopicNo) topics.insert(topic_no);
+    at = parsed.ptr + 1;
   }
 }
 
@@ -90,11 +90,12 @@ void HeadNotifier::SetListener(EventLog::HeadListener listener) {
 void HeadNotifier::Ring(int64_t topic_no, uint64_t next_offset) {
   {
     const std::lock_guard lock(mutex_);
-    for (Heads* heads : {&rung_, &known_}) {
-      uint64_t& head = (*heads)[topic_no];
-      head = std::max(head, next_offset);
-    }
-    if (rung_.size() > 1) return;  // the first ring has woken it
+    // With a gap before it, another's event may be in the gap, and be told of yet.
+    const auto known = known_.find(topic_no);
+    if (known != known_.end() && known->second + 1 == next_offset) known->second = next_offset;
+    const bool woken = !rung_.empty();
+    rung_.insert(topic_no);
+    if (woken) return;
   }
   eventfd_write(wake_, 1);
 }
@@ -125,20 +126,21 @@ Result<void> HeadNotifier::Connect() {
   // First listen, then read: what is committed in between is told twice, not never.
   JAMMI_TRY(connection_->RunOne(fmt::format("LISTEN {}", channel_), {}, Deadline::After(kAnswerWithin)));
   ++connects_;
-  return ReadAllHeads();
+  {
+    const std::lock_guard lock(mutex_);
+    read_all_ = true;
+  }
+  eventfd_write(wake_, 1);  // for that, and for what was rung while there was no connection
+  return {};
 }
 
 Result<void> HeadNotifier::Serve() {
-  WaitForWork();
-  JAMMI_TRY(Hear());
+  // Notifications that came with the answer to another statement lie in libpq's list, where poll() does not
+  // see them. So the list is looked at directly before waiting.
+  JAMMI_ASSIGN(const bool heard, Hear());
+  if (!heard) WaitForWork();
   JAMMI_TRY(SendRings());
-  bool read = false;
-  {
-    const std::lock_guard lock(mutex_);
-    read = std::exchange(read_all_, false);
-  }
-  if (read || SteadyClock::now() >= next_read_) JAMMI_TRY(ReadAllHeads());
-  return {};
+  return ReadHeadsInTime();
 }
 
 void HeadNotifier::WaitForWork() {
@@ -150,7 +152,7 @@ void HeadNotifier::WaitForWork() {
 }
 
 Result<void> HeadNotifier::SendRings() {
-  Heads heads;
+  std::set<int64_t> topics;
   {
     std::unique_lock lock(mutex_);
     if (rung_.empty()) return {};
@@ -159,9 +161,10 @@ Result<void> HeadNotifier::SendRings() {
       std::this_thread::sleep_for(kGather);
       lock.lock();
     }
-    heads = rung_;
+    topics.swap(rung_);
   }
-  const std::vector<std::string> payloads = Payloads(heads);
+  JAMMI_SYNC_POINT("catalog:rings_gathered");
+  const std::vector<std::string> payloads = Payloads(topics);
   std::vector<std::array<SqlValue, 2>> params;
   std::vector<Statement> statements;
   params.reserve(payloads.size());
@@ -169,36 +172,67 @@ Result<void> HeadNotifier::SendRings() {
     params.push_back({SqlValue(channel_), SqlValue(payload)});
     statements.push_back({"SELECT CAST(pg_notify($1, $2) AS TEXT)", params.back()});
   }
-  JAMMI_TRY(connection_->Run(statements, Deadline::After(kAnswerWithin)));
+  auto sent = connection_->Run(statements, Deadline::After(kAnswerWithin));
+  if (sent) return {};
   const std::lock_guard lock(mutex_);
-  std::erase_if(rung_, [&](const auto& head) { return heads[head.first] >= head.second; });
-  if (!rung_.empty()) eventfd_write(wake_, 1);
-  return {};
+  rung_.merge(topics);
+  return std::move(sent).error();
 }
 
-Result<void> HeadNotifier::Hear() {
+// True: there was something to hear.
+Result<bool> HeadNotifier::Hear() {
   JAMMI_ASSIGN(const auto notifications, connection_->TakeNotifications());
+  std::set<int64_t> topics;
   for (const Notification& notification : notifications) {
-    if (notification.sender_pid == connection_->pid()) continue;
-    ForEachHead(notification.payload,
-                [this](int64_t topic_no, uint64_t next_offset) { Report(topic_no, next_offset); });
+    if (notification.sender_pid != connection_->pid()) AddTopics(notification.payload, topics);
+  }
+  JAMMI_TRY(ReadHeads({topics.begin(), topics.end()}));
+  return !notifications.empty();
+}
+
+Result<void> HeadNotifier::ReadHeadsInTime() {
+  bool all = false;
+  {
+    const std::lock_guard lock(mutex_);
+    all = std::exchange(read_all_, false);
+  }
+  if (all) return ReadAllHeads();
+  if (SteadyClock::now() < next_read_) return {};
+  next_read_ = SteadyClock::now() + kReadEvery;
+  // Also where nobody listens: else nobody would notice that the connection is dead.
+  return ReadHeads({kChangesTopicNo});
+}
+
+Result<void> HeadNotifier::ReadHeads(const std::vector<int64_t>& topics) {
+  for (size_t begin = 0; begin < topics.size(); begin += kHeadsAtOnce) {
+    const size_t count = std::min<size_t>(kHeadsAtOnce, topics.size() - begin);
+    const std::string some = fmt::format("{{{}}}", fmt::join(std::span(topics).subspan(begin, count), ","));
+    JAMMI_ASSIGN(const ResultSet heads,
+                 connection_->RunOne(kReadNamedHeads, {some}, Deadline::After(kAnswerWithin)));
+    Report(heads);
   }
   return {};
 }
 
 Result<void> HeadNotifier::ReadAllHeads() {
-  next_read_ = SteadyClock::now() + kReadEvery;
   {
     const std::lock_guard lock(listener_mutex_);
-    if (!listener_) {
-      // The connection itself must be looked after: nobody else would notice that it is dead.
-      JAMMI_TRY(connection_->RunOne("SELECT 1", {}, Deadline::After(kAnswerWithin)));
-      return {};
-    }
+    if (!listener_) return {};  // when it is set, all are read for it
   }
-  JAMMI_ASSIGN(const ResultSet heads, connection_->RunOne(kReadHeads, {}, Deadline::After(kAnswerWithin)));
-  for (int i = 0; i < heads.rows(); ++i) Report(heads.Int(i, 0), static_cast<uint64_t>(heads.Int(i, 1)));
+  int64_t after = 0;
+  int rows = 0;
+  do {
+    JAMMI_ASSIGN(const ResultSet heads,
+                 connection_->RunOne(kReadHeads, {after, kHeadsAtOnce}, Deadline::After(kAnswerWithin)));
+    Report(heads);
+    rows = heads.rows();
+    if (rows > 0) after = heads.Int(rows - 1, 0);
+  } while (rows == kHeadsAtOnce);
   return {};
+}
+
+void HeadNotifier::Report(const ResultSet& heads) {
+  for (int i = 0; i < heads.rows(); ++i) Report(heads.Int(i, 0), static_cast<uint64_t>(heads.Int(i, 1)));
 }
 
 void HeadNotifier::Report(int64_t topic_no, uint64_t next_offset) {

@@ -7,9 +7,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
-#include <unordered_map>
+#include <vector>
 
 #include "catalog/event_log.h"
 #include "catalog/postgres/connection.h"
@@ -18,9 +19,10 @@ namespace jammi::postgres {
 
 // One connection and one thread. NOTIFY is sent outside of every publishing transaction, because it
 // takes a lock on the whole database through its commit; and once per few milliseconds, whatever was
-// published meanwhile. What a notification cannot tell, because a process died before it sent it or the
-// connection was down, is found by reading all heads: after each connect, and once a second while
-// somebody listens.
+// published meanwhile. A notification says which topics to look at and no more, because anybody may send
+// one: their heads are read. What was missed while the connection was down is found by reading all heads
+// after each connect. Once a second only the head of the changes topic is read, so that idle work does not
+// grow with what is stored; who waits for another topic looks at its head himself.
 //
 // Thread-safe.
 class HeadNotifier {
@@ -36,25 +38,27 @@ class HeadNotifier {
   // Sends what is still to be sent, if it can, and ends the thread. Idempotent.
   void Stop();
 
-  // Called on the notifier's thread for every head that this process did not move itself; at first for
-  // all heads. No call runs when SetListener returns, unless it is called from the listener.
+  // Called on the notifier's thread for every head that another process moved, now and then for one that
+  // this process moved itself, and at first for all. No call runs when SetListener returns, unless it is
+  // called from the listener.
   void SetListener(EventLog::HeadListener listener);
 
-  // This process moved a head.
+  // This process moved a head, by one event.
   void Ring(int64_t topic_no, uint64_t next_offset);
 
   // Times that the connection was made, the first included.
   [[nodiscard]] int64_t connects() const { return connects_; }
 
  private:
-  using Heads = std::map<int64_t, uint64_t>;
-
   void Loop();
   [[nodiscard]] Result<void> Connect();
   [[nodiscard]] Result<void> Serve();
   [[nodiscard]] Result<void> SendRings();
-  [[nodiscard]] Result<void> Hear();
+  [[nodiscard]] Result<bool> Hear();
+  [[nodiscard]] Result<void> ReadHeadsInTime();
+  [[nodiscard]] Result<void> ReadHeads(const std::vector<int64_t>& topics);
   [[nodiscard]] Result<void> ReadAllHeads();
+  void Report(const ResultSet& heads);
   void Report(int64_t topic_no, uint64_t next_offset);
   void WaitForWork();
 
@@ -65,7 +69,8 @@ class HeadNotifier {
   std::atomic<int64_t> connects_ = 0;
 
   std::mutex mutex_;
-  Heads rung_;
+  std::set<int64_t> rung_;             // topics to tell of
+  std::map<int64_t, uint64_t> known_;  // by topic: of offsets below it, the listener knows
   bool stop_ = false;
   bool read_all_ = false;
 
@@ -75,7 +80,6 @@ class HeadNotifier {
   // Of the thread.
   std::unique_ptr<Connection> connection_;
   std::chrono::steady_clock::time_point next_read_{};
-  Heads known_;  // guarded by mutex_: what was rung or reported
 };
 
 }  // namespace jammi::postgres

@@ -34,7 +34,14 @@ constexpr std::string_view kCountHeads = "SELECT count(*) FROM topic_heads WHERE
 
 constexpr std::string_view kReadHead = "SELECT low_water, next_offset FROM topic_heads WHERE topic_no = $1";
 
-constexpr std::string_view kReadHeads = "SELECT topic_no, next_offset FROM topic_heads";
+// Of the topics in $1, "{7,9}".
+constexpr std::string_view kReadNamedHeads =
+    "SELECT topic_no, next_offset FROM topic_heads"
+    " WHERE topic_no = ANY (CAST(CAST($1 AS TEXT) AS BIGINT[]))";
+
+// $2 of all, from the first above $1 on.
+constexpr std::string_view kReadHeads =
+    "SELECT topic_no, next_offset FROM topic_heads WHERE topic_no > $1 ORDER BY topic_no LIMIT $2";
 
 // Topic $1 from offset $2 on, at most $4 events, and up to the one that does not fit into $5 bytes of
 // payload; payloads for scope $3 and global ones. The head comes with every row, and alone when there is
