@@ -78,34 +78,48 @@ Result<Edges> ReadEdges(Transaction& tx, const Scope& reader, std::string_view s
   return edges;
 }
 
+// How many of a table's edges have not been put in order yet. Two tables of one name, a global one and the
+// reader's, are two.
+using InputsLeft = std::map<ResultTableRef, size_t>;
+
+// What the edge's table means by the name of its input: its owner's table before a global one.
+ResultTableRef InputOf(const LineageEdge& edge, const InputsLeft& tables) {
+  ResultTableRef own{edge.table.owner, edge.input};
+  return tables.contains(own) ? own : ResultTableRef{Scope::Global(), edge.input};
+}
+
 // One of the tables that lie on a cycle. `inputs_left` has those that never became free of inputs: each has
 // an input that is among them too, so that going from input to input ends in a cycle.
-Error CycleAmong(const Edges& edges, const std::map<std::string, size_t>& inputs_left) {
-  std::map<std::string_view, std::string_view> input_of;
+Error CycleAmong(const Edges& edges, const InputsLeft& inputs_left) {
+  std::map<ResultTableRef, ResultTableRef> input_of;
   for (const LineageEdge& edge : edges) {
-    const auto left = inputs_left.find(edge.input);
-    if (left != inputs_left.end() && left->second > 0) input_of[edge.table.table_name] = edge.input;
+    const ResultTableRef input = InputOf(edge, inputs_left);
+    const auto left = inputs_left.find(input);
+    if (left != inputs_left.end() && left->second > 0) input_of.insert_or_assign(edge.table, input);
   }
-  std::string_view table = input_of.begin()->first;
+  ResultTableRef table = input_of.begin()->first;
   for (size_t step = 0; step < input_of.size(); ++step) table = input_of.at(table);
   return Error(ErrorCode::kFailedPrecondition,
-               fmt::format("dependency cycle in derives-from lineage at table '{}'", table),
-               DependencyCycleDetail{std::string(table)});
+               fmt::format("dependency cycle in derives-from lineage at table '{}'", table.table_name),
+               DependencyCycleDetail{table.table_name});
 }
 
 // Kahn's order: what leads to a table before what begins at it.
 Result<std::vector<LineageEdge>> InOrder(const Edges& edges, std::string_view source) {
-  std::map<std::string, size_t> inputs_left;
-  for (const LineageEdge& edge : edges) ++inputs_left[edge.table.table_name];
+  InputsLeft inputs_left;
+  for (const LineageEdge& edge : edges) ++inputs_left[edge.table];
   std::vector<LineageEdge> ordered;
-  std::vector<std::string> free;
-  if (!inputs_left.contains(std::string(source))) free.emplace_back(source);
+  std::vector<ResultTableRef> free;
+  const ResultTableRef start{Scope::Global(), std::string(source)};
+  if (!inputs_left.contains(start)) free.push_back(start);
   for (size_t i = 0; i < free.size(); ++i) {
-    const std::string input = free[i];
-    const LineageEdge first{input, {Scope::Global(), ""}};
-    for (auto edge = edges.lower_bound(first); edge != edges.end() && edge->input == input; ++edge) {
+    const ResultTableRef input = free[i];
+    const LineageEdge first{input.table_name, {Scope::Global(), ""}};
+    for (auto edge = edges.lower_bound(first); edge != edges.end() && edge->input == input.table_name;
+         ++edge) {
+      if (InputOf(*edge, inputs_left) != input) continue;
       ordered.push_back(*edge);
-      if (--inputs_left[edge->table.table_name] == 0) free.push_back(edge->table.table_name);
+      if (--inputs_left[edge->table] == 0) free.push_back(edge->table);
     }
   }
   if (ordered.size() < edges.size()) return CycleAmong(edges, inputs_left);

@@ -237,6 +237,18 @@ TEST_P(ResultTableRepoTest, Vec104GlobalTablesDoNotDescendFromATenants) {
   EXPECT_THAT(Lineage(kA, "docs"), ElementsAre("docs > t"));
 }
 
+// A tenant's table may have the name of a global one that it descends from.
+TEST_P(ResultTableRepoTest, Vec104TablesOfOneNameAreNoCycle) {
+  Ready(kGlobal, "a", Manifest({"docs"}));
+  Ready(kGlobal, "b", Manifest({"a"}));
+  Ready(kA, "a", Manifest({"b"}));
+  Ready(kA, "c", Manifest({"a"}));  // from his own
+  EXPECT_THAT(Lineage(kA, "docs"), ElementsAre("docs > a", "a > b", "b > a", "a > c"));
+  EXPECT_EQ(Ok(Tables(kA).Descendants("docs"))[2].table.owner, kA);
+  EXPECT_THAT(Lineage(kA, "a"), ElementsAre("a > b", "b > a", "a > c"));
+  EXPECT_THAT(Lineage(kOutsider, "docs"), ElementsAre("docs > a", "a > b"));
+}
+
 // --- Resolving an embedding table.
 
 TEST_P(ResultTableRepoTest, Cat078TheNewestReadyEmbeddingIsUsed) {
