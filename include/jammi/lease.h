@@ -16,7 +16,8 @@ constexpr std::chrono::milliseconds kMinLease{1};
 constexpr std::chrono::hours kMaxLease{24};
 
 // What the holder shows with every write. The epoch grows by one with each claim of the thing and never
-// falls, so that a holder of the past is refused, even where the present one has the same name.
+// falls, so that a holder of the past is refused, even where the present one has the same name, and even
+// where the thing was deleted and made again under its name.
 struct LeaseToken {
   std::string holder;  // 1..256 bytes of UTF-8 without U+0000
   int64_t epoch = 0;

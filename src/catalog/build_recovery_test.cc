@@ -151,7 +151,7 @@ TEST_P(BuildRecoveryTest, WhatCannotBeFoundOutIsTriedAgainLater) {
   EXPECT_EQ(Run(bad_manifest), (RecoveryReport{.undecided = 1}));
   MoveClock(kLease);
   EXPECT_EQ(Run([](const AbandonedBuild& build) {
-              EXPECT_EQ(build.lease.epoch, 4);
+              EXPECT_EQ(build.lease.epoch, build.table.created_at + 3);
               return Complete(1);
             }),
             (RecoveryReport{.promoted = 1}));
@@ -194,14 +194,14 @@ TEST_P(BuildRecoveryTest, Wk15ABuilderThatComesBackLateIsRefused) {
   const auto build = Start(kA, "t");
   MoveClock(kLease);
   SetSyncPoint("build_recovery.inspected", [&] {
-    EXPECT_EQ(LostTo(Tables(kA).Promote("t", build.lease, Manifest())), 2);
-    EXPECT_EQ(LostTo(Tables(kA).Heartbeat("t", build.lease, kLease)), 2);
-    EXPECT_EQ(LostTo(Tables(kA).Fail("t", build.lease)), 2);
-    EXPECT_EQ(LostTo(Segments(kA).Append("t", {.bundle_path = "p"}, build.lease)), 2);
+    EXPECT_EQ(LostTo(Tables(kA).Promote("t", build.lease, Manifest())), build.lease.epoch + 1);
+    EXPECT_EQ(LostTo(Tables(kA).Heartbeat("t", build.lease, kLease)), build.lease.epoch + 1);
+    EXPECT_EQ(LostTo(Tables(kA).Fail("t", build.lease)), build.lease.epoch + 1);
+    EXPECT_EQ(LostTo(Segments(kA).Append("t", {.bundle_path = "p"}, build.lease)), build.lease.epoch + 1);
   });
   EXPECT_EQ(Run([](const AbandonedBuild&) { return Complete(5); }), (RecoveryReport{.promoted = 1}));
   EXPECT_EQ(Ok(Tables(kA).Get("t")).row_count, 5);
-  EXPECT_EQ(LostTo(Tables(kA).Promote("t", build.lease, Manifest())), 2);
+  EXPECT_EQ(LostTo(Tables(kA).Promote("t", build.lease, Manifest())), build.lease.epoch + 1);
 }
 
 TEST_P(BuildRecoveryTest, Wk15PromotionAndRecoveryAtOnceHaveOneWinner) {

@@ -101,7 +101,8 @@ class ConsumerModelTest : public ConsumersTest {
         As(scope).Create({.topic_no = key.topic_no, .name = std::string(key.name), .start = start});
     ASSERT_EQ(CodeOf(made), expected);
     if (!made) return;
-    const ModelConsumer model = {.start = start, .position = start, .incarnation = incarnation_};
+    const ModelConsumer model = {
+        .start = start, .position = start, .incarnation = incarnation_, .epoch = made->created_at};
     Expect(*made, model);
     consumers_[{scope.Key(), key.topic_no, std::string(key.name)}] = model;
   }

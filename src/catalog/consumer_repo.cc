@@ -42,8 +42,9 @@ constexpr std::string_view kTopic =
     "WHERE t.topic_no = $1 AND t.scope IN ($2, '') AND t.dropped_at IS NULL";
 constexpr std::string_view kInsert =
     "INSERT INTO consumers (topic_no, scope, name, predicate, start_position, acked_position, incarnation, "
-    "created_at) VALUES ($1, $2, $3, $4, $5, $5, " JAMMI_INCARNATION
-    ", jammi_now()) ON CONFLICT (topic_no, scope, name) DO NOTHING";
+    "lease_epoch, created_at) SELECT $1, $2, $3, $4, $5, $5, " JAMMI_INCARNATION
+    ", clock.now, clock.now FROM (SELECT jammi_now() AS now) AS clock WHERE TRUE "
+    "ON CONFLICT (topic_no, scope, name) DO NOTHING";
 constexpr std::string_view kGet = JAMMI_CONSUMER_SELECT "c.name = $3";
 constexpr std::string_view kPage = JAMMI_CONSUMER_SELECT "c.name > $3 ORDER BY c.name LIMIT $4";
 constexpr std::string_view kEpoch = "SELECT lease_epoch FROM consumers WHERE " JAMMI_THIS_CONSUMER;

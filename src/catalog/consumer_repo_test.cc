@@ -85,7 +85,7 @@ TEST_P(ConsumersTest, TheConsumersOfADroppedTopicGoWithIt) {
   EXPECT_EQ(CodeOf(As(kA).Get({topic, "alerts"})), ErrorCode::kNotFound);
   EXPECT_THAT(Names(kA, topic), IsEmpty());
   EXPECT_EQ(CodeOf(As(kA).Attach({topic, "alerts"}, "worker", kLease)), ErrorCode::kNotFound);
-  EXPECT_TRUE(IsLeaseLost(As(kA).Ack({topic, "alerts"}, token, 1), 1, 0));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Ack({topic, "alerts"}, token, 1), token.epoch, 0));
   EXPECT_EQ(CodeOf(As(kA).Reset({topic, "alerts"}, 0)), ErrorCode::kNotFound);
   const auto refused = As(kA).Create({.topic_no = topic, .name = "late"});
   ASSERT_EQ(CodeOf(refused), ErrorCode::kNotFound);
@@ -157,7 +157,7 @@ TEST_P(ConsumersTest, AResetMovesItEitherWayAndEndsTheLease) {
   const Consumer reset = Ok(As(kA).Reset(key, 0, OnLeased::kTakeOver));
   EXPECT_EQ(reset.position, 0U);
   EXPECT_EQ(reset.lease, std::nullopt);
-  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, token, 9), 1, 1));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, token, 9), token.epoch, token.epoch));
   EXPECT_EQ(PositionOf(kA, key), 0U);
 }
 
@@ -190,7 +190,7 @@ TEST_P(ConsumersTest, ASecondCannotAttachWhileTheLeaseLives) {
   const ConsumerKey key{topic, "alerts"};
   Create(kA, topic, "alerts");
   const Consumer attached = Ok(As(kA).Attach(key, "one", kLease));
-  EXPECT_EQ(attached.lease->token, (LeaseToken{"one", 1}));
+  EXPECT_EQ(attached.lease->token, (LeaseToken{"one", attached.created_at + 1}));
   EXPECT_TRUE(attached.lease->live);
   EXPECT_GE(attached.lease->expires_at, Now());
 
@@ -203,8 +203,9 @@ TEST_P(ConsumersTest, ASecondCannotAttachWhileTheLeaseLives) {
 
   MoveClock(kLease);
   EXPECT_FALSE(Ok(As(kA).Get(key)).lease->live);
-  EXPECT_EQ(Attach(kA, key, "two"), (LeaseToken{"two", 2}));
-  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, attached.lease->token, 2), 1, 2));
+  const int64_t epoch = attached.lease->token.epoch;
+  EXPECT_EQ(Attach(kA, key, "two"), (LeaseToken{"two", epoch + 1}));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, attached.lease->token, 2), epoch, epoch + 1));
   EXPECT_EQ(PositionOf(kA, key), 1U);
 }
 
@@ -214,11 +215,11 @@ TEST_P(ConsumersTest, ATakeoverFencesTheOneBefore) {
   Create(kA, topic, "alerts");
   const LeaseToken one = Attach(kA, key, "one");
   const LeaseToken two = Attach(kA, key, "two", OnLeased::kTakeOver);
-  EXPECT_EQ(two.epoch, 2);
-  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, one, 5), 1, 2));
-  EXPECT_TRUE(IsLeaseLost(As(kA).Renew(key, one, kLease), 1, 2));
-  EXPECT_TRUE(IsLeaseLost(As(kA).Detach(key, one), 1, 2));
-  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, {"one", 2}, 5), 2, 2));
+  EXPECT_EQ(two.epoch, one.epoch + 1);
+  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, one, 5), one.epoch, two.epoch));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Renew(key, one, kLease), one.epoch, two.epoch));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Detach(key, one), one.epoch, two.epoch));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, {"one", two.epoch}, 5), two.epoch, two.epoch));
   Ok(As(kA).Ack(key, two, 4));
   EXPECT_EQ(PositionOf(kA, key), 4U);
 }
@@ -230,9 +231,27 @@ TEST_P(ConsumersTest, Case96fAHolderOfThePastIsFencedByHisSuccessorOfTheSameName
   Create(kA, topic, "alerts");
   const LeaseToken before = Attach(kA, key, "worker");
   const LeaseToken after = Attach(kA, key, "worker");
-  EXPECT_EQ(after, (LeaseToken{"worker", 2}));
-  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, before, 5), 1, 2));
+  EXPECT_EQ(after, (LeaseToken{"worker", before.epoch + 1}));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, before, 5), before.epoch, after.epoch));
   Ok(As(kA).Ack(key, after, 5));
+}
+
+// The same where the consumer was deleted meanwhile and made again.
+TEST_P(ConsumersTest, Case96fAHolderOfADeletedConsumerIsNoneOfItsSuccessor) {
+  const int64_t topic = MakeTopic(kA, "quakes", 10);
+  const ConsumerKey key{topic, "alerts"};
+  Create(kA, topic, "alerts");
+  const LeaseToken before = Attach(kA, key, "worker");
+  Ok(As(kA).Delete(key, OnLeased::kTakeOver));
+  MoveClock(microseconds(1));
+  Create(kA, topic, "alerts");
+  const LeaseToken after = Attach(kA, key, "worker");
+  EXPECT_GT(after.epoch, before.epoch);
+  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, before, 5), before.epoch, after.epoch));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Renew(key, before, kLease), before.epoch, after.epoch));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Detach(key, before), before.epoch, after.epoch));
+  Ok(As(kA).Ack(key, after, 4));
+  EXPECT_EQ(PositionOf(kA, key), 4U);
 }
 
 TEST_P(ConsumersTest, ARenewedLeaseLivesOn) {
@@ -246,8 +265,8 @@ TEST_P(ConsumersTest, ARenewedLeaseLivesOn) {
   }
   Ok(As(kA).Ack(key, token, 1));
   MoveClock(kLease);  // expired: nothing is done under it any more
-  EXPECT_TRUE(IsLeaseLost(As(kA).Renew(key, token, kLease), 1, 1));
-  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, token, 2), 1, 1));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Renew(key, token, kLease), token.epoch, token.epoch));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, token, 2), token.epoch, token.epoch));
   EXPECT_EQ(PositionOf(kA, key), 1U);
 }
 
@@ -257,9 +276,9 @@ TEST_P(ConsumersTest, ALeaseThatIsGivenBackIsFree) {
   Create(kA, topic, "alerts");
   const LeaseToken token = Attach(kA, key, "one");
   Ok(As(kA).Detach(key, token));
-  EXPECT_TRUE(IsLeaseLost(As(kA).Detach(key, token), 1, 1));
-  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, token, 1), 1, 1));
-  EXPECT_EQ(Attach(kA, key, "two").epoch, 2);
+  EXPECT_TRUE(IsLeaseLost(As(kA).Detach(key, token), token.epoch, token.epoch));
+  EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, token, 1), token.epoch, token.epoch));
+  EXPECT_EQ(Attach(kA, key, "two").epoch, token.epoch + 1);
   Reopen();
   EXPECT_EQ(HolderNamedBy(As(kA).Attach(key, "three", kLease)), "two");
 }
@@ -269,7 +288,7 @@ TEST_P(ConsumersTest, OneOfTwoWhoAttachAtOnceWins) {
   for (int round = 0; round < 20; ++round) {
     const std::string name = fmt::format("consumer-{}", round);
     const ConsumerKey key{topic, name};
-    Create(kA, topic, name);
+    const auto created_at = Create(kA, topic, name).created_at;
     std::barrier start(4);
     std::atomic<int> winners = 0;
     {
@@ -284,7 +303,7 @@ TEST_P(ConsumersTest, OneOfTwoWhoAttachAtOnceWins) {
       }
     }
     EXPECT_EQ(winners, 1);
-    EXPECT_EQ(Ok(As(kA).Get(key)).lease->token.epoch, 1);
+    EXPECT_EQ(Ok(As(kA).Get(key)).lease->token.epoch, created_at + 1);
   }
 }
 
@@ -319,9 +338,9 @@ TEST_P(ConsumersTest, AConsumerIsItsScopesAlone) {
 
   EXPECT_EQ(CodeOf(As(kB).Get(key)), ErrorCode::kNotFound);
   EXPECT_EQ(CodeOf(As(kB).Attach(key, "worker", kLease, OnLeased::kTakeOver)), ErrorCode::kNotFound);
-  EXPECT_TRUE(IsLeaseLost(As(kB).Ack(key, token, 9), 1, 0));
-  EXPECT_TRUE(IsLeaseLost(As(kB).Renew(key, token, kLease), 1, 0));
-  EXPECT_TRUE(IsLeaseLost(As(kB).Detach(key, token), 1, 0));
+  EXPECT_TRUE(IsLeaseLost(As(kB).Ack(key, token, 9), token.epoch, 0));
+  EXPECT_TRUE(IsLeaseLost(As(kB).Renew(key, token, kLease), token.epoch, 0));
+  EXPECT_TRUE(IsLeaseLost(As(kB).Detach(key, token), token.epoch, 0));
   EXPECT_EQ(CodeOf(As(kB).Reset(key, 9, OnLeased::kTakeOver)), ErrorCode::kNotFound);
   EXPECT_EQ(CodeOf(As(kB).Delete(key, OnLeased::kTakeOver)), ErrorCode::kNotFound);
   EXPECT_THAT(Names(kB, topic), IsEmpty());

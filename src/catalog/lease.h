@@ -7,6 +7,11 @@
 // and its statements are put together from the pieces below; `holder`, `epoch` and `micros` are the
 // placeholders ("$2") of the parameters. The epoch is the fencing token: it is never set back, not even when
 // a lease is given back or has expired.
+//
+// A thing that can be deleted and made again under its name is made with jammi_now() as its epoch, so that a
+// token of the old one is none of the new: claims come less often than every microsecond. Nothing is left of
+// the old one to compare with, so a clock that was set back to the very microseconds of its claims would
+// defeat this.
 #pragma once
 
 #include <chrono>

@@ -31,10 +31,10 @@ constexpr std::string_view kInsert =
     "INSERT INTO result_tables (scope, table_name, kind, source_id, model_uid, task, parquet_path, "
     "dimensions, storage_precision, oversample, key_column, text_columns, derived_scope, derived_from, "
     "lease_holder, lease_epoch, lease_expires_at, status, created_at) "
-    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1, clock.now + $16, "
+    "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, clock.now, clock.now + $16, "
     "'building', clock.now FROM (SELECT jammi_now() AS now) AS clock WHERE TRUE "
     "ON CONFLICT (scope, table_name) DO NOTHING "
-    "RETURNING " JAMMI_RESULT_TABLE_COLUMNS ", lease_expires_at";
+    "RETURNING " JAMMI_RESULT_TABLE_COLUMNS ", lease_epoch, lease_expires_at";
 constexpr std::string_view kModelOwner = "SELECT scope FROM models WHERE model_uid = $1";
 constexpr std::string_view kHeartbeat =
     "UPDATE result_tables SET " JAMMI_LEASE_RENEW("$5") JAMMI_HELD_BUILD " RETURNING lease_expires_at";
@@ -128,7 +128,8 @@ Result<std::optional<ResultTables::Build>> Insert(Transaction& tx, const Scope& 
   const auto read = [&](const Row& row) -> Result<ResultTables::Build> {
     ResultTables::Build build;
     JAMMI_TRY(ReadResultTable(row, build.table));
-    build.lease = {std::string(builder), 1};
+    build.lease.holder = builder;
+    JAMMI_ASSIGN(build.lease.epoch, row.Get<int64_t>("lease_epoch"));
     JAMMI_ASSIGN(build.lease_expires_at, row.Get<int64_t>("lease_expires_at"));
     return build;
   };

@@ -30,7 +30,7 @@ TEST_P(ResultTableBuildTest, Cat070ANewTableIsBuildingAndEmpty) {
   params.key_column = "id";
   params.text_columns = {"a,b", "\"c\""};
   const auto build = Start(kA, params);
-  EXPECT_EQ(build.lease, (LeaseToken{"builder", 1}));
+  EXPECT_EQ(build.lease, (LeaseToken{"builder", build.table.created_at}));
   const auto& table = build.table;
   EXPECT_EQ(build.lease_expires_at, table.created_at + microseconds(kLease).count());
   EXPECT_EQ(table.owner, kA);
@@ -161,22 +161,38 @@ TEST_P(ResultTableBuildTest, Wk15AHeartbeatProlongsTheLease) {
 TEST_P(ResultTableBuildTest, Wk16AnExpiredLeaseWritesNothing) {
   const auto build = Start(kA, "t");
   MoveClock(kLease);
-  EXPECT_EQ(LostTo(Tables(kA).Heartbeat("t", build.lease, kLease)), 1);
-  EXPECT_EQ(LostTo(Tables(kA).SetCheckpoint("t", build.lease, 1)), 1);
-  EXPECT_EQ(LostTo(Tables(kA).Promote("t", build.lease, Manifest())), 1);
-  EXPECT_EQ(LostTo(Tables(kA).Fail("t", build.lease)), 1);
+  EXPECT_EQ(LostTo(Tables(kA).Heartbeat("t", build.lease, kLease)), build.lease.epoch);
+  EXPECT_EQ(LostTo(Tables(kA).SetCheckpoint("t", build.lease, 1)), build.lease.epoch);
+  EXPECT_EQ(LostTo(Tables(kA).Promote("t", build.lease, Manifest())), build.lease.epoch);
+  EXPECT_EQ(LostTo(Tables(kA).Fail("t", build.lease)), build.lease.epoch);
   EXPECT_EQ(Ok(Tables(kA).Get("t")), build.table);
 }
 
 TEST_P(ResultTableBuildTest, Wk16AnotherHolderOrEpochWritesNothing) {
   const auto build = Start(kA, "t");
-  for (const LeaseToken& token : {LeaseToken{"other", 1}, LeaseToken{"builder", 2}}) {
-    EXPECT_EQ(LostTo(Tables(kA).Heartbeat("t", token, kLease)), 1);
-    EXPECT_EQ(LostTo(Tables(kA).SetCheckpoint("t", token, 1)), 1);
-    EXPECT_EQ(LostTo(Tables(kA).Promote("t", token, Manifest())), 1);
-    EXPECT_EQ(LostTo(Tables(kA).Fail("t", token)), 1);
+  const int64_t epoch = build.lease.epoch;
+  for (const LeaseToken& token : {LeaseToken{"other", epoch}, LeaseToken{"builder", epoch + 1}}) {
+    EXPECT_EQ(LostTo(Tables(kA).Heartbeat("t", token, kLease)), build.lease.epoch);
+    EXPECT_EQ(LostTo(Tables(kA).SetCheckpoint("t", token, 1)), build.lease.epoch);
+    EXPECT_EQ(LostTo(Tables(kA).Promote("t", token, Manifest())), build.lease.epoch);
+    EXPECT_EQ(LostTo(Tables(kA).Fail("t", token)), build.lease.epoch);
   }
   EXPECT_EQ(Ok(Tables(kA).Get("t")), build.table);
+}
+
+// A builder that stalls while its table is deleted and built anew, by a builder of his name.
+TEST_P(ResultTableBuildTest, Wk16ABuilderOfADeletedTableIsNoneOfItsSuccessor) {
+  const auto before = Start(kA, "t");
+  Ok(Tables(kA).Delete("t"));
+  MoveClock(microseconds(1));
+  const auto after = Start(kA, "t");
+  EXPECT_GT(after.lease.epoch, before.lease.epoch);
+  EXPECT_EQ(LostTo(Tables(kA).Heartbeat("t", before.lease, kLease)), after.lease.epoch);
+  EXPECT_EQ(LostTo(Tables(kA).SetCheckpoint("t", before.lease, 1)), after.lease.epoch);
+  EXPECT_EQ(LostTo(Tables(kA).Promote("t", before.lease, Manifest())), after.lease.epoch);
+  EXPECT_EQ(LostTo(Tables(kA).Fail("t", before.lease)), after.lease.epoch);
+  EXPECT_EQ(LostTo(Segments(kA).Append("t", {.bundle_path = "p"}, before.lease)), after.lease.epoch);
+  Ok(Tables(kA).Promote("t", after.lease, Manifest()));
 }
 
 TEST_P(ResultTableBuildTest, Cat079ACheckpointIsKept) {
@@ -222,12 +238,12 @@ TEST_P(ResultTableBuildTest, Wk15ABuildEndsOnce) {
   Ok(Tables(kA).Promote("ready", ready.lease, Manifest()));
   const auto failed = Start(kA, "failed");
   Ok(Tables(kA).Fail("failed", failed.lease));
-  for (const std::string name : {"ready", "failed"}) {
+  for (const auto& [table, token, expires_at] : {ready, failed}) {
+    const std::string& name = table.table_name;
     const auto before = Ok(Tables(kA).Get(name));
-    const LeaseToken token{"builder", 1};
-    EXPECT_EQ(LostTo(Tables(kA).Promote(name, token, Manifest({}, "other"))), 1);
-    EXPECT_EQ(LostTo(Tables(kA).Fail(name, token)), 1);
-    EXPECT_EQ(LostTo(Tables(kA).Heartbeat(name, token, kLease)), 1);
+    EXPECT_EQ(LostTo(Tables(kA).Promote(name, token, Manifest({}, "other"))), token.epoch);
+    EXPECT_EQ(LostTo(Tables(kA).Fail(name, token)), token.epoch);
+    EXPECT_EQ(LostTo(Tables(kA).Heartbeat(name, token, kLease)), token.epoch);
     EXPECT_EQ(Ok(Tables(kA).Get(name)), before);
   }
 }
@@ -278,9 +294,10 @@ TEST_P(ResultTableBuildTest, Wk09NobodyWritesToAGlobalOrAnothersBuild) {
 TEST_P(ResultTableBuildTest, Wk13BuildsOfOneNameDoNotMeet) {
   const auto a = Start(kA, "t");
   const auto b = Start(kB, "t");
-  EXPECT_EQ(a.lease, b.lease);
+  Sql("UPDATE result_tables SET lease_epoch = $1", {a.lease.epoch});
   Ok(Tables(kA).Promote("t", a.lease, Manifest({"docs"})));
   EXPECT_EQ(Ok(Tables(kB).Get("t")), b.table);
+  EXPECT_EQ(Ok(Tables(kB).Promote("t", a.lease, Manifest())).owner, kB);
   EXPECT_THAT(Ok(Tables(kB).FindReadyAnchoredOn("docs")).items, IsEmpty());
 }
 

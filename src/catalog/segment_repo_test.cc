@@ -105,12 +105,12 @@ TEST_P(SegmentRepoTest, Wk30ABundleIsASegmentOnce) {
 TEST_P(SegmentRepoTest, Wk15OnlyTheBuilderAppendsToABuild) {
   const auto build = Start(kA, "t");
   EXPECT_EQ(CodeOf(Append(kA, "t", "p")), ErrorCode::kFailedPrecondition);
-  EXPECT_EQ(LostTo(Append(kA, "t", "p", LeaseToken{"other", 1})), 1);
+  EXPECT_EQ(LostTo(Append(kA, "t", "p", LeaseToken{"other", build.lease.epoch})), build.lease.epoch);
   EXPECT_EQ(CodeOf(Append(kA, "t", "p", LeaseToken{"", 1})), ErrorCode::kInvalidArgument);
   Ok(Append(kA, "t", "p", build.lease));
   MoveClock(kLease);
-  EXPECT_EQ(LostTo(Append(kA, "t", "q", build.lease)), 1);
-  EXPECT_EQ(LostTo(Segments(kA).DeleteAll("t", build.lease)), 1);
+  EXPECT_EQ(LostTo(Append(kA, "t", "q", build.lease)), build.lease.epoch);
+  EXPECT_EQ(LostTo(Segments(kA).DeleteAll("t", build.lease)), build.lease.epoch);
   EXPECT_EQ(CodeOf(Segments(kA).DeleteAll("t")), ErrorCode::kFailedPrecondition);
   EXPECT_THAT(Ids(kA, "t"), ElementsAre(0));
 }

@@ -8,16 +8,17 @@
 
 namespace jammi::proof {
 
-inline void Show(Writer& out, const ConsumerLease& lease) {
-  out << lease.token.holder << lease.token.epoch << (lease.live ? "live" : "expired");
-  out.Time(lease.expires_at);
-}
 inline void Show(Writer& out, const Consumer& consumer) {
   out.Id(consumer.topic.ToString()).Owner(consumer.owner);
   out << consumer.name << consumer.predicate << static_cast<int64_t>(consumer.start)
       << static_cast<int64_t>(consumer.position) << (consumer.needs_reset ? "outdated" : "current")
       << static_cast<int64_t>(consumer.head) << static_cast<int64_t>(consumer.low_water);
-  Show(out, consumer.lease);
+  if (const auto& lease = consumer.lease) {
+    // Epochs count from the time of creation.
+    out << lease->token.holder << lease->token.epoch - consumer.created_at;
+    out << (lease->live ? "live" : "expired");
+    out.Time(lease->expires_at);
+  }
   out.Time(consumer.created_at);
 }
 

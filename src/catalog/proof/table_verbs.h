@@ -22,7 +22,7 @@ inline void Show(Writer& out, const ResultTableRecord& table) {
 }
 inline void Show(Writer& out, const ResultTables::Build& build) {
   Show(out, build.table);
-  out << build.lease.holder << build.lease.epoch;
+  out << build.lease.holder << build.lease.epoch - build.table.created_at;  // as consumers' leases
   out.Time(build.lease_expires_at);
 }
 inline void Show(Writer& out, const IndexSegment& segment) {

@@ -82,7 +82,9 @@ std::string World::Token(Draw& draw, const std::string& list, const Scope& calle
 LeaseToken World::Lease(Draw& draw, const std::string& of, const Scope& caller) {
   const LeaseToken wrong{draw.One<std::string>({"h1", "h2"}), draw.One<int64_t>({1, 2})};
   const auto lease = leases_.find({of, caller});
-  return draw.Percent(80) && lease != leases_.end() ? lease->second : wrong;
+  if (!draw.Percent(80) || lease == leases_.end()) return wrong;
+  draw.Mask(fmt::format("epoch {}", lease->second.epoch), "its epoch");
+  return lease->second;
 }
 
 Answer World::Refused(const Draw& draw, const Error& error) const {
