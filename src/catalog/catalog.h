@@ -38,7 +38,7 @@ struct SqliteOptions {
 struct PostgresOptions {
   // postgres://user:password@host:port/database?sslmode=verify-full&...; libpq's parameters.
   Secret url;
-  int pool_size = 8;  // connections of bodies and reads; five more serve leases, appends, news, probes, repairs
+  int pool_size = 8;  // connections of bodies and reads; five more: leases, appends, news, probes, repairs
   std::optional<std::chrono::seconds> max_lifetime;  // a pooled connection older than this is replaced
   // How long a body or read without a deadline of its own waits for a connection of the pool.
   std::chrono::milliseconds acquire_timeout{30'000};
@@ -86,7 +86,7 @@ class Catalog {
 // BackendDetail(kConnection): wrong password, no such database or role; kFailedPrecondition with
 // BackendDetail(kMigration): a newer or altered ledger, or another application's; kUnavailable with
 // BackendDetail(kConnection): no server there; kUnavailable with BackendDetail(kReadOnly): a standby;
-// kFailedPrecondition with BackendDetail(kReadOnly): a read-only database; kUnimplemented: this build has no PostgreSQL.
+// kFailedPrecondition with BackendDetail(kReadOnly): a read-only database; kUnimplemented: a build without it.
 [[nodiscard]] Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(const PostgresOptions& options);
 
 }  // namespace jammi

@@ -80,10 +80,10 @@ class EventLog {
   virtual void SetListener(Listener listener) = 0;
 
   // Called when another process has moved the head of a topic to `next_offset` or beyond: a hint, to read
-  // the log. It may come late and more than once, or be lost with a process that dies; of the changes topic it
-  // comes within a second while the database can be reached. At first it is called for every topic. It runs on
-  // a thread of the log, must be short and must not call the log's blocking functions. When this returns, no
-  // call of the listener before runs or will run. Null: no more calls.
+  // the log. It may come late, more than once, or be lost with a process that dies; of the changes topic
+  // it comes within a second while the database can be reached. At first it is called for all topics. It
+  // runs on a thread of the log, must be short and must not call the log's blocking functions. When this
+  // returns, no call of the listener before runs or will run. Null: no more calls.
   using HeadListener = std::function<void(int64_t topic_no, uint64_t next_offset)>;
   virtual void SetHeadListener(HeadListener /*listener*/) {}  // where no other process can write
 
