@@ -86,7 +86,7 @@ class Catalog {
 // BackendDetail(kConnection): wrong password, no such database or role; kFailedPrecondition with
 // BackendDetail(kMigration): a newer or altered ledger, or another application's; kUnavailable with
 // BackendDetail(kConnection): no server there; kUnavailable with BackendDetail(kReadOnly): a standby;
-// kFailedPrecondition with BackendDetail(kReadOnly): a read-only database; kUnimplemented: a build without it.
+// kFailedPrecondition with BackendDetail(kReadOnly): a read-only database; kUnimplemented: not in this build.
 [[nodiscard]] Result<std::unique_ptr<Catalog>> OpenPostgresCatalog(const PostgresOptions& options);
 
 }  // namespace jammi
