@@ -5,6 +5,9 @@
 #include <arrow/ipc/api.h>
 #include <fmt/format.h>
 
+#include <atomic>
+#include <thread>
+
 #include "catalog/repo_fixture.h"
 #include "catalog/topic_repo.h"
 
@@ -64,6 +67,21 @@ TEST_P(ChangesTest, WhatChangedNothingIsNoEvent) {
   EXPECT_FALSE(ModelsOf(kA).Delete("other"));
   Ok(ModelsOf(kA).UpdateStatus("m", 1, ModelStatus::kRegistered));
   EXPECT_THAT(Changes(kA), ElementsAre("registered model m 1"));
+}
+
+// Every change ends with an event of the same topic. A deletion that insisted on a snapshot of its beginning
+// lost against each of them, and gave up among many.
+TEST_P(ChangesTest, ADeletionDoesNotLoseAgainstOtherChanges) {
+  for (int i = 0; i < 20; ++i) RegisterModel(kA, fmt::format("m{}", i));
+  const uint64_t reruns = backend().stats().reruns;
+  std::atomic<bool> stop = false;
+  std::jthread other([&] {
+    while (!stop) Ok(ModelsOf(kB).RegisterNext({.model_id = "b", .model_type = "embedding"}));
+  });
+  for (int i = 0; i < 20; ++i) Ok(ModelsOf(kA).Delete(fmt::format("m{}", i)));
+  stop = true;
+  other.join();
+  EXPECT_EQ(backend().stats().reruns, reruns);
 }
 
 TEST_P(ChangesTest, ATenantSeesItsOwnAndGlobalChanges) {

@@ -74,6 +74,9 @@ constexpr std::string_view kPublish =
     "UPDATE models SET artifact_path = $1, revision = revision + 1, updated_at = jammi_now() "
     "WHERE model_uid = $2 RETURNING " JAMMI_MODEL_COLUMNS;
 constexpr std::string_view kDelete = "DELETE FROM models WHERE model_uid = $1";
+// Where writers run side by side. Whoever adds a reference locks what he refers to, so he has done it before,
+// and is seen by the next statement, or he comes too late.
+constexpr std::string_view kLock = "SELECT 1 AS found FROM models WHERE model_uid = $1 FOR UPDATE";
 
 // Result tables and outputs belong to the model whatever the version (CAT-010), base models and
 // evaluations to the version.
@@ -488,13 +491,13 @@ Result<ModelRecord> Models::SetArtifactPath(std::string_view model_id, int32_t v
 
 Result<void> Models::Delete(std::string_view model_id, std::optional<int32_t> version, OnMissing on_missing) {
   JAMMI_TRY(CheckKey(model_id, version));
-  // Serializable: a reference added beside us must not slip in between the scan and the deletion.
-  TxOptions options = access_.Writing();
-  options.isolation = IsolationLevel::kSerializable;
-  return access_.backend->RunTransaction(options, [&](Transaction& tx) -> Result<void> {
+  const bool must_lock = access_.backend->kind() == BackendKind::kPostgres;
+  return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
     JAMMI_ASSIGN(const auto target, FindVisible(tx, access_.scope, model_id, version));
     if (!target && on_missing == OnMissing::kIgnore) return {};
     if (!target || target->owner != access_.scope) return NotFound(model_id, version);
+    // A reference added beside us must not slip in between the scan and the deletion.
+    if (must_lock) JAMMI_TRY(tx.Execute(kLock, {target->uid.value}));
     JAMMI_ASSIGN(auto referenced_by, ReferencesTo(tx, target->uid));
     if (!referenced_by.empty()) {
       std::string message =

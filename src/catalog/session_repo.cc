@@ -116,10 +116,9 @@ Result<bool> SessionRepo::TryBind(const SessionKey& session, const TenantId& ten
 Result<void> SessionRepo::Bind(const SessionKey& session, const TenantId& tenant, Deadline deadline) {
   JAMMI_ASSIGN(bool bound, TryBind(session, tenant, deadline));
   if (bound) return {};
-  JAMMI_ASSIGN(const int64_t swept, SweepStep(deadline));
-  if (swept > 0) {
-    JAMMI_ASSIGN(bound, TryBind(session, tenant, deadline));
-  }
+  // Another may have swept just before: whether this did is of no matter.
+  JAMMI_TRY(SweepStep(deadline));
+  JAMMI_ASSIGN(bound, TryBind(session, tenant, deadline));
   if (bound) return {};
   return Error(ErrorCode::kResourceExhausted,
                fmt::format("all {} bindings of sessions to tenants are in use", limits_.most));
