@@ -42,10 +42,11 @@ struct PostgresOptions {
   std::optional<std::chrono::seconds> max_lifetime;  // a pooled connection older than this is replaced
   // How long a body or read without a deadline of its own waits for a connection of the pool.
   std::chrono::milliseconds acquire_timeout{30'000};
-  // A server that has not answered for so long is asked for another connection; if it does not give one in
-  // the same time, the connection is taken for lost. So a long statement may take its time, and nothing waits
-  // for a server that hangs.
+  // A server that has not answered for `silence_limit` is asked for another connection; if it does not give
+  // one within `probe_limit`, the connection is taken for lost. So a long statement may take its time, and
+  // nothing waits for a server that hangs.
   std::chrono::milliseconds silence_limit{30'000};
+  std::chrono::milliseconds probe_limit{30'000};
   // How long work is repeated that lost against other work or lost its connection, and how long the
   // outcome of a COMMIT is asked for whose answer was lost.
   std::chrono::milliseconds retry_for{15'000};

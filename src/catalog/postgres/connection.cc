@@ -303,7 +303,7 @@ Result<void> Connection::Wait(bool to_write, Deadline deadline) {
 
 // A statement may take its time, but a server that is there can be connected to.
 bool Connection::ServerAnswers() const {
-  const auto probe = Open(options_, Deadline::After(options_.silence_limit));
+  const auto probe = Open(options_, Deadline::After(options_.probe_limit));
   if (probe) return true;
   const auto* detail = probe.error().As<BackendDetail>();
   return detail != nullptr && !detail->native_code.empty();  // a refusal is an answer

@@ -29,9 +29,10 @@ using ConnectionParameters = std::vector<std::pair<std::string, std::string>>;
 
 struct ConnectionOptions {
   ConnectionParameters parameters;
-  // A server that has said nothing for so long, while something was asked of it, is asked for another
-  // connection; if it does not give one in the same time, this one is lost.
+  // A server that has said nothing for `silence_limit`, while something was asked of it, is asked for another
+  // connection; if it does not give one within `probe_limit`, this one is lost.
   std::chrono::milliseconds silence_limit{30'000};
+  std::chrono::milliseconds probe_limit{30'000};
 };
 
 // What a statement answered; all its rows.

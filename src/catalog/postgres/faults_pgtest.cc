@@ -234,6 +234,7 @@ TEST_F(Faults, NothingWaitsForAServerThatHangs) {
   test::TcpProxy proxy(server().port());
   (void)OpenWithTable();
   options_.silence_limit = milliseconds(50);
+  options_.probe_limit = milliseconds(300);
   options_.retry_for = milliseconds(200);
   const auto catalog = Open(server().Url(database_, proxy.port()) + "&connect_timeout=1");
   const std::vector<std::pair<const char*, std::function<Result<void>()>>> calls = {

@@ -42,7 +42,7 @@ class PgCatalog final : public Catalog, public CatalogBackend {
  public:
   PgCatalog(PostgresOptions options, ConnectionParameters parameters)
       : options_(std::move(options)),
-        connection_options_{std::move(parameters), options_.silence_limit},
+        connection_options_{std::move(parameters), options_.silence_limit, options_.probe_limit},
         pool_({options_.pool_size, options_.max_lifetime}, Opener()),
         notifier_(Opener()),
         committer_(this, statistics_, notifier_, options_.retry_for, Opener()),
@@ -282,6 +282,7 @@ Result<void> CheckOptions(const PostgresOptions& options) {
   if (options.max_lifetime && options.max_lifetime->count() < 1) return refuse("max_lifetime");
   if (options.acquire_timeout.count() < 1) return refuse("acquire_timeout");
   if (options.silence_limit.count() < 1) return refuse("silence_limit");
+  if (options.probe_limit.count() < 1) return refuse("probe_limit");
   if (options.retry_for.count() < 1) return refuse("retry_for");
   if (options.group_max_work < 1) return refuse("group_max_work");
   if (options.group_max_bytes < 1) return refuse("group_max_bytes");
