@@ -185,6 +185,14 @@ struct CatalogLockedDetail {
   std::string host;
   std::string started_at;  // RFC 3339 UTC
 };
+// A tenant has used up one of its quotas; nothing was changed.
+struct QuotaExceededDetail {
+  std::string quota;  // "max_topics", "max_bytes", "events_per_second", "bytes_per_second"
+  int64_t limit = 0;
+  int64_t used = 0;  // already; of a rate: of what it allows at this moment
+  // Microseconds after which the same call can succeed; absent: not before something is deleted.
+  std::optional<int64_t> retry_after = std::nullopt;
+};
 struct BrokerDetail {
   std::string driver;  // "in_memory", "jet_stream"
 };
@@ -196,7 +204,7 @@ using ErrorDetail =
                  UnsupportedSchemaTypeDetail, BatchSchemaMismatchDetail, PublishTenantMismatchDetail,
                  PredicateParseDetail, PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail,
                  BackendDetail, LeaseLostDetail, LeaseHeldDetail, TrainingJobDetail, PositionOutdatedDetail,
-                 CatalogLockedDetail, BrokerDetail>;
+                 CatalogLockedDetail, QuotaExceededDetail, BrokerDetail>;
 
 // A value type; cheap to move. Reading it is thread-safe.
 class Error {

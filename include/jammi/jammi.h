@@ -23,4 +23,5 @@
 #include "jammi/secret.h"
 #include "jammi/sources.h"
 #include "jammi/storage_precision.h"
+#include "jammi/topic_retention.h"
 #include "jammi/trigger.h"

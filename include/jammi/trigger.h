@@ -22,6 +22,7 @@
 #include "jammi/predicate.h"
 #include "jammi/result.h"
 #include "jammi/scope.h"
+#include "jammi/topic_retention.h"
 
 namespace jammi {
 
@@ -32,6 +33,7 @@ struct Topic {
   Scope owner = Scope::Global();                       //
   std::map<std::string, std::string> broker_metadata;  //
   UnixMicros created_at = 0;
+  TopicRetention retention = {};  // its own settings
 };
 
 struct TopicPage {
