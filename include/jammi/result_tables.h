@@ -230,7 +230,8 @@ class ResultTables {
   // Removes all tables of that source that this scope owns (CAT-077), whatever their status, in one
   // transaction, and returns exactly those, by name.
   // Errors: kFailedPrecondition with ResultTableReferencedDetail: tables that are not of that source and
-  // scope are derived from one of them; nothing was removed.
+  // scope are derived from one of them; kAborted: on PostgreSQL, others added tables of the source so often
+  // that there was no moment without (100 tries). In both cases nothing was removed.
   [[nodiscard]] Result<std::vector<DeletedResultTable>> DeleteForSource(std::string_view source_id);
 
  private:

@@ -9,6 +9,7 @@
 #include "catalog/changes.h"
 #include "catalog/event_log.h"
 #include "catalog/page_token.h"
+#include "catalog/run_again.h"
 
 namespace jammi {
 namespace {
@@ -224,7 +225,7 @@ Result<Consumer> ConsumerRepo::Create(const CreateConsumerParams& params) {
   JAMMI_TRY(CheckText("predicate", params.predicate, 0, kMaxPredicateBytes));
   if (params.start) JAMMI_TRY(CheckPosition(*params.start));
   const Scope& scope = access_.scope;
-  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<Consumer> {
+  return TransactReferring(access_, [&](Transaction& tx) -> Result<Consumer> {
     JAMMI_ASSIGN(const auto topic, FindTopic(tx, scope, key.topic_no));
     if (!topic) return NoSuchTopic(key.topic_no);
     const uint64_t start = params.start.value_or(topic->head);

@@ -15,6 +15,7 @@
 #include "catalog/listing.h"
 #include "catalog/model_repo.h"
 #include "catalog/page_token.h"
+#include "catalog/run_again.h"
 #include "jammi/evaluations.h"
 
 namespace jammi {
@@ -185,8 +186,8 @@ Result<void> InsertSomeRows(Transaction& tx, std::string_view scope, std::string
   }
   auto inserted = tx.Execute(InsertRowsText(rows.size()), params);
   if (inserted) return {};
+  if (IsForeignKeyError(inserted.error())) return RunNotFound(run_id);
   const auto* refused = inserted.error().As<BackendDetail>();
-  if (refused != nullptr && refused->fault == BackendFault::kForeignKey) return RunNotFound(run_id);
   if (refused == nullptr || refused->fault != BackendFault::kUnique) return std::move(inserted).error();
   return Error(ErrorCode::kAlreadyExists,
                fmt::format("evaluation run {} has a row of a query from '{}' to '{}' already", run_id,
@@ -364,7 +365,7 @@ Result<EvalRun> Evaluations::Record(const RecordEvalRunParams& params,
     JAMMI_TRY(RecordRunChange(tx, ChangeVerb::kRegistered, access_.scope, params.run_id));
     return run;
   };
-  return access_.backend->Transact(access_.Writing(LaneFor(rows.size())), body);
+  return TransactReferring(access_, body, LaneFor(rows.size()));
 }
 
 Result<void> Evaluations::Append(std::string_view run_id, std::span<const EvalQueryResult> rows) {

@@ -11,6 +11,7 @@
 #include "catalog/listing.h"
 #include "catalog/model_repo.h"
 #include "catalog/page_token.h"
+#include "catalog/run_again.h"
 #include "jammi/ids.h"
 
 namespace jammi {
@@ -225,8 +226,7 @@ std::vector<RepoStatement> TrainingJobStatements(BackendKind kind) {
 
 Result<TrainingJobRecord> TrainingJobs::Create(const CreateTrainingJobParams& params) {
   JAMMI_TRY(Check(params));
-  return access_.backend->Transact(access_.Writing(),
-                                   [&](Transaction& tx) { return Insert(tx, access_.scope, params); });
+  return TransactReferring(access_, [&](Transaction& tx) { return Insert(tx, access_.scope, params); });
 }
 
 Result<TrainingJobRecord> TrainingJobs::Get(std::string_view job_id) const {

@@ -9,6 +9,7 @@
 #include "catalog/arguments.h"
 #include "catalog/lease.h"
 #include "catalog/result_table_row.h"
+#include "catalog/run_again.h"
 #include "jammi/ids.h"
 
 namespace jammi {
@@ -234,7 +235,7 @@ Result<ResultTables::Build> ResultTables::Create(const CreateResultTableParams& 
   JAMMI_TRY(Check(params));
   JAMMI_TRY(CheckLeaseHolder(builder));
   JAMMI_ASSIGN(const int64_t lease_micros, LeaseMicros(lease));
-  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<Build> {
+  return TransactReferring(access_, [&](Transaction& tx) -> Result<Build> {
     if (params.model_uid) JAMMI_TRY(CheckModelIsVisible(tx, access_.scope, *params.model_uid));
     std::optional<ResultTableRef> parent;
     if (params.derived_from) {

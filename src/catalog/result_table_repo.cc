@@ -7,11 +7,13 @@
 #include <limits>
 #include <tuple>
 
+#include "base/sync_point.h"
 #include "catalog/arguments.h"
 #include "catalog/listing.h"
 #include "catalog/page_token.h"
 #include "catalog/result_table_build.h"
 #include "catalog/result_table_row.h"
+#include "catalog/run_again.h"
 #include "catalog/segment_repo.h"
 #include "jammi/result_tables.h"
 
@@ -54,6 +56,11 @@ constexpr std::string_view kDerivedOutsideSource =
     "ON child.derived_scope = parent.scope AND child.derived_from = parent.table_name "
     "WHERE parent.scope = $1 AND parent.source_id = $2 AND (child.scope <> $1 OR child.source_id <> $2) "
     "LIMIT 1";
+// Where writers run side by side. Whoever adds a segment to a table or derives another from it locks its row.
+constexpr std::string_view kLock =
+    "SELECT table_name FROM result_tables WHERE scope = $1 AND table_name = $2 FOR UPDATE";
+constexpr std::string_view kLockForSource =
+    "SELECT table_name FROM result_tables WHERE scope = $1 AND source_id = $2 ORDER BY table_name FOR UPDATE";
 constexpr std::string_view kDelete =
     "DELETE FROM result_tables WHERE scope = $1 AND table_name = $2 RETURNING " JAMMI_RESULT_TABLE_COLUMNS;
 constexpr std::string_view kDeleteForSource =
@@ -153,23 +160,63 @@ Result<void> CheckNotDerivedFrom(Transaction& tx, std::string_view sql, const st
                ResultTableReferencedDetail{std::move(*parent)});
 }
 
-// Deletes what `sql` deletes and adds the segments that it had, which were read before.
-Result<std::vector<DeletedResultTable>> DeleteTables(Transaction& tx, std::string_view sql,
-                                                     const Scope& owner, std::string_view what,
-                                                     SegmentsByTable segments) {
-  const std::string scope = owner.Key();
+// What a deletion deletes, and how: statements of the scope and `what`.
+struct Deletion {
+  std::string_view lock;
+  std::string_view derived;
+  std::string_view remove;
+  Result<SegmentsByTable> (*segments)(Transaction& tx, const Scope& owner, std::string_view what);
+};
+constexpr Deletion kOneTable = {kLock, kDerivedFrom, kDelete, SegmentsOfTable};
+constexpr Deletion kTablesOfSource = {kLockForSource, kDerivedOutsideSource, kDeleteForSource,
+                                      SegmentsOfSource};
+
+// How many rows are locked, so that nothing is added to them before they are gone; nullopt where nobody
+// else writes.
+Result<std::optional<size_t>> Lock(Transaction& tx, BackendKind kind, const Deletion& deletion,
+                                   const std::string& scope, std::string_view what) {
+  if (kind != BackendKind::kPostgres) return std::optional<size_t>();
+  size_t locked = 0;
+  JAMMI_TRY(tx.Query(deletion.lock, {scope, what}, [&](const Row&) -> Result<bool> {
+    ++locked;
+    return true;
+  }));
+  return std::optional(locked);
+}
+
+// The tables that are gone, with the segments that they had. Nothing was removed when the error is kAborted,
+// or of a foreign key: a table was added after the others had been locked.
+Result<std::vector<DeletedResultTable>> DeleteTables(Transaction& tx, BackendKind kind,
+                                                     const Deletion& deletion, const Scope& owner,
+                                                     std::string_view what) {
   std::vector<DeletedResultTable> deleted;
+  const std::string scope = owner.Key();
+  JAMMI_ASSIGN(const auto locked, Lock(tx, kind, deletion, scope, what));
+  if (locked == 0) return deleted;
+  JAMMI_TRY(CheckNotDerivedFrom(tx, deletion.derived, scope, what));
+  JAMMI_ASSIGN(SegmentsByTable segments, deletion.segments(tx, owner, what));
   const auto take = [&](const Row& row) -> Result<bool> {
     JAMMI_TRY(ReadResultTable(row, deleted.emplace_back().table));
     return true;
   };
-  JAMMI_TRY(tx.Query(sql, {scope, what}, take));
+  if (locked) JAMMI_SYNC_POINT("catalog:result_tables_locked");
+  JAMMI_TRY(tx.Query(deletion.remove, {scope, what}, take));
+  if (locked && deleted.size() != *locked) {
+    return Error(ErrorCode::kAborted,
+                 fmt::format("result tables of '{}' were added at the same time, again and again", what));
+  }
   std::ranges::sort(deleted, {}, [](const DeletedResultTable& d) -> auto& { return d.table.table_name; });
   for (DeletedResultTable& one : deleted) {
     one.segments = std::move(segments[one.table.table_name]);
     JAMMI_TRY(RecordTableChange(tx, ChangeVerb::kDeleted, owner, one.table.table_name));
   }
   return deleted;
+}
+
+bool TableWasAdded(const Error& error) {
+  // An error of the database has been tried again by the backend.
+  if (error.As<BackendDetail>() != nullptr) return IsForeignKeyError(error);
+  return error.code() == ErrorCode::kAborted;
 }
 
 }  // namespace
@@ -228,17 +275,11 @@ Result<ResultTableRecord> ResultTables::ResolveEmbeddingTable(
                ResultTableNotFoundDetail{{}, std::string(source_id)});
 }
 
-// Repeatable read: a segment that is added beside a deletion changes the table's row, so the deletion runs
-// again instead of missing the segment. A table that is derived meanwhile meets the foreign key.
-
 Result<DeletedResultTable> ResultTables::Delete(std::string_view table_name) {
   JAMMI_TRY(CheckResultTableName(table_name));
-  TxOptions options = access_.Writing();
-  options.isolation = IsolationLevel::kRepeatableRead;
-  return access_.backend->Transact(options, [&](Transaction& tx) -> Result<DeletedResultTable> {
-    JAMMI_TRY(CheckNotDerivedFrom(tx, kDerivedFrom, access_.scope.Key(), table_name));
-    JAMMI_ASSIGN(auto segments, SegmentsOfTable(tx, access_.scope, table_name));
-    JAMMI_ASSIGN(auto deleted, DeleteTables(tx, kDelete, access_.scope, table_name, std::move(segments)));
+  const BackendKind kind = access_.backend->kind();
+  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<DeletedResultTable> {
+    JAMMI_ASSIGN(auto deleted, DeleteTables(tx, kind, kOneTable, access_.scope, table_name));
     if (deleted.empty()) return ResultTableNotFound(table_name);
     return std::move(deleted.front());
   });
@@ -246,12 +287,9 @@ Result<DeletedResultTable> ResultTables::Delete(std::string_view table_name) {
 
 Result<std::vector<DeletedResultTable>> ResultTables::DeleteForSource(std::string_view source_id) {
   JAMMI_TRY(CheckSourceId("source_id", source_id));
-  TxOptions options = access_.Writing(Lane::kBulk);
-  options.isolation = IsolationLevel::kRepeatableRead;
-  return access_.backend->Transact(options, [&](Transaction& tx) -> Result<std::vector<DeletedResultTable>> {
-    JAMMI_TRY(CheckNotDerivedFrom(tx, kDerivedOutsideSource, access_.scope.Key(), source_id));
-    JAMMI_ASSIGN(auto segments, SegmentsOfSource(tx, access_.scope, source_id));
-    return DeleteTables(tx, kDeleteForSource, access_.scope, source_id, std::move(segments));
+  const BackendKind kind = access_.backend->kind();
+  return TransactWhile(*access_.backend, access_.Writing(Lane::kBulk), TableWasAdded, [&](Transaction& tx) {
+    return DeleteTables(tx, kind, kTablesOfSource, access_.scope, source_id);
   });
 }
 
