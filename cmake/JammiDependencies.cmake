@@ -23,6 +23,14 @@ find_package(CLI11 REQUIRED)
 if(JAMMI_POSTGRES)
   find_package(PostgreSQL REQUIRED)  # libpq
 endif()
+if(JAMMI_NATS)
+  # Debian's package for CMake names a static library that Debian does not have.
+  find_path(JAMMI_NATS_INCLUDE nats/nats.h REQUIRED)
+  find_library(JAMMI_NATS_LIBRARY nats REQUIRED)
+  add_library(NATS::nats UNKNOWN IMPORTED)
+  set_target_properties(NATS::nats PROPERTIES
+    IMPORTED_LOCATION ${JAMMI_NATS_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${JAMMI_NATS_INCLUDE})
+endif()
 if(JAMMI_TESTS)
   find_package(GTest REQUIRED)
 endif()

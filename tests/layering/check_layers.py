@@ -20,7 +20,7 @@ ONLY_IN = [
     (re.compile(r"sqlite3(ext)?\.h$"), ["catalog/sqlite"]),
     (re.compile(r"libpq-fe\.h$|libpq/"), ["catalog/postgres"]),
     (re.compile(r"duckdb(\.h|\.hpp|/)"), ["predicate", "sql"]),
-    (re.compile(r"nats(\.h|/)"), ["nats"]),
+    (re.compile(r"nats\.h$|nats/((nats|status|version)\.h$|adapters/)"), ["nats"]),
 ]
 # What a public header may include: one another, the standard library, and Arrow's declarations.
 PUBLIC_MAY_INCLUDE = re.compile(r"^(jammi/[\w/]+\.h|arrow/type_fwd\.h|[a-z_0-9]+)$")

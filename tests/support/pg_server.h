@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <string>
 
+#include "support/server_home.h"
+
 namespace jammi::test {
 
 // Used by one thread at a time. A failure ends the program with what the server said.
@@ -15,10 +17,8 @@ class PgServer {
   // The one of this program, started on the first call; stopped at exit.
   static PgServer& Shared();
 
-  enum class Storage {
-    kMemory,  // nothing is synced, all is small
-    kDisk,    // what is acknowledged is on disk; sizes are PostgreSQL's defaults. For measurements
-  };
+  // kDisk: sizes are PostgreSQL's defaults.
+  using Storage = ServerHome::Storage;
   explicit PgServer(Storage storage = Storage::kMemory) : PgServer(nullptr, storage) {}
   // A standby of `primary`, or a server of its own.
   explicit PgServer(const PgServer* primary, Storage storage = Storage::kMemory);
@@ -52,14 +52,11 @@ class PgServer {
   void CreateCluster(Storage storage);
   void CopyCluster(const PgServer& primary);
   void Configure(const std::string& settings) const;
-  void Run(const std::string& command);
-  [[nodiscard]] pid_t Spawn(const std::string& command) const;
 
-  std::filesystem::path folder_;
+  const ServerHome home_;
+  const std::filesystem::path folder_;
   int port_ = 0;
   pid_t postmaster_ = -1;
-  pid_t guardian_ = -1;
-  int guardian_pipe_ = -1;
   int databases_ = 0;
 };
 

@@ -1,0 +1,147 @@
+#include "support/server_home.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+namespace jammi::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// PostgreSQL refuses to run as root; then a server runs as the user that its package made.
+const passwd* OrdinaryUser() {
+  if (geteuid() != 0) return nullptr;
+  const passwd* user = getpwnam("postgres");
+  return user != nullptr ? user : getpwnam("nobody");
+}
+
+// In memory where there is room: what is tested does not depend on a disk.
+fs::path Parent(ServerHome::Storage storage) {
+  if (storage == ServerHome::Storage::kDisk) return fs::temp_directory_path();
+  std::error_code error;
+  const fs::path memory = "/dev/shm";
+  const fs::space_info space = fs::space(memory, error);
+  return !error && space.available > (uintmax_t{4} << 30) ? memory : fs::temp_directory_path();
+}
+
+// Waits for the end of this program, stops the process that $1/$2 names with signal $3, and removes $1.
+constexpr const char* kGuardian = R"sh(
+trap '' INT TERM HUP
+cat >/dev/null
+pid=$(head -n 1 "$1/$2" 2>/dev/null)
+if [ -n "$pid" ]; then
+  kill "-$3" "$pid" 2>/dev/null
+  for i in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+fi
+rm -rf "$1"
+)sh";
+
+}  // namespace
+
+std::string ReadWholeFile(const fs::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+ServerHome::ServerHome(std::string name, Storage storage, const std::string& pid_file,
+                       const std::string& signal)
+    : name_(std::move(name)) {
+  std::string folder = Parent(storage) / fmt::format("jammi-{}-XXXXXX", name_);
+  if (mkdtemp(folder.data()) == nullptr) Fail("mkdtemp " + folder);
+  folder_ = folder;
+  if (const passwd* user = OrdinaryUser()) {
+    if (chown(folder.c_str(), user->pw_uid, user->pw_gid) != 0) Fail("chown " + folder);
+  } else if (geteuid() == 0) {
+    Fail("there is no ordinary user to run it as");
+  }
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) Fail("pipe");
+  guardian_ = fork();
+  if (guardian_ == 0) {
+    setsid();
+    dup2(ends[0], STDIN_FILENO);
+    execl("/bin/sh", "sh", "-c", kGuardian, "guardian", folder.c_str(), pid_file.c_str(), signal.c_str(),
+          nullptr);
+    _exit(127);
+  }
+  close(ends[0]);
+  guardian_pipe_ = ends[1];
+}
+
+ServerHome::~ServerHome() {
+  close(guardian_pipe_);  // it removes the folder
+  waitpid(guardian_, nullptr, 0);
+}
+
+int ServerHome::FreePort() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  const bool bound = bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+                     getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  close(fd);
+  if (!bound) {
+    fmt::print(stderr, "no free port\n");
+    std::exit(70);
+  }
+  return ntohs(address.sin_port);
+}
+
+pid_t ServerHome::Spawn(const std::string& command) const {
+  const std::string line = fmt::format("{} >>{}/log 2>&1", command, folder_.string());
+  const passwd* user = OrdinaryUser();
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  setpgid(0, 0);  // an interrupt from the keyboard is for the test
+  if (user != nullptr && (setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)) _exit(126);
+  if (chdir("/") != 0) _exit(126);
+  execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+  _exit(127);
+}
+
+void ServerHome::Run(const std::string& command) const {
+  const pid_t pid = Spawn("exec " + command);
+  int status = 0;
+  if (waitpid(pid, &status, 0) != pid || status != 0) Fail(command + " failed:\n" + Log());
+}
+
+std::string ServerHome::Log() const { return ReadWholeFile(folder_ / "log"); }
+
+void ServerHome::Fail(const std::string& why) const {
+  fmt::print(stderr, "{}: {}\n", name_, why);
+  std::exit(70);
+}
+
+void ServerHome::MakeAuthority() const {
+  Run(
+      fmt::format("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+                  " -subj /CN=authority -keyout {0}/authority.key -out {0}/authority.crt",
+                  folder_.string()));
+}
+
+void ServerHome::MakeCertificate(const std::string& subject, const fs::path& stem) const {
+  Run(
+      fmt::format("openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={1}"
+                  " -addext subjectAltName=IP:127.0.0.1 -keyout {0}.key -out {0}.csr",
+                  stem.string(), subject));
+  Run(fmt::format(
+      "openssl x509 -req -in {0}.csr -CA {1}/authority.crt -CAkey {1}/authority.key -CAcreateserial"
+      " -days 2 -copy_extensions copy -out {0}.crt",
+      stem.string(), folder_.string()));
+}
+
+}  // namespace jammi::test
