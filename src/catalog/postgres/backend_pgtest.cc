@@ -82,6 +82,23 @@ TEST_F(Backend, AnAbsentDatabaseIsTold) {
   EXPECT_THAT(refused.error().message(), HasSubstr("absent"));
 }
 
+// Of an error that the server has no state for, as of "could not write init file" on a full disk. Here it is
+// one that can be had without: the database's map of files is damaged.
+TEST_F(Backend, AServerThatFailsWhileItTakesUsInIsUnavailable) {
+  const std::string damaged = server().CreateDatabase();
+  test::RawPostgres raw = Raw();
+  const std::string folder = raw.Text(fmt::format(
+      "SELECT current_setting('data_directory') || '/base/' || oid FROM pg_database WHERE datname = '{}'",
+      damaged));
+  ASSERT_EQ(raw.Exec(fmt::format("COPY (SELECT repeat('x', 1000)) TO '{}/pg_filenode.map'", folder)), "");
+  options_.url = Secret(server().Url(damaged));
+  const auto refused = OpenPostgresCatalog(options_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(DetailOf(refused.error()).native_code, "XX000") << refused.error().ToString();
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnavailable) << refused.error().ToString();
+  EXPECT_EQ(DetailOf(refused.error()).fault, BackendFault::kConnection);
+}
+
 TEST_F(Backend, ADatabaseThatIsNotUtf8IsRefused) {
   const std::string latin = database_ + "_latin1";
   ASSERT_EQ(

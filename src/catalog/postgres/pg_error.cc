@@ -100,7 +100,10 @@ Error FromResult(const PGresult* result) {
 Error FromConnection(const PGconn* connection, std::string_view doing) {
   const std::string_view message = PQerrorMessage(connection);
   const std::string_view state = StateIn(message);
-  const Class found = state.empty() ? Of(BackendFault::kConnection) : Classify(state);
+  Class found = state.empty() ? Of(BackendFault::kConnection) : Classify(state);
+  // Nothing was asked of the server yet: what it has no state for ("could not write init file" of a full
+  // disk is XX000) is no mistake of ours.
+  if (found.code == ErrorCode::kInternal) found = Of(BackendFault::kConnection);
   return Error(found.code, fmt::format("{}: {}", doing, OneLine(message)),
                BackendDetail{found.fault, {}, std::string(state)});
 }
