@@ -59,8 +59,10 @@ std::optional<std::string> ChildProcess::ReadLine() {
   }
 }
 
-void ChildProcess::Kill() {
-  if (!status_) kill(pid_, SIGKILL);
+void ChildProcess::Kill() { Signal(SIGKILL); }
+
+void ChildProcess::Signal(int number) {
+  if (!status_) kill(pid_, number);
 }
 
 int ChildProcess::Wait() {

@@ -9,7 +9,7 @@
 
 namespace jammi::test {
 
-// Not thread-safe. Destroying it kills the program if it still runs.
+// One thread may read while another does all the rest. Destroying it kills the program if it still runs.
 class ChildProcess {
  public:
   // Starts `arguments[0]` with its standard output on a pipe to ReadLine(); the rest is inherited.
@@ -25,6 +25,8 @@ class ChildProcess {
 
   // SIGKILL: it gets no chance to do anything more.
   void Kill();
+  // Any other signal; nothing happens to a program that has been waited for.
+  void Signal(int number);
 
   // Waits for its end. Its exit code, or minus the number of the signal that ended it.
   int Wait();

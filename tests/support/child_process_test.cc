@@ -24,6 +24,16 @@ TEST(ChildProcess, WhatWasWrittenOutlivesAKill) {
   EXPECT_EQ(child.Wait(), -SIGKILL);
 }
 
+TEST(ChildProcess, ASignalReachesIt) {
+  ChildProcess child(
+      {"/bin/sh", "-c", "trap 'echo told; exit 4' TERM; echo ready; while :; do sleep 0.01; done"});
+  EXPECT_EQ(child.ReadLine(), "ready");
+  child.Signal(SIGTERM);
+  EXPECT_EQ(child.ReadLine(), "told");
+  EXPECT_EQ(child.Wait(), 4);
+  child.Signal(SIGTERM);  // to nobody
+}
+
 TEST(ChildProcess, MissingProgramIsNamed) {
   try {
     ChildProcess child({"/no/such/program"});

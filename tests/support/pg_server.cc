@@ -83,8 +83,8 @@ std::string PgServer::EnableTls() {
 void PgServer::Start() {
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   if (port_ == 0) port_ = ServerHome::FreePort();
-  postmaster_ =
-      home_.Spawn(fmt::format("exec {}/postgres -D {}/data -p {}", kPrograms, folder_.string(), port_));
+  postmaster_ = home_.Spawn(fmt::format("exec env {} {}/postgres -D {}/data -p {}", environment_, kPrograms,
+                                        folder_.string(), port_));
   while (true) {
     int status = 0;
     if (waitpid(postmaster_, &status, WNOHANG) == postmaster_ || std::chrono::steady_clock::now() > give_up) {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "support/server_home.h"
 
@@ -40,6 +41,9 @@ class PgServer {
   // Makes an authority and a certificate, and restarts the server with TLS; the authority's file.
   std::string EnableTls();
 
+  // "NAME=value" words for env(1), for the server from its next start on.
+  void SetEnvironment(std::string words) { environment_ = std::move(words); }
+
   enum class Stop { kFast, kImmediate };  // disconnect everybody, write a checkpoint | stop as in a crash
   void Shutdown(Stop how);
   void Start();  // waits until it takes connections
@@ -55,6 +59,7 @@ class PgServer {
 
   const ServerHome home_;
   const std::filesystem::path folder_;
+  std::string environment_;
   int port_ = 0;
   pid_t postmaster_ = -1;
   int databases_ = 0;

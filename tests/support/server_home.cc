@@ -61,11 +61,8 @@ ServerHome::ServerHome(std::string name, Storage storage, const std::string& pid
   std::string folder = Parent(storage) / fmt::format("jammi-{}-XXXXXX", name_);
   if (mkdtemp(folder.data()) == nullptr) Fail("mkdtemp " + folder);
   folder_ = folder;
-  if (const passwd* user = OrdinaryUser()) {
-    if (chown(folder.c_str(), user->pw_uid, user->pw_gid) != 0) Fail("chown " + folder);
-  } else if (geteuid() == 0) {
-    Fail("there is no ordinary user to run it as");
-  }
+  if (geteuid() == 0 && OrdinaryUser() == nullptr) Fail("there is no ordinary user to run it as");
+  if (!GiveToServers(folder)) Fail("chown " + folder);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) Fail("pipe");
   guardian_ = fork();
@@ -83,6 +80,11 @@ ServerHome::ServerHome(std::string name, Storage storage, const std::string& pid
 ServerHome::~ServerHome() {
   close(guardian_pipe_);  // it removes the folder
   waitpid(guardian_, nullptr, 0);
+}
+
+bool ServerHome::GiveToServers(const fs::path& directory) {
+  const passwd* user = OrdinaryUser();
+  return user == nullptr || chown(directory.c_str(), user->pw_uid, user->pw_gid) == 0;
 }
 
 int ServerHome::FreePort() {

@@ -25,6 +25,8 @@ class ServerHome {
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   [[nodiscard]] static int FreePort();
+  // Makes a directory from elsewhere the ordinary user's. False: it cannot be.
+  [[nodiscard]] static bool GiveToServers(const std::filesystem::path& directory);
 
   // Starts a command of the shell as the ordinary user; what it says goes into the log.
   [[nodiscard]] pid_t Spawn(const std::string& command) const;

@@ -1,0 +1,343 @@
+#include "torture/checker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+namespace jammi::test {
+namespace {
+
+constexpr size_t kMostProblems = 100;
+
+class Problems {
+ public:
+  template <class... Args>
+  void Blame(fmt::format_string<Args...> format, Args&&... args) {
+    if (list_.size() < kMostProblems) list_.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+  [[nodiscard]] std::vector<std::string> Take() && { return std::move(list_); }
+
+ private:
+  std::vector<std::string> list_;
+};
+
+// What is known of an event before the log is looked at.
+struct Wanted {
+  std::string_view topic;
+  Who who = 0;
+  int64_t asked_at = 0;  // for the first time
+  bool all_refused = true;
+};
+
+class Judgement {
+ public:
+  Judgement(const History& history, const Log& log) : history_(history), log_(log) {
+    for (const std::string& broken : history.broken) problems_.Blame("{}", broken);
+    CollectWanted();
+    for (const auto& [topic, events] : log_) JudgeTopic(topic, events);
+    for (const Attempt& attempt : history.attempts) JudgeAttempt(attempt);
+    JudgeRefused();
+    JudgeTimes();
+    for (const Attachment& attachment : history.attachments) JudgeAttachment(attachment);
+    JudgeChains();
+  }
+
+  std::vector<std::string> Take() && { return std::move(problems_).Take(); }
+
+ private:
+  static const std::vector<LoggedEvent>& EventsOf(const Log& log, const std::string& topic) {
+    static const std::vector<LoggedEvent> none;
+    const auto found = log.find(topic);
+    return found == log.end() ? none : found->second;
+  }
+
+  void CollectWanted() {
+    for (const Attempt& attempt : history_.attempts) {
+      for (const std::string& key : attempt.keys) {
+        const auto [entry, is_new] = wanted_.try_emplace(key);
+        Wanted& wanted = entry->second;
+        if (is_new) {
+          wanted = {.topic = attempt.topic, .who = attempt.who, .asked_at = attempt.asked_at};
+        } else if (!attempt.keyed) {
+          problems_.Blame("the test published event {} twice", key);
+        }
+        wanted.asked_at = std::min(wanted.asked_at, attempt.asked_at);
+        wanted.all_refused = wanted.all_refused && attempt.answer == Attempt::Answer::kRefused;
+      }
+    }
+  }
+
+  void JudgeTopic(const std::string& topic, const std::vector<LoggedEvent>& events) {
+    for (uint64_t offset = 0; offset < events.size(); ++offset) {
+      const LoggedEvent& event = events[offset];
+      const auto wanted = wanted_.find(event.key);
+      if (wanted == wanted_.end() || wanted->second.topic != topic) {
+        problems_.Blame("{} at {}: event {} was never published there", topic, offset, event.key);
+        continue;
+      }
+      if (event.publisher != wanted->second.who) {
+        problems_.Blame("{} at {}: event {} of scope {} is said to be of scope {}", topic, offset, event.key,
+                        wanted->second.who, event.publisher);
+      }
+      if (event.digest != DigestOf(event.key, 0)) {
+        problems_.Blame("{} at {}: event {} has rows that nobody published", topic, offset, event.key);
+      }
+      if (const auto [at, is_new] = offset_of_.emplace(event.key, offset); !is_new) {
+        problems_.Blame("{} at {}: event {} for the second time, it is at {}", topic, offset, event.key,
+                        at->second);
+      }
+    }
+  }
+
+  [[nodiscard]] std::optional<uint64_t> OffsetOf(const std::string& key) const {
+    const auto found = offset_of_.find(key);
+    return found == offset_of_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  void JudgeAttempt(const Attempt& attempt) {
+    if (attempt.answer == Attempt::Answer::kAcknowledged) {
+      for (size_t i = 0; i < attempt.keys.size(); ++i) {
+        const auto offset = OffsetOf(attempt.keys[i]);
+        if (!offset) {
+          problems_.Blame("event {} of {}, acknowledged at {}, is lost", attempt.keys[i], attempt.topic,
+                          attempt.offset + i);
+        } else if (*offset != attempt.offset + i) {
+          problems_.Blame("event {} of {}, acknowledged at {}, lies at {}", attempt.keys[i], attempt.topic,
+                          attempt.offset + i, *offset);
+        }
+      }
+    }
+    const auto first = OffsetOf(attempt.keys.front());
+    for (size_t i = 1; i < attempt.keys.size(); ++i) {
+      const auto offset = OffsetOf(attempt.keys[i]);
+      if (offset.has_value() == first.has_value() && (!first || *offset == *first + i)) continue;
+      problems_.Blame("events {} and {} of {} were published together and are not together", attempt.keys[0],
+                      attempt.keys[i], attempt.topic);
+      break;
+    }
+  }
+
+  void JudgeRefused() {
+    for (const auto& [key, wanted] : wanted_) {
+      if (wanted.all_refused && offset_of_.contains(key)) {
+        problems_.Blame("event {} of {} was refused, and is there", key, wanted.topic);
+      }
+    }
+  }
+
+  // What is asked for after something was acknowledged lies behind it.
+  void JudgeTimes() {
+    struct Moment {
+      int64_t at;
+      bool acknowledged;  // else asked for; of one moment, what is asked for counts as earlier
+      uint64_t offset;
+      const std::string* key;
+      auto operator<=>(const Moment& other) const {
+        return std::tie(at, acknowledged) <=> std::tie(other.at, other.acknowledged);
+      }
+    };
+    std::map<std::string, std::vector<Moment>> topics;
+    for (const auto& [topic, events] : log_) {
+      for (uint64_t offset = 0; offset < events.size(); ++offset) {
+        if (const auto wanted = wanted_.find(events[offset].key); wanted != wanted_.end()) {
+          topics[topic].push_back({wanted->second.asked_at, false, offset, &wanted->first});
+        }
+      }
+    }
+    for (const Attempt& attempt : history_.attempts) {
+      if (attempt.answer != Attempt::Answer::kAcknowledged) continue;
+      topics[attempt.topic].push_back({attempt.answered_at, true, attempt.offset, &attempt.keys.front()});
+    }
+    for (auto& [topic, moments] : topics) {
+      std::ranges::stable_sort(moments, {},
+                               [](const Moment& each) { return std::pair(each.at, each.acknowledged); });
+      const Moment* highest = nullptr;
+      for (const Moment& moment : moments) {
+        if (moment.acknowledged) {
+          if (highest == nullptr || moment.offset > highest->offset) highest = &moment;
+        } else if (highest != nullptr && moment.offset < highest->offset) {
+          problems_.Blame("{}: event {} at {} was asked for after {} was acknowledged at {}", topic,
+                          *moment.key, moment.offset, *highest->key, highest->offset);
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] uint64_t ExpectedDigest(const std::string& key, size_t predicate) {
+    auto& digests = digests_[key];
+    if (!digests) {
+      digests.emplace();
+      for (size_t i = 0; i < kPredicates.size(); ++i) (*digests)[i] = DigestOf(key, i);
+    }
+    return (*digests)[predicate];
+  }
+
+  // The first offset from `next` on, below `end`, that the attachment must be given; else `end`.
+  [[nodiscard]] uint64_t NextExpected(const Attachment& attachment, const std::vector<LoggedEvent>& events,
+                                      uint64_t next, uint64_t end) {
+    for (; next < end; ++next) {
+      const LoggedEvent& event = events[next];
+      if (Sees(attachment.reader, event.publisher) && ExpectedDigest(event.key, attachment.predicate) != 0) {
+        break;
+      }
+    }
+    return next;
+  }
+
+  void JudgeAttachment(const Attachment& attachment) {
+    const auto& events = EventsOf(log_, attachment.topic);
+    const std::string who =
+        fmt::format("{} of {} from {}", attachment.cursor, attachment.topic, attachment.start);
+    uint64_t next = attachment.start;
+    for (const Got& got : attachment.got) {
+      if (got.offset >= events.size()) {
+        problems_.Blame("{}: was given {} at {}, which is not in the log", who, got.key, got.offset);
+        return;
+      }
+      const LoggedEvent& event = events[got.offset];
+      if (got.offset < next) {
+        problems_.Blame("{}: was given {} at {} when {} was next", who, got.key, got.offset, next);
+        return;
+      }
+      if (!Sees(attachment.reader, event.publisher)) {
+        problems_.Blame("{}: was given {} at {} of scope {}", who, got.key, got.offset, event.publisher);
+        return;
+      }
+      const uint64_t expected = NextExpected(attachment, events, next, got.offset);
+      if (expected != got.offset) {
+        problems_.Blame("{}: {} at {} was skipped", who, events[expected].key, expected);
+        return;
+      }
+      if (got.key != event.key || got.publisher != event.publisher ||
+          got.digest != ExpectedDigest(event.key, attachment.predicate)) {
+        problems_.Blame("{}: was given {} of scope {} at {}, not the rows of {}", who, got.key, got.publisher,
+                        got.offset, event.key);
+        return;
+      }
+      next = got.offset + 1;
+    }
+    if (!attachment.ended) return;
+    if (*attachment.ended < next) {
+      problems_.Blame("{}: ended at {} ({}), behind its last event", who, *attachment.ended,
+                      attachment.why_ended);
+      return;
+    }
+    const uint64_t end = std::min<uint64_t>(*attachment.ended, events.size());
+    if (const uint64_t expected = NextExpected(attachment, events, next, end); expected != end) {
+      problems_.Blame("{}: ended at {} ({}), and {} at {} was skipped", who, *attachment.ended,
+                      attachment.why_ended, events[expected].key, expected);
+    }
+  }
+
+  void JudgeChains() {
+    std::map<std::string_view, const Attachment*> before;
+    std::map<std::string_view, uint64_t> asked;
+    for (const Attachment& attachment : history_.attachments) {
+      const auto [entry, is_first] = before.try_emplace(attachment.cursor, &attachment);
+      const Attachment& last = *std::exchange(entry->second, &attachment);
+      if (attachment.named) {
+        JudgeConsumerStart(attachment, is_first, asked[attachment.cursor]);
+        asked[attachment.cursor] = std::max(asked[attachment.cursor], attachment.ack_asked);
+      } else if (!is_first && attachment.start != last.Resume()) {
+        problems_.Blame("{} of {}: was at {} and goes on at {}", attachment.cursor, attachment.topic,
+                        last.Resume(), attachment.start);
+      }
+    }
+  }
+
+  void JudgeConsumerStart(const Attachment& attachment, bool is_first, uint64_t asked) {
+    if (!is_first && attachment.start > asked) {
+      problems_.Blame("consumer {} of {}: goes on at {}, and no more than {} was ever done with",
+                      attachment.cursor, attachment.topic, attachment.start, asked);
+    }
+    for (const Attachment& other : history_.attachments) {
+      if (!other.named || other.cursor != attachment.cursor) continue;
+      for (const auto& [at, position] : other.acked) {
+        if (at < attachment.attached_at && position > attachment.start) {
+          problems_.Blame("consumer {} of {}: goes on at {}, though {} was acknowledged", attachment.cursor,
+                          attachment.topic, attachment.start, position);
+          return;
+        }
+      }
+    }
+  }
+
+  const History& history_;
+  const Log& log_;
+  Problems problems_;
+  std::unordered_map<std::string, Wanted> wanted_;
+  std::unordered_map<std::string, uint64_t> offset_of_;
+  std::unordered_map<std::string, std::optional<std::array<uint64_t, kPredicates.size()>>> digests_;
+};
+
+}  // namespace
+
+Assembled AssembleLog(const std::vector<Attachment>& readers) {
+  Problems problems;
+  std::map<std::string, std::map<uint64_t, LoggedEvent>> seen;
+  std::map<std::string, uint64_t> ends;
+  for (const Attachment& reader : readers) {
+    if (!reader.ended) {
+      problems.Blame("the log of {} cannot be read as scope {}", reader.topic, reader.reader);
+      continue;
+    }
+    const auto [end, is_first] = ends.emplace(reader.topic, *reader.ended);
+    if (!is_first && end->second != *reader.ended) {
+      problems.Blame("the log of {} ends at {} for one and at {} for another", reader.topic, end->second,
+                     *reader.ended);
+    }
+    auto& events = seen[reader.topic];
+    for (const Got& got : reader.got) {
+      const auto [event, is_new] =
+          events.try_emplace(got.offset, LoggedEvent{got.publisher, got.key, got.digest});
+      if (!is_new && (event->second.key != got.key || event->second.digest != got.digest)) {
+        problems.Blame("{} at {}: {} for one, {} for another", reader.topic, got.offset, event->second.key,
+                       got.key);
+      }
+    }
+  }
+  Assembled assembled;
+  for (auto& [topic, end] : ends) {
+    auto& events = assembled.log[topic];
+    for (auto& [offset, event] : seen[topic]) {
+      if (offset != events.size()) {
+        problems.Blame("{} at {}: nobody sees an event there", topic, events.size());
+        events.resize(offset);
+      }
+      events.push_back(std::move(event));
+    }
+    if (events.size() != end) {
+      problems.Blame("{}: the log ends at {}, and its events at {}", topic, end, events.size());
+    }
+  }
+  assembled.problems = std::move(problems).Take();
+  return assembled;
+}
+
+std::vector<std::string> Judge(const History& history, const Log& log) {
+  return Judgement(history, log).Take();
+}
+
+std::vector<std::string> Lagging(const History& history, const std::vector<std::string>& cursors) {
+  Problems problems;
+  for (const std::string& cursor : cursors) {
+    const Attachment* attachment = history.Newest(cursor);
+    if (attachment == nullptr) {
+      problems.Blame("{} was never attached", cursor);
+      continue;
+    }
+    const auto acknowledged = history.acknowledged().find(attachment->topic);
+    if (acknowledged == history.acknowledged().end() || attachment->position >= acknowledged->second)
+      continue;
+    problems.Blame("{} of {}: stands at {}, and {} is acknowledged", cursor, attachment->topic,
+                   attachment->position, acknowledged->second - 1);
+  }
+  return std::move(problems).Take();
+}
+
+}  // namespace jammi::test

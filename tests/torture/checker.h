@@ -1,0 +1,47 @@
+// Holds the log and every delivery of a torture run against what its processes had asked for and what was
+// acknowledged to them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "torture/history.h"
+
+namespace jammi::test {
+
+struct LoggedEvent {
+  Who publisher = 0;
+  std::string key;
+  uint64_t digest = 0;  // of all its rows
+};
+// By topic: the events at offsets 0, 1, 2, ...
+using Log = std::map<std::string, std::vector<LoggedEvent>>;
+
+struct Assembled {
+  Log log;
+  std::vector<std::string> problems;
+};
+// Puts the log together from what readers of every scope were given when all was over. Right is: two who see
+// an event see the same one; there is no offset that nobody sees; all come to the same end.
+[[nodiscard]] Assembled AssembleLog(const std::vector<Attachment>& readers);
+
+// What is wrong, one sentence each; empty = nothing. Right is:
+// * an acknowledged event is in the log, at its offset, with its bytes and its publisher's scope;
+// * one that was refused is not, one without an answer or with an unknown outcome may be; events that were
+//   published together are there together, or not; none is there twice, and no other is there;
+// * an event that was asked for after another of its topic was acknowledged lies behind it;
+// * an attachment of a cursor was given, from where it started, each event that its scope sees and of which
+//   its predicate selects a row: exactly these rows, once, in order, and nothing else; if it ended, all of
+//   those below its position;
+// * a cursor that is attached again goes on where it was;
+// * a named consumer starts at or below what was asked to be acknowledged, and at or above what was
+//   acknowledged.
+[[nodiscard]] std::vector<std::string> Judge(const History& history, const Log& log);
+
+// The cursors among `cursors` that have not passed all that is acknowledged, one sentence each.
+[[nodiscard]] std::vector<std::string> Lagging(const History& history,
+                                               const std::vector<std::string>& cursors);
+
+}  // namespace jammi::test

@@ -1,0 +1,157 @@
+#include "torture/following.h"
+
+#include <arrow/api.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "torture/batches.h"
+
+namespace jammi::test {
+namespace {
+
+using Kind = Record::Kind;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kRetryPause{20};
+
+From StartOf(const CursorOrder& order) {
+  constexpr std::chrono::microseconds kRecent = std::chrono::seconds(3);
+  switch (order.start) {
+    case CursorOrder::Start::kNewest:
+      return From::Newest();
+    case CursorOrder::Start::kRecent:
+      return From::Time(Clock::System()->Now() - kRecent.count());
+    default:
+      return From::Offset(order.offset);
+  }
+}
+
+Who WhoIs(const std::optional<TenantId>& tenant) {
+  if (!tenant) return 0;
+  for (size_t who = 1; who < kTenants.size(); ++who) {
+    if (tenant->ToString() == kTenants.at(who)) return static_cast<Who>(who);
+  }
+  return -1;
+}
+
+}  // namespace
+
+void Follower::Run() {
+  while (!stage_.stopping()) {
+    auto subscription =
+        stage_.As(order_.who)
+            .Subscribe(order_.topic, StartOf(order_),
+                       {.predicate = std::string(kPredicates.at(order_.predicate)), .follow = !finite_});
+    if (subscription) {
+      Follow(**subscription);
+      if (finite_) return;
+    } else if (stage_.stopping() || !stage_.Excuse("subscribe", subscription.error())) {
+      return;
+    }
+    std::this_thread::sleep_for(kRetryPause);
+  }
+}
+
+void Follower::Follow(Subscription& subscription) {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = false;
+    id_ = stage_.NextId();
+    said_ = subscription.position();
+    attached_ = &subscription;
+    stage_.Say({.kind = Kind::kAttached,
+                .id = id_,
+                .topic = order_.topic,
+                .who = order_.who,
+                .predicate = order_.predicate,
+                .offset = said_,
+                .text = order_.cursor});
+  }
+  if (stage_.stopping()) Close();  // whoever stopped the process did not know of it yet
+  const std::string why = random_.Percent(50) ? FollowWaiting(subscription) : FollowWoken(subscription);
+  const std::lock_guard lock(mutex_);
+  attached_ = nullptr;
+  order_.start = CursorOrder::Start::kOffset;
+  order_.offset = subscription.position();
+  stage_.Say({.kind = Kind::kEnded, .id = id_, .offset = order_.offset, .text = why});
+}
+
+// Without a deadline: if the feed does not wake it, nobody does.
+std::string Follower::FollowWaiting(Subscription& subscription) {
+  for (;;) {
+    const auto next = subscription.Next(Deadline::Never());
+    if (!next) return AtError(next.error());
+    if (!*next) return AtEnd();
+    SayGot(**next);
+  }
+}
+
+// The same by OnReady() alone.
+std::string Follower::FollowWoken(Subscription& subscription) {
+  struct Doorbell {
+    std::mutex mutex;
+    std::condition_variable rung;
+    bool ready = false;
+  };
+  const auto doorbell = std::make_shared<Doorbell>();
+  for (;;) {
+    auto polled = subscription.TryNext();
+    if (!polled) return AtError(polled.error());
+    if (std::holds_alternative<Subscription::End>(*polled)) return AtEnd();
+    if (const auto* delivery = std::get_if<Delivery>(&*polled)) {
+      SayGot(*delivery);
+      continue;
+    }
+    subscription.OnReady([doorbell] {
+      const std::lock_guard lock(doorbell->mutex);
+      doorbell->ready = true;
+      doorbell->rung.notify_one();
+    });
+    // Close() calls nobody back, so that is looked for.
+    std::unique_lock lock(doorbell->mutex);
+    while (!doorbell->rung.wait_for(lock, kRetryPause, [&] { return doorbell->ready; })) {
+      if (closed_) return "closed";
+    }
+    doorbell->ready = false;
+  }
+}
+
+std::string Follower::AtEnd() {
+  if (!finite_ && !stage_.leaving()) stage_.Break("the stream of " + order_.cursor + " ended by itself");
+  return "end";
+}
+
+std::string Follower::AtError(const Error& error) {
+  if (error.code() != ErrorCode::kCancelled || !closed_) stage_.Excuse("next", error);
+  return error.ToString();
+}
+
+void Follower::SayGot(const Delivery& delivery) {
+  auto event = Describe(*delivery.batch);
+  stage_.Say({.kind = Kind::kGot,
+              .id = id_,
+              .who = WhoIs(delivery.tenant),
+              .offset = delivery.offset,
+              .digest = event.digest,
+              .keys = {std::move(event.key)}});
+}
+
+void Follower::SayPosition() {
+  const std::lock_guard lock(mutex_);
+  if (attached_ == nullptr || attached_->position() == said_) return;
+  said_ = attached_->position();
+  stage_.Say({.kind = Kind::kPosition, .id = id_, .offset = said_});
+}
+
+void Follower::Close() {
+  const std::lock_guard lock(mutex_);
+  if (attached_ == nullptr) return;
+  closed_ = true;
+  attached_->Close();
+}
+
+}  // namespace jammi::test
