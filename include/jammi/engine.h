@@ -57,6 +57,17 @@ class Topics {
   // Errors: kInvalidArgument for a token that is none.
   [[nodiscard]] Result<Page> List(int page_size = 100, std::string_view page_token = {}) const;
 
+  // Appends columns to the schema of a topic that the scope owns; the topic as it is then. The columns may be
+  // null, and are checked as by Register(). Whoever publishes may go on with the schema of any earlier
+  // version; subscriptions made before keep the schema they were made with, later ones see the new columns in
+  // every event, null where it does not have them. All in one transaction; of two calls at once that name the
+  // same column one is refused.
+  // Errors: kAlreadyExists with SchemaConflictDetail: the topic has exactly these columns already, as after
+  // the same call before; kFailedPrecondition with SchemaConflictDetail: it has another column of such a
+  // name, in any case; kNotFound with TopicNotFoundDetail, also for a global or another's topic;
+  // kInvalidArgument as Register(), or for no columns, or one that may not be null.
+  [[nodiscard]] Result<Topic> AppendColumns(const TopicId& id, const arrow::FieldVector& columns);
+
   // Drops a topic that the scope owns; its subscriptions end after what they have buffered. The name is
   // free at once. Errors: kNotFound with TopicNotFoundDetail, also for a global or another's topic.
   [[nodiscard]] Result<void> Drop(const TopicId& id);
@@ -85,7 +96,8 @@ class Session {
   [[nodiscard]] Topics topics() const { return {core_, scope_}; }
 
   // Appends `batch` to the topic as one event, stamped with this session's scope. The batch has exactly
-  // the topic's columns (names, order, types, nullability); zero rows are an event too.
+  // the columns of a version of the topic's schema (names, order, types, nullability); zero rows are an event
+  // too.
   // Success: the event is durable and has this offset. Errors: kNotFound with TopicNotFoundDetail;
   // kInvalidArgument with BatchSchemaMismatchDetail, or for a batch that is damaged or larger than
   // `trigger.max_batch_bytes`; kPermissionDenied with PublishTenantMismatchDetail; kResourceExhausted

@@ -155,6 +155,13 @@ class TriggerBroker {
   // Errors: kFailedPrecondition with SchemaConflictDetail.
   [[nodiscard]] virtual Result<void> RegisterTopic(const Topic& topic) = 0;
 
+  // The topic's schema has grown: nullable columns stand behind those that the driver knows. Subscriptions
+  // that are open keep theirs; batches of the versions that the driver has known are taken all the same. An
+  // equal schema is a no-op, an earlier version too; an unknown topic is registered. The default is for
+  // drivers that do not remember schemas.
+  // Errors: kFailedPrecondition with SchemaConflictDetail: neither has grown from the other.
+  [[nodiscard]] virtual Result<void> GrowTopic(const Topic& topic) { return RegisterTopic(topic); }
+
   // Forgets the topic; its subscriptions end after what they have buffered. An unknown id is a success.
   [[nodiscard]] virtual Result<void> DropTopic(const TopicId& topic) = 0;
 

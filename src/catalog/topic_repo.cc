@@ -25,12 +25,14 @@ constexpr size_t kMaxMetadataBytes = 64 << 10;
 constexpr int64_t kPurgeEvents = 1024;
 constexpr int64_t kPurgeBytes = 1 << 20;
 
-#define JAMMI_TOPIC_COLUMNS "topic_no, topic_id, scope, name, schema, broker_metadata, created_at"
+#define JAMMI_TOPIC_COLUMNS \
+  "topic_no, topic_id, scope, name, schema, broker_metadata, created_at, earlier_columns"
 
 constexpr std::string_view kTakeNumber =
     "UPDATE catalog_counters SET next_value = next_value + 1 WHERE name = 'topic_no' RETURNING next_value";
-constexpr std::string_view kInsert = "INSERT INTO topics (" JAMMI_TOPIC_COLUMNS
-                                     ") VALUES ($1, $2, $3, $4, $5, $6, jammi_now()) RETURNING created_at";
+constexpr std::string_view kInsert =
+    "INSERT INTO topics (" JAMMI_TOPIC_COLUMNS
+    ") VALUES ($1, $2, $3, $4, $5, $6, jammi_now(), '[]') RETURNING created_at";
 constexpr std::string_view kInsertHead = "INSERT INTO topic_heads (topic_no) VALUES ($1)";
 // '' sorts before every tenant, so the scope's own topic comes first.
 constexpr std::string_view kFindByName =
@@ -45,6 +47,12 @@ constexpr std::string_view kPage =
     "SELECT " JAMMI_TOPIC_COLUMNS
     " FROM topics WHERE scope = $1 AND dropped_at IS NULL "
     "AND (created_at, topic_id) > ($2, $3) AND topic_no <> $4 ORDER BY created_at, topic_id LIMIT $5";
+// Whoever would change the row waits from here to the commit.
+constexpr std::string_view kHold =
+    "UPDATE topics SET schema = schema WHERE topic_id = $1 AND scope = $2 AND dropped_at IS NULL "
+    "RETURNING " JAMMI_TOPIC_COLUMNS;
+constexpr std::string_view kSetSchema =
+    "UPDATE topics SET schema = $2, earlier_columns = $3 WHERE topic_no = $1";
 constexpr std::string_view kMarkDropped =
     "UPDATE topics SET dropped_at = jammi_now() WHERE topic_id = $1 AND scope = $2 AND dropped_at IS NULL "
     "RETURNING topic_no, name";
@@ -97,6 +105,13 @@ Result<std::map<std::string, std::string>> ParseMetadata(std::string_view topic,
   return metadata;
 }
 
+Result<std::vector<int64_t>> ParseCounts(std::string_view topic, std::string_view text) {
+  auto counts = ParseColumnCounts(text);
+  if (counts) return *std::move(counts);
+  return Error(ErrorCode::kDataLoss, fmt::format("topic {}: the list of earlier versions is damaged", topic),
+               BackendDetail{BackendFault::kTypeConversion, "topics.earlier_columns", {}});
+}
+
 Result<StoredTopic> ReadTopic(const Row& row) {
   StoredTopic topic;
   JAMMI_ASSIGN(topic.topic_no, row.Get<int64_t>("topic_no"));
@@ -106,6 +121,7 @@ Result<StoredTopic> ReadTopic(const Row& row) {
   JAMMI_ASSIGN(const auto schema, row.Get<SqlBytes>("schema"));
   JAMMI_ASSIGN(const auto metadata, row.Get<std::string_view>("broker_metadata"));
   JAMMI_ASSIGN(topic.created_at, row.Get<int64_t>("created_at"));
+  JAMMI_ASSIGN(const auto earlier, row.Get<std::string_view>("earlier_columns"));
 
   const auto uuid = Uuid::Parse(id);
   if (!uuid) {
@@ -116,6 +132,7 @@ Result<StoredTopic> ReadTopic(const Row& row) {
   JAMMI_ASSIGN(topic.owner, Scope::FromKey(scope));
   topic.schema.assign(reinterpret_cast<const char*>(schema.data()), schema.size());
   JAMMI_ASSIGN(topic.broker_metadata, ParseMetadata(id, metadata));
+  JAMMI_ASSIGN(topic.earlier_columns, ParseCounts(id, earlier));
   return topic;
 }
 
@@ -140,15 +157,27 @@ bool ComesBefore(const StoredTopic& a, const StoredTopic& b) {
   return std::pair(a.created_at, a.id) < std::pair(b.created_at, b.id);
 }
 
-Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const Scope& owner, std::string_view name) {
-  return jammi::RecordChange(tx, {.kind = "topic", .verb = verb, .owner = owner, .name = name});
+Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const Scope& owner, std::string_view name,
+                          std::optional<int64_t> version = std::nullopt) {
+  return jammi::RecordChange(
+      tx, {.kind = "topic", .verb = verb, .owner = owner, .name = name, .version = version});
 }
 
-constexpr std::array kStatements = {
-    RepoStatement{"find by name", kFindByName, 2},     RepoStatement{"find by id", kFindById, 1},
-    RepoStatement{"find by number", kFindByNumber, 1}, RepoStatement{"page", kPage, 5},
-    RepoStatement{"mark dropped", kMarkDropped, 2},    RepoStatement{"first dropped", kFirstDropped, 0},
-    RepoStatement{"oldest events", kOldestEvents, 3},  RepoStatement{"delete events", kDeleteEvents, 2}};
+Result<void> RefuseEnginesOwn(std::string_view topic_id) {
+  if (topic_id != kChangesTopicId) return {};
+  return Error(ErrorCode::kPermissionDenied, fmt::format("topic {} is the engine's own", kChangesTopicName));
+}
+
+constexpr std::array kStatements = {RepoStatement{"find by name", kFindByName, 2},
+                                    RepoStatement{"find by id", kFindById, 1},
+                                    RepoStatement{"find by number", kFindByNumber, 1},
+                                    RepoStatement{"page", kPage, 5},
+                                    RepoStatement{"hold", kHold, 2},
+                                    RepoStatement{"set schema", kSetSchema, 3},
+                                    RepoStatement{"mark dropped", kMarkDropped, 2},
+                                    RepoStatement{"first dropped", kFirstDropped, 0},
+                                    RepoStatement{"oldest events", kOldestEvents, 3},
+                                    RepoStatement{"delete events", kDeleteEvents, 2}};
 
 // The number after the last one given to a topic, taken for good.
 Result<int64_t> TakeTopicNumber(Transaction& tx) {
@@ -178,6 +207,19 @@ Result<std::optional<int64_t>> LastToPurge(Transaction& tx, int64_t first_key, i
 }  // namespace
 
 std::span<const RepoStatement> TopicStatements() { return kStatements; }
+
+std::optional<std::vector<int64_t>> ParseColumnCounts(std::string_view text) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_array()) return std::nullopt;
+  std::vector<int64_t> counts;
+  for (const auto& count : json) {
+    if (!count.is_number_integer()) return std::nullopt;
+    counts.push_back(count.get<int64_t>());
+    const int64_t before = counts.size() < 2 ? 0 : counts[counts.size() - 2];
+    if (counts.back() <= before) return std::nullopt;
+  }
+  return counts;
+}
 
 Result<StoredTopic> TopicRepo::Register(const Scope& owner, std::string_view name, std::string_view schema,
                                         const std::map<std::string, std::string>& broker_metadata) {
@@ -237,6 +279,26 @@ Result<StoredTopic> TopicRepo::FindById(const Scope& scope, const TopicId& id) {
   return topic;
 }
 
+Result<StoredTopic> TopicRepo::AppendColumns(
+    const Scope& owner, const TopicId& id,
+    const std::function<Result<GrownSchema>(const StoredTopic& now)>& grow) {
+  const std::string text = id.ToString();
+  JAMMI_TRY(RefuseEnginesOwn(text));
+  return backend_.Transact({}, [&](Transaction& tx) -> Result<StoredTopic> {
+    JAMMI_ASSIGN(auto topic, tx.QueryFirst(kHold, {text, owner.Key()}, ReadTopic));
+    if (!topic) return NotFound(text);
+    JAMMI_ASSIGN(auto grown, grow(*topic));
+    topic->schema = std::move(grown.schema);
+    topic->earlier_columns.push_back(grown.columns_before);
+    const std::string earlier = nlohmann::json(topic->earlier_columns).dump();
+    const SqlBytes schema(reinterpret_cast<const uint8_t*>(topic->schema.data()), topic->schema.size());
+    JAMMI_TRY(tx.Execute(kSetSchema, {topic->topic_no, schema, earlier}));
+    const auto version = static_cast<int64_t>(topic->earlier_columns.size()) + 1;
+    JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, owner, topic->name, version));
+    return *std::move(topic);
+  });
+}
+
 Result<Page<StoredTopic>> TopicRepo::List(const Scope& scope, int page_size, std::string_view page_token) {
   JAMMI_TRY(CheckPageSize(page_size));
   JAMMI_ASSIGN(const Position after, DecodeToken(page_token));
@@ -256,10 +318,7 @@ Result<Page<StoredTopic>> TopicRepo::List(const Scope& scope, int page_size, std
 Result<int64_t> TopicRepo::Drop(const Scope& owner, const TopicId& id,
                                 const std::function<void(int64_t topic_no)>& committed) {
   const std::string text = id.ToString();
-  if (text == kChangesTopicId) {
-    return Error(ErrorCode::kPermissionDenied,
-                 fmt::format("topic {} is the engine's own", kChangesTopicName));
-  }
+  JAMMI_TRY(RefuseEnginesOwn(text));
   struct Marked {
     int64_t topic_no = 0;
     std::string name;

@@ -24,12 +24,18 @@ struct StoredTopic {
   std::string name;
   Scope owner = Scope::Global();
   std::string schema;  // an IPC schema message
+  // How many of the schema's columns each earlier version of it had, ascending.
+  std::vector<int64_t> earlier_columns;
   std::map<std::string, std::string> broker_metadata;
   UnixMicros created_at = 0;
 };
 
 // Those that look for something.
 [[nodiscard]] std::span<const RepoStatement> TopicStatements();
+
+// The column `earlier_columns` as it is stored: a JSON array of ascending numbers above 0. Absent: it is
+// none.
+[[nodiscard]] std::optional<std::vector<int64_t>> ParseColumnCounts(std::string_view text);
 
 // Thread-safe. Scopes are those of the caller; what a scope cannot see is not found.
 class TopicRepo {
@@ -53,6 +59,19 @@ class TopicRepo {
   [[nodiscard]] Result<StoredTopic> FindAnyById(const TopicId& id);
 
   [[nodiscard]] Result<StoredTopic> FindAnyByNumber(int64_t topic_no);
+
+  struct GrownSchema {
+    std::string schema;
+    int64_t columns_before = 0;  // of the schema that has grown
+  };
+  // Replaces the schema of a topic that `owner` itself owns by what `grow` makes of it, and remembers how
+  // many columns it had. `grow` sees the topic as nobody can change it before the commit; it runs inside the
+  // transaction, maybe more than once.
+  // Errors: `grow`'s; kNotFound with TopicNotFoundDetail; kPermissionDenied for the engine's own; the
+  // backend's. Nothing is changed then.
+  [[nodiscard]] Result<StoredTopic> AppendColumns(
+      const Scope& owner, const TopicId& id,
+      const std::function<Result<GrownSchema>(const StoredTopic& now)>& grow);
 
   // Visible topics by (created_at, id), `page_size` (1..1000) at a time (TRG-023); not the engine's own.
   // Errors: kInvalidArgument for a page size out of range or a token that is none.

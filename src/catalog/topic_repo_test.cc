@@ -173,6 +173,46 @@ TEST_F(TopicRepoTest, PageSizesAndTokensAreChecked) {
   }
 }
 
+TEST_F(TopicRepoTest, ASchemaGrowsForItsOwnerAlone) {
+  const auto topic = Register(a_, "t");
+  const auto grow = [](const StoredTopic& now) -> Result<TopicRepo::GrownSchema> {
+    return TopicRepo::GrownSchema{now.schema + " and more",
+                                  static_cast<int64_t>(now.earlier_columns.size()) + 3};
+  };
+  for (const auto& scope : {b_, global_}) {
+    const auto refused = repo_->AppendColumns(scope, topic->id, grow);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::kNotFound);
+    EXPECT_EQ(refused.error().As<TopicNotFoundDetail>()->topic, topic->id.ToString());
+  }
+  EXPECT_EQ(repo_->FindById(a_, topic->id)->schema, "schema bytes");
+  EXPECT_THAT(repo_->FindById(a_, topic->id)->earlier_columns, IsEmpty());
+  JAMMI_OK(repo_->AppendColumns(a_, topic->id, grow));
+  const auto grown = repo_->AppendColumns(a_, topic->id, grow);
+  JAMMI_OK(grown);
+  for (const auto& found : {grown, repo_->FindByName(a_, "t"), repo_->FindAnyByNumber(topic->topic_no)}) {
+    JAMMI_OK(found);
+    EXPECT_EQ(found->schema, "schema bytes and more and more");
+    EXPECT_THAT(found->earlier_columns, ElementsAre(3, 4));
+  }
+}
+
+TEST_F(TopicRepoTest, ARefusedGrowthChangesNothing) {
+  const auto topic = Register(a_, "t");
+  const auto refused = repo_->AppendColumns(a_, topic->id, [](const StoredTopic&) {
+    return Result<TopicRepo::GrownSchema>(Error(ErrorCode::kInvalidArgument, "no such type"));
+  });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message(), "no such type");
+  EXPECT_THAT(repo_->FindById(a_, topic->id)->earlier_columns, IsEmpty());
+  JAMMI_OK(Drop(a_, topic->id));
+  const auto gone = repo_->AppendColumns(a_, topic->id, [](const StoredTopic&) {
+    ADD_FAILURE() << "it is dropped";
+    return Result<TopicRepo::GrownSchema>(TopicRepo::GrownSchema{});
+  });
+  EXPECT_EQ(gone.error().code(), ErrorCode::kNotFound);
+}
+
 TEST_F(TopicRepoTest, Trg024DropIsStrictAboutTheOwner) {
   const auto global = Register(global_, "g");
   const auto mine = Register(a_, "m");
@@ -292,11 +332,14 @@ TEST_F(TopicRepoTest, NoStatementScansOrSortsTopics) {
 
 TEST_F(TopicRepoTest, DamagedRowsAreNamed) {
   const auto topic = Register(global_, "t");
-  JAMMI_OK(Execute("UPDATE topics SET broker_metadata = '[1]'"));
-  const auto damaged = repo_->FindByName(global_, "t");
-  ASSERT_FALSE(damaged);
-  EXPECT_EQ(damaged.error().code(), ErrorCode::kDataLoss);
-  EXPECT_THAT(damaged.error().message(), HasSubstr(topic->id.ToString()));
+  for (const char* damage :
+       {"broker_metadata = '[1]'", "broker_metadata = '{}', earlier_columns = '[4, 3]'"}) {
+    JAMMI_OK(Execute(fmt::format("UPDATE topics SET {}", damage)));
+    const auto damaged = repo_->FindByName(global_, "t");
+    ASSERT_FALSE(damaged) << damage;
+    EXPECT_EQ(damaged.error().code(), ErrorCode::kDataLoss);
+    EXPECT_THAT(damaged.error().message(), HasSubstr(topic->id.ToString()));
+  }
 }
 
 }  // namespace

@@ -72,6 +72,10 @@ Result<Topics::Page> Topics::List(int page_size, std::string_view page_token) co
   return core_->streams->ListTopics(scope_, page_size, page_token);
 }
 
+Result<Topic> Topics::AppendColumns(const TopicId& id, const arrow::FieldVector& columns) {
+  return core_->streams->AppendColumns(scope_, id, columns);
+}
+
 Result<void> Topics::Drop(const TopicId& id) { return core_->streams->DropTopic(scope_, id); }
 
 // --- Session ------------------------------------------------------------------------------------------

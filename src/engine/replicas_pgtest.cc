@@ -2,6 +2,12 @@
 #include <arrow/api.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/sync_point.h"
 #include "engine/repositories_fixture.h"
 #include "jammi/engine.h"
 #include "support/pg_server.h"
@@ -101,6 +107,94 @@ TEST_F(ReplicasTest, ChangesOfTheCatalogAreATopicThatAnyoneReadsAndNobodyWrites)
   const auto topic = one_->ForTenant(tenant_).topics().Find("jammi.catalog.changes");
   ASSERT_TRUE(topic) << topic.error().ToString();
   EXPECT_EQ(one_->Global().Publish(topic->id, (*next)->batch).error().code(), ErrorCode::kPermissionDenied);
+}
+
+// --- Schemas that grow --------------------------------------------------------------------------------
+
+class GrowingSchema : public ReplicasTest {
+ protected:
+  // Neither hears of changes before the test is over: what has been remembered of a topic stays.
+  GrowingSchema() {
+    SetSyncPoint("Streams::ReadChanges", [this] { over_.wait(false); });
+  }
+  ~GrowingSchema() override {
+    over_ = true;
+    over_.notify_all();
+    ClearSyncPoints();
+  }
+
+  static std::shared_ptr<arrow::RecordBatch> Pair(int64_t n) {
+    return *Number(n)->AddColumn(1, arrow::field("m", arrow::int64()), Number(-n)->column(0));
+  }
+  // The next event of both schemas, as one text each.
+  static std::string Next(Subscription& subscription) {
+    const auto next = subscription.Next(Patience());
+    EXPECT_TRUE(next) << next.error().ToString();
+    if (!next || !*next) return "nothing";
+    std::string text;
+    for (const auto& column : (*next)->batch->columns())
+      text.append((*column->GetScalar(0))->ToString()).append(" ");
+    return text;
+  }
+
+  std::atomic<bool> over_ = false;
+};
+
+TEST_F(GrowingSchema, AReplicaThatHasNotHeardOfItReadsAndWritesAllTheSame) {
+  const auto topic = one_->Global().topics().Register("t", NumberSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  ASSERT_TRUE(two_->Global().Publish(topic->id, Number(1)));  // it knows the topic now
+  const auto old = two_->Global().Subscribe(topic->id, From::Offset(0));
+  ASSERT_TRUE(old) << old.error().ToString();
+  ASSERT_TRUE(one_->Global().topics().AppendColumns(topic->id, {arrow::field("m", arrow::int64())}));
+
+  ASSERT_TRUE(one_->Global().Publish(topic->id, Pair(2)));
+  EXPECT_TRUE(two_->Global().Publish(topic->id, Number(3))) << "its own version";
+  const auto published = two_->Global().Publish(topic->id, Pair(4));
+  EXPECT_TRUE(published) << "the one that it has not heard of: " << published.error().ToString();
+  const auto stranger = arrow::field("x", arrow::int64());
+  const auto refused =
+      two_->Global().Publish(topic->id, *Number(5)->AddColumn(1, stranger, Number(5)->column(0)));
+  ASSERT_FALSE(refused);
+  ASSERT_NE(refused.error().As<BatchSchemaMismatchDetail>(), nullptr);
+  EXPECT_EQ(refused.error().As<BatchSchemaMismatchDetail>()->column, "m") << "of the newest";
+
+  for (const char* event : {"1 ", "2 ", "3 ", "4 "}) EXPECT_EQ(Next(**old), event);
+  for (const auto& engine : {one_.get(), two_.get()}) {
+    const auto young = engine->Global().Subscribe(topic->id, From::Offset(0));
+    ASSERT_TRUE(young) << young.error().ToString();
+    for (const char* event : {"1 null ", "2 -2 ", "3 null ", "4 -4 "}) EXPECT_EQ(Next(**young), event);
+  }
+}
+
+TEST_F(GrowingSchema, ASubscriptionByIdSeesTheNewestSchemaInEveryReplica) {
+  const auto topic = one_->Global().topics().Register("t", NumberSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  ASSERT_TRUE(two_->Global().Publish(topic->id, Number(1)));
+  ASSERT_TRUE(one_->Global().topics().AppendColumns(topic->id, {arrow::field("m", arrow::int64())}));
+  const auto subscription = two_->Global().Subscribe(topic->id, From::Offset(0), {.predicate = "m IS NULL"});
+  ASSERT_TRUE(subscription) << subscription.error().ToString();
+  EXPECT_EQ(Next(**subscription), "1 null ");
+}
+
+TEST_F(GrowingSchema, OfTwoReplicasAtOnceEachColumnIsAppendedOnce) {
+  const auto topic = one_->Global().topics().Register("t", NumberSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  std::atomic<int> appended = 0;
+  std::vector<std::thread> threads;
+  for (const auto* engine : {one_.get(), two_.get()}) {
+    threads.emplace_back([&, engine] {
+      for (int i = 0; i < 10; ++i) {
+        const auto field = arrow::field(std::to_string(i), arrow::int64());
+        const auto done = engine->Global().topics().AppendColumns(topic->id, {field});
+        if (done) ++appended;
+        EXPECT_TRUE(done || done.error().code() == ErrorCode::kAlreadyExists);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(appended, 10);
+  EXPECT_EQ(two_->Global().topics().Find(topic->id)->schema->num_fields(), 11);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "trigger/codec.h"
 
 #include <arrow/array.h>
+#include <arrow/array/util.h>
 #include <arrow/buffer.h>
 #include <arrow/builder.h>
 #include <arrow/io/memory.h>
@@ -14,11 +15,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <deque>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/hash.h"
+#include "trigger/ipc_header.h"
 
 namespace jammi {
 namespace {
@@ -64,6 +69,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> CopyViews(const arrow::Record
                                                              const std::vector<int>& view_columns) {
   auto columns = batch.columns();
   for (const int i : view_columns) {
+    if (i >= batch.num_columns()) break;
     ARROW_ASSIGN_OR_RAISE(auto builder, arrow::MakeBuilderExactIndex(columns[i]->type()));
     ARROW_RETURN_NOT_OK(builder->AppendArraySlice(*columns[i]->data(), 0, batch.num_rows()));
     ARROW_ASSIGN_OR_RAISE(columns[i], builder->Finish());
@@ -79,6 +85,20 @@ Result<void> CheckNulls(const arrow::RecordBatch& batch) {
       return Invalid(fmt::format("column '{}' may not be null, and {} of its rows are", field.name(), nulls));
   }
   return {};
+}
+
+// The nodes that a column of this type has in a batch message: its own, and its children's. What a
+// dictionary holds is in a message of its own.
+int64_t CountNodes(const arrow::DataType& type) {
+  int64_t nodes = 1;
+  if (IsDictionary(type)) return nodes;
+  for (const auto& child : type.fields()) nodes += CountNodes(*child->type());
+  return nodes;
+}
+
+std::shared_ptr<arrow::Schema> FirstColumns(const arrow::Schema& schema, int columns) {
+  const auto& fields = schema.fields();
+  return arrow::schema(arrow::FieldVector(fields.begin(), fields.begin() + columns));
 }
 
 // The messages of `batch`, in the order in which they are written.
@@ -183,6 +203,15 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadPlain(const Messages_& me
   return arrow::ipc::ReadRecordBatch(*messages.front(), schema, nullptr, ReadOptions());
 }
 
+// Those of columns that this version does not have. Columns are numbered from the left, and so are
+// dictionaries.
+void LeaveOutDictionaries(Messages_& messages, int64_t from_id) {
+  std::erase_if(messages, [&](const auto& message) {
+    const auto id = DictionaryId(*message->metadata());
+    return id && *id >= from_id;
+  });
+}
+
 }  // namespace
 
 Result<std::string> EncodeSchema(const arrow::Schema& schema) {
@@ -203,21 +232,129 @@ Result<std::shared_ptr<arrow::Schema>> DecodeSchema(std::string_view bytes) {
   return std::move(schema).ValueUnsafe();
 }
 
-Result<EventCodec> EventCodec::Make(std::shared_ptr<arrow::Schema> schema) {
-  JAMMI_ASSIGN(auto message, EncodeSchema(*schema));
-  return EventCodec(std::move(schema), arrow::Buffer::FromString(std::move(message)));
+// --- One version of the schema ------------------------------------------------------------------------
+
+// Of the earlier ones most are never needed: what reading takes is made by whoever reads first.
+class EventCodec::Version {
+ public:
+  // `newest` outlives it.
+  Version(const std::shared_ptr<arrow::Schema>& newest, int columns, int64_t nodes)
+      : newest_(newest), columns_(columns), nodes_(nodes) {}
+
+  [[nodiscard]] int columns() const { return columns_; }
+  [[nodiscard]] int64_t nodes() const { return nodes_; }
+  [[nodiscard]] int64_t dictionaries() const { return Prepared().dictionaries; }
+
+  [[nodiscard]] arrow::Result<std::shared_ptr<arrow::RecordBatch>> Read(Messages_ messages) const {
+    const auto& reader = Prepared();
+    if (reader.dictionaries == 0) return ReadPlain(messages, reader.schema);
+    ARROW_ASSIGN_OR_RAISE(const auto schema_message, reader.schema_message);
+    return ReadWithDictionaries(std::move(messages), schema_message);
+  }
+
+ private:
+  struct Reader {
+    std::shared_ptr<arrow::Schema> schema;
+    arrow::Result<std::shared_ptr<arrow::Buffer>> schema_message;
+    int64_t dictionaries = 0;
+  };
+  const Reader& Prepared() const {
+    std::call_once(once_, [this] {
+      reader_.schema = columns_ == newest_->num_fields() ? newest_ : FirstColumns(*newest_, columns_);
+      reader_.schema_message = arrow::ipc::SerializeSchema(*reader_.schema);
+      reader_.dictionaries = arrow::ipc::DictionaryFieldMapper(*reader_.schema).num_dicts();
+    });
+    return reader_;
+  }
+
+  const std::shared_ptr<arrow::Schema>& newest_;
+  const int columns_;
+  const int64_t nodes_;
+  mutable std::once_flag once_;
+  mutable Reader reader_;
+};
+
+// --- Columns that an event does not have ---------------------------------------------------------------
+
+// One array of nulls for each appended column, as long as the longest event that needed it, and slices of it
+// for all: whatever a version adds to an event of an earlier one, it adds no memory for each.
+class EventCodec::Nulls {
+ public:
+  Nulls(const arrow::Schema& schema, int first) : schema_(schema), first_(first) {}
+
+  [[nodiscard]] arrow::Result<std::shared_ptr<arrow::Array>> Column(int column, int64_t rows) {
+    const std::lock_guard lock(mutex_);
+    arrays_.resize(static_cast<size_t>(schema_.num_fields() - first_));
+    auto& array = arrays_[static_cast<size_t>(column - first_)];
+    if (array == nullptr || array->length() < rows) {
+      const auto length = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(rows)));
+      ARROW_ASSIGN_OR_RAISE(array, arrow::MakeArrayOfNull(schema_.field(column)->type(), length));
+    }
+    return array->Slice(0, rows);
+  }
+
+ private:
+  const arrow::Schema& schema_;
+  const int first_;
+  std::mutex mutex_;
+  arrow::ArrayVector arrays_;
+};
+
+struct EventCodec::State {
+  explicit State(std::shared_ptr<arrow::Schema> of, int first_columns)
+      : schema(std::move(of)), nulls(*schema, first_columns) {
+    for (int i = 0; i < schema->num_fields(); ++i) {
+      const auto& type = *schema->field(i)->type();
+      const bool with_dictionaries = Contains(type, IsDictionary);
+      has_dictionaries = has_dictionaries || with_dictionaries;
+      // Copying would renumber a dictionary.
+      if (!with_dictionaries && Contains(type, IsView)) view_columns.push_back(i);
+    }
+  }
+
+  const std::shared_ptr<arrow::Schema> schema;
+  std::deque<Version> versions;  // ascending; the last is schema's own
+  bool has_dictionaries = false;
+  std::vector<int> view_columns;  // with a view type inside, and no dictionary
+  mutable Nulls nulls;
+};
+
+Result<EventCodec> EventCodec::Make(std::shared_ptr<arrow::Schema> schema,
+                                    std::span<const int64_t> earlier_columns) {
+  JAMMI_TRY(EncodeSchema(*schema));
+  const int columns = schema->num_fields();
+  const auto first = earlier_columns.empty() ? columns : static_cast<int>(earlier_columns.front());
+  auto state = std::make_shared<State>(std::move(schema), first);
+  auto next = earlier_columns.begin();
+  int64_t nodes = 0;
+  for (int i = 0; i < columns; ++i) {
+    if (i > 0 && next != earlier_columns.end() && *next == i) {
+      state->versions.emplace_back(state->schema, i, nodes);
+      ++next;
+    }
+    nodes += CountNodes(*state->schema->field(i)->type());
+  }
+  if (next != earlier_columns.end()) {
+    return Error(ErrorCode::kDataLoss,
+                 fmt::format("stored schema is damaged: it has {} columns, and an earlier version had {}",
+                             columns, *next));
+  }
+  state->versions.emplace_back(state->schema, columns, nodes);
+  return EventCodec(std::move(state));
 }
 
-EventCodec::EventCodec(std::shared_ptr<arrow::Schema> schema, std::shared_ptr<arrow::Buffer> schema_message)
-    : schema_(std::move(schema)), schema_message_(std::move(schema_message)) {
-  for (int i = 0; i < schema_->num_fields(); ++i) {
-    const auto& type = *schema_->field(i)->type();
-    const bool dictionaries = Contains(type, IsDictionary);
-    has_dictionaries_ = has_dictionaries_ || dictionaries;
-    // Copying would renumber a dictionary.
-    if (!dictionaries && Contains(type, IsView)) view_columns_.push_back(i);
-  }
+EventCodec::EventCodec(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+const std::shared_ptr<arrow::Schema>& EventCodec::schema() const { return state_->schema; }
+int EventCodec::columns() const { return state_->schema->num_fields(); }
+size_t EventCodec::versions() const { return state_->versions.size(); }
+const EventCodec::Version& EventCodec::newest() const { return state_->versions.back(); }
+
+bool EventCodec::HasVersion(int columns) const {
+  return std::ranges::find(state_->versions, columns, &Version::columns) != state_->versions.end();
 }
+
+// --- Encode, decode -------------------------------------------------------------------------------------
 
 Result<EventCodec::Encoded> EventCodec::Encode(const arrow::RecordBatch& batch, int64_t max_bytes) const {
   if (const auto valid = batch.ValidateFull(); !valid.ok()) {
@@ -225,10 +362,10 @@ Result<EventCodec::Encoded> EventCodec::Encode(const arrow::RecordBatch& batch, 
   }
   JAMMI_TRY(CheckNulls(batch));
 
-  const auto shown = CopyViews(batch, view_columns_);
+  const auto shown = CopyViews(batch, state_->view_columns);
   if (!shown.ok()) return Invalid(fmt::format("the batch cannot be encoded: {}", shown.status().message()));
   const auto options = WriteOptions();
-  const auto messages = Messages(**shown, has_dictionaries_, options);
+  const auto messages = Messages(**shown, state_->has_dictionaries, options);
   if (!messages.ok())
     return Invalid(fmt::format("the batch cannot be encoded: {}", messages.status().message()));
   int64_t size = 0;
@@ -249,8 +386,17 @@ Result<EventCodec::Encoded> EventCodec::Encode(const arrow::RecordBatch& batch, 
 Result<std::shared_ptr<arrow::RecordBatch>> EventCodec::Decode(const std::shared_ptr<arrow::Buffer>& payload,
                                                                int64_t row_count) const {
   JAMMI_ASSIGN(auto messages, Split(payload));
-  auto read = has_dictionaries_ ? ReadWithDictionaries(std::move(messages), schema_message_)
-                                : ReadPlain(messages, schema_);
+  const auto nodes = FieldNodes(*messages.back()->metadata());
+  if (!nodes) return Damaged("no record batch at its end");
+  const Version* version = &newest();
+  if (*nodes < version->nodes()) {
+    const auto found = std::ranges::lower_bound(state_->versions, *nodes, {}, &Version::nodes);
+    version = &*found;
+    if (version->nodes() != *nodes) return Damaged("no version of the schema has its columns");
+  } else if (*nodes > version->nodes()) {
+    LeaveOutDictionaries(messages, version->dictionaries());
+  }
+  auto read = version->Read(std::move(messages));
   if (!read.ok()) return Damaged(read.status().message());
   auto batch = std::move(read).ValueUnsafe();
   if (batch == nullptr) return Damaged("no record batch in it");
@@ -259,7 +405,26 @@ Result<std::shared_ptr<arrow::RecordBatch>> EventCodec::Decode(const std::shared
   }
   // The messages' own checks end at the buffers' bounds; offsets, views and indices point inside them.
   if (const auto valid = batch->ValidateFull(); !valid.ok()) return Damaged(valid.message());
-  return batch;
+  return Fit(batch);
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> EventCodec::Fit(
+    const std::shared_ptr<arrow::RecordBatch>& batch) const {
+  const int have = batch->num_columns();
+  const int want = columns();
+  if (have == want) return batch;
+  auto shown = batch->columns();
+  if (have > want) shown.resize(static_cast<size_t>(want));
+  for (int i = have; i < want; ++i) {
+    auto nulls = state_->nulls.Column(i, batch->num_rows());
+    if (!nulls.ok()) {
+      return Error(ErrorCode::kResourceExhausted,
+                   fmt::format("no memory for {} nulls of column '{}': {}", batch->num_rows(),
+                               schema()->field(i)->name(), nulls.status().message()));
+    }
+    shown.push_back(std::move(nulls).ValueUnsafe());
+  }
+  return arrow::RecordBatch::Make(schema(), batch->num_rows(), std::move(shown));
 }
 
 }  // namespace jammi

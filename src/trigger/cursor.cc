@@ -89,7 +89,7 @@ Result<Delivery> Cursor::Look(const Frame& frame) const {
   Delivery delivery{
       .offset = frame.offset(), .produced_at = frame.committed_at(), .tenant = frame.scope().tenant()};
   if (start_.reader && !start_.reader->Sees(frame.scope())) return delivery;
-  JAMMI_ASSIGN(delivery.batch, frame.Select(feed_->codec(), *start_.predicate));
+  JAMMI_ASSIGN(delivery.batch, frame.Select(start_.codec, *start_.predicate));
   return delivery;
 }
 
@@ -97,7 +97,7 @@ Result<Delivery> Cursor::Look(const LogEvent& event) const {
   Delivery delivery{
       .offset = event.offset, .produced_at = event.committed_at, .tenant = event.scope.tenant()};
   if (event.payload == nullptr || !start_.reader->Sees(event.scope)) return delivery;
-  JAMMI_ASSIGN(const auto batch, feed_->codec().Decode(event.payload, event.row_count));
+  JAMMI_ASSIGN(const auto batch, start_.codec.Decode(event.payload, event.row_count));
   JAMMI_ASSIGN(delivery.batch, SelectRows(batch, start_.predicate->predicate));
   return delivery;
 }
@@ -197,8 +197,9 @@ void Cursor::LoadPage(uint64_t from) {
   if (closed()) return;
   const auto& runtime = feed_->runtime();
   // At the end of the engine thousands may wait for their page: nobody will look at it.
-  auto page = feed_->ended() ? Result<LogPage>(Error(ErrorCode::kNotFound, "the stream has ended"))
-                             : runtime.log->Read(feed_->topic_no(), from, *start_.reader, runtime.limits.page);
+  auto page = feed_->ended()
+                  ? Result<LogPage>(Error(ErrorCode::kNotFound, "the stream has ended"))
+                  : runtime.log->Read(feed_->topic_no(), from, *start_.reader, runtime.limits.page);
   {
     const std::lock_guard lock(mutex_);
     loaded_ = std::move(page);

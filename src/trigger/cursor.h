@@ -16,10 +16,11 @@
 namespace jammi {
 
 struct CursorStart {
+  EventCodec codec;  // the version of the schema that it reads with, to its end
   uint64_t next = 0;
   std::optional<uint64_t> stop_at;  // ends before this offset; absent: follows for ever
-  std::optional<Scope> reader;    // sees its own and unscoped events; absent: everything, as a driver does
-  std::shared_ptr<const SharedPredicate> predicate;
+  std::optional<Scope> reader;      // sees its own and unscoped events; absent: everything, as a driver does
+  std::shared_ptr<const SharedPredicate> predicate;  // bound to that version
 };
 
 // The state behind a Subscription; outlives its handle while a wake-up or a page is under way.

@@ -16,9 +16,9 @@ Result<std::unique_ptr<Subscription>> Feeds::Attach(const TopicEntry& topic, con
                                                     const SubscribeOptions& options) {
   // The feed first, then the head: what is committed after the head was read comes to the feed, or is
   // below a head that will.
-  const auto feed = FindOrMake(topic);
-  CursorStart start{.reader = reader};
-  JAMMI_ASSIGN(start.predicate, feed->Compile(options.predicate));
+  const auto feed = FindOrMake(topic.topic_no);
+  CursorStart start{.codec = topic.codec, .reader = reader};
+  JAMMI_ASSIGN(start.predicate, feed->Compile(options.predicate, topic.codec));
 
   const auto head = runtime_->log->ReadHead(topic.topic_no);
   if (!head) {
@@ -128,18 +128,18 @@ std::shared_ptr<TopicFeed> Feeds::Find(int64_t topic_no) const {
   return it == registry_->feeds.end() ? nullptr : it->second.lock();
 }
 
-std::shared_ptr<TopicFeed> Feeds::FindOrMake(const TopicEntry& topic) {
+std::shared_ptr<TopicFeed> Feeds::FindOrMake(int64_t topic_no) {
   const std::lock_guard lock(registry_->mutex);
-  auto& entry = registry_->feeds[topic.topic_no];
+  auto& entry = registry_->feeds[topic_no];
   if (auto feed = entry.lock()) return feed;
   // With its last subscription the feed goes, and its entry, unless a new one has taken its place.
-  const auto forget = [registry = registry_, topic_no = topic.topic_no](TopicFeed* feed) {
+  const auto forget = [registry = registry_, topic_no](TopicFeed* feed) {
     delete feed;
     const std::lock_guard relock(registry->mutex);
     const auto it = registry->feeds.find(topic_no);
     if (it != registry->feeds.end() && it->second.expired()) registry->feeds.erase(it);
   };
-  std::shared_ptr<TopicFeed> feed(new TopicFeed(runtime_, topic.topic_no, topic.codec), forget);
+  std::shared_ptr<TopicFeed> feed(new TopicFeed(runtime_, topic_no), forget);
   entry = feed;
   return feed;
 }

@@ -27,8 +27,8 @@ class Feeds {
         std::chrono::milliseconds head_poll = std::chrono::seconds(1));
   ~Feeds() { Shutdown(); }
 
-  // A cursor over the topic for `reader`. Reads the head, and for a start by time looks that up.
-  // Errors: as Session::Subscribe.
+  // A cursor over the topic for `reader`, which reads with this entry's version of the schema. Reads the
+  // head, and for a start by time looks that up. Errors: as Session::Subscribe.
   [[nodiscard]] Result<std::unique_ptr<Subscription>> Attach(const TopicEntry& topic, const Scope& reader,
                                                              From from, const SubscribeOptions& options);
 
@@ -56,7 +56,7 @@ class Feeds {
  private:
   [[nodiscard]] std::shared_ptr<TopicFeed> Find(int64_t topic_no) const;
   [[nodiscard]] std::vector<std::shared_ptr<TopicFeed>> All() const;
-  [[nodiscard]] std::shared_ptr<TopicFeed> FindOrMake(const TopicEntry& topic);
+  [[nodiscard]] std::shared_ptr<TopicFeed> FindOrMake(int64_t topic_no);
 
   void ReadHead(TopicFeed& feed) const;
   void PollHeads(const std::stop_token& stop, std::chrono::milliseconds interval) const;

@@ -28,29 +28,36 @@ Frame::Frame(uint64_t offset, UnixMicros committed_at, Scope scope, std::shared_
       scope_(std::move(scope)),
       row_count_(batch->num_rows()),
       bytes_(arrow::util::TotalBufferSize(*batch) + kFrameOverhead),
-      batch_(std::move(batch)) {
-  std::call_once(decode_once_, [] {});
+      batch_(std::move(batch)) {}
+
+Frame::View& Frame::ViewOf(const EventCodec& codec) const {
+  const int columns = codec.columns();
+  int first = 0;
+  if (first_columns_.compare_exchange_strong(first, columns) || first == columns) return first_view_;
+  const std::lock_guard lock(views_mutex_);
+  return other_views_[columns];
 }
 
-const Result<std::shared_ptr<arrow::RecordBatch>>& Frame::Batch(const EventCodec& codec) const {
-  std::call_once(decode_once_, [&] { batch_ = codec.Decode(payload_, row_count_); });
-  return batch_;
+Result<std::shared_ptr<arrow::RecordBatch>> Frame::Read(const EventCodec& codec) const {
+  return batch_ == nullptr ? codec.Decode(payload_, row_count_) : codec.Fit(batch_);
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> Frame::Select(const EventCodec& codec,
                                                           const SharedPredicate& predicate) const {
-  const auto& batch = Batch(codec);
+  View& view = ViewOf(codec);
+  std::call_once(view.once, [&] { view.batch = Read(codec); });
+  const auto& batch = view.batch;
   if (!batch || predicate.predicate.matches_all()) return batch;
 
-  const std::lock_guard lock(selections_mutex_);
-  for (const auto& selection : selections_) {
+  const std::lock_guard lock(view.mutex);
+  for (const auto& selection : view.selections) {
     if (selection.predicate_id == predicate.id) return selection.rows;
   }
   JAMMI_ASSIGN(auto rows, SelectRows(*batch, predicate.predicate));
   const int64_t copied = rows == nullptr || rows == *batch ? 0 : rows->num_rows();
-  if (selections_.size() < kMaxSelections && copied_rows_ + copied <= row_count_) {
-    selections_.push_back({predicate.id, rows});
-    copied_rows_ += copied;
+  if (view.selections.size() < kMaxSelections && view.copied_rows + copied <= row_count_) {
+    view.selections.push_back({predicate.id, rows});
+    view.copied_rows += copied;
   }
   return rows;
 }

@@ -3,10 +3,11 @@
 
 #include <arrow/type_fwd.h>
 
+#include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <vector>
 
 #include "catalog/event_log.h"
@@ -17,13 +18,15 @@
 
 namespace jammi {
 
-// A predicate that several subscriptions of a feed may share. `id` is never given twice.
+// A predicate that several subscriptions of a feed may share, bound to one version of the topic's schema.
+// `id` is never given twice.
 struct SharedPredicate {
   uint64_t id = 0;
   Predicate predicate;
 };
 
-// Thread-safe. Decoded once, and filtered once for each predicate, whoever asks first.
+// Thread-safe. For each version of the topic's schema that somebody reads with, decoded once, and filtered
+// once for each predicate, whoever asks first.
 class Frame {
  public:
   // From the log's listener: the batch is decoded when somebody wants it.
@@ -35,37 +38,47 @@ class Frame {
   [[nodiscard]] uint64_t offset() const { return offset_; }
   [[nodiscard]] UnixMicros committed_at() const { return committed_at_; }
   [[nodiscard]] const Scope& scope() const { return scope_; }
-  // What a ring is charged for it: payload or batch, and the decoded batch's own objects.
+  // What a ring is charged for it: payload or batch, and a decoded batch's own objects.
   [[nodiscard]] int64_t bytes() const { return bytes_; }
 
-  // The rows that `predicate` selects; null when there are none. Errors: EventCodec::Decode's and
-  // Predicate::Filter's.
+  // The rows that `predicate` selects, with the columns of the codec's schema; null when there are none. The
+  // predicate is bound to that schema. Errors: EventCodec::Decode's and Predicate::Filter's.
   [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Select(const EventCodec& codec,
                                                                    const SharedPredicate& predicate) const;
 
  private:
-  [[nodiscard]] const Result<std::shared_ptr<arrow::RecordBatch>>& Batch(const EventCodec& codec) const;
-
   struct Selection {
     uint64_t predicate_id;
     std::shared_ptr<arrow::RecordBatch> rows;
   };
+  // The event as one version of the schema shows it.
+  struct View {
+    std::once_flag once;
+    Result<std::shared_ptr<arrow::RecordBatch>> batch = nullptr;
+    // Held while a predicate runs, so that equal ones run once. What is kept is bounded: the copies of rows
+    // in all selections together are no more rows than the event has.
+    std::mutex mutex;
+    std::vector<Selection> selections;
+    int64_t copied_rows = 0;
+  };
+
+  [[nodiscard]] View& ViewOf(const EventCodec& codec) const;
+  [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Read(const EventCodec& codec) const;
 
   const uint64_t offset_;
   const UnixMicros committed_at_;
   const Scope scope_;
   const int64_t row_count_;
   const int64_t bytes_;
+  // One of the two.
   const std::shared_ptr<arrow::Buffer> payload_;
+  const std::shared_ptr<arrow::RecordBatch> batch_;
 
-  mutable std::once_flag decode_once_;
-  mutable Result<std::shared_ptr<arrow::RecordBatch>> batch_ = nullptr;
-
-  // Held while a predicate runs, so that equal ones run once. What is kept is bounded: the copies of rows
-  // in all selections together are no more rows than the event has.
-  mutable std::mutex selections_mutex_;
-  mutable std::vector<Selection> selections_;
-  mutable int64_t copied_rows_ = 0;
+  // Nearly always all read with one version: the first has its place here, and finding it takes no lock.
+  mutable std::atomic<int> first_columns_ = 0;
+  mutable View first_view_;
+  mutable std::mutex views_mutex_;
+  mutable std::map<int, View> other_views_;  // by number of columns
 };
 
 // The rows of `batch` that `predicate` selects; null when there are none. A batch without rows is an

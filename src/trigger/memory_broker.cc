@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -27,8 +28,9 @@ class MemoryBroker final : public TriggerBroker {
   explicit MemoryBroker(const MemoryBrokerOptions& options)
       : runtime_(std::make_shared<FeedRuntime>(
             nullptr,
-            FeedLimits{.ring_bytes = std::max<int64_t>(options.ring_bytes, 1),
-                       .ring_events = std::bit_ceil(std::clamp<size_t>(options.ring_events, 1, kMaxRingEvents))},
+            FeedLimits{
+                .ring_bytes = std::max<int64_t>(options.ring_bytes, 1),
+                .ring_events = std::bit_ceil(std::clamp<size_t>(options.ring_events, 1, kMaxRingEvents))},
             std::max(options.dispatch_threads, 1), /*loader_threads=*/0)) {}
 
   ~MemoryBroker() override {
@@ -37,12 +39,25 @@ class MemoryBroker final : public TriggerBroker {
   }
 
   Result<void> RegisterTopic(const Topic& topic) override {
-    JAMMI_ASSIGN(auto codec, EventCodec::Make(topic.schema));
     const std::lock_guard lock(mutex_);
     const auto known = topics_.find(topic.id);
-    if (known != topics_.end()) return CheckSameSchema(topic, *known->second.feed->codec().schema());
-    topics_.emplace(topic.id,
-                    TopicState{std::make_shared<TopicFeed>(runtime_, /*topic_no=*/0, std::move(codec)), {}});
+    if (known == topics_.end()) return Add(topic);
+    return CheckSameSchema(topic, *known->second.codec.schema());
+  }
+
+  Result<void> GrowTopic(const Topic& topic) override {
+    const std::lock_guard lock(mutex_);
+    const auto known = topics_.find(topic.id);
+    if (known == topics_.end()) return Add(topic);
+    auto& state = known->second;
+    const auto& schema = state.codec.schema();
+    const bool grows = IsGrowthOf(*schema, *topic.schema);
+    if (!grows && !IsGrowthOf(*topic.schema, *schema)) return CheckSameSchema(topic, *schema);
+    auto columns = state.earlier_columns;
+    columns.insert((grows ? schema : topic.schema)->num_fields());
+    const std::vector<int64_t> earlier(columns.begin(), columns.end());
+    JAMMI_ASSIGN(state.codec, EventCodec::Make(grows ? topic.schema : schema, earlier));
+    state.earlier_columns = std::move(columns);
     return {};
   }
 
@@ -69,9 +84,9 @@ class MemoryBroker final : public TriggerBroker {
     }
     const auto topic = topics_.find(id);
     if (topic == topics_.end()) return TopicNotFound(id.ToString());
-    auto& [feed, cursors] = topic->second;
+    auto& [feed, codec, earlier_columns, cursors] = topic->second;
     if (batch == nullptr) return Error(ErrorCode::kInvalidArgument, "there is no batch to publish");
-    JAMMI_TRY(CheckBatchSchema(id.ToString(), *feed->codec().schema(), *batch->schema()));
+    JAMMI_TRY(CheckBatchSchema(id.ToString(), codec, *batch->schema()));
     if (offset < feed->head()) {
       return Error(ErrorCode::kInvalidArgument,
                    fmt::format("topic {}: offset {} was published already, the next is {}", id.ToString(),
@@ -94,7 +109,7 @@ class MemoryBroker final : public TriggerBroker {
     const std::lock_guard lock(mutex_);
     const auto topic = topics_.find(id);
     if (topic == topics_.end()) return TopicNotFound(id.ToString());
-    auto& [feed, cursors] = topic->second;
+    auto& [feed, codec, earlier_columns, cursors] = topic->second;
     // What was published while nobody was attached is gone.
     if (!Attached(cursors)) feed->ClearRing();
     const uint64_t low_water = feed->ring_start();
@@ -104,8 +119,10 @@ class MemoryBroker final : public TriggerBroker {
                                id.ToString(), *from_offset, low_water),
                    OffsetEvictedDetail{low_water});
     }
-    auto cursor = std::make_shared<Cursor>(feed, CursorStart{.next = from_offset.value_or(feed->head()),
-                                                             .predicate = feed->Share(std::move(predicate))});
+    auto cursor =
+        std::make_shared<Cursor>(feed, CursorStart{.codec = codec,
+                                                   .next = from_offset.value_or(feed->head()),
+                                                   .predicate = feed->Share(std::move(predicate), codec)});
     cursors.push_back(cursor);
     return MakeSubscription(std::move(cursor));
   }
@@ -140,8 +157,17 @@ class MemoryBroker final : public TriggerBroker {
  private:
   struct TopicState {
     std::shared_ptr<TopicFeed> feed;
+    EventCodec codec;
+    std::set<int64_t> earlier_columns;  // of the codec's earlier versions
     std::vector<std::weak_ptr<Cursor>> cursors;
   };
+
+  Result<void> Add(const Topic& topic) {
+    JAMMI_ASSIGN(auto codec, EventCodec::Make(topic.schema));
+    auto feed = std::make_shared<TopicFeed>(runtime_, /*topic_no=*/0);
+    topics_.emplace(topic.id, TopicState{std::move(feed), std::move(codec), {}, {}});
+    return {};
+  }
 
   static Result<void> CheckSameSchema(const Topic& topic, const arrow::Schema& known) {
     const auto same = CheckBatchSchema(topic.name, known, *topic.schema);

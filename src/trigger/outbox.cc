@@ -25,7 +25,8 @@ void Outbox::Know(const Entry& entry) {
   if (queues_.size() >= kMaxKnown) {
     std::erase_if(queues_, [](const auto& each) { return !each.second.scheduled; });
   }
-  queues_[entry->topic_no].entry = entry;
+  auto& known = queues_[entry->topic_no].entry;
+  if (known == nullptr || known->codec.versions() <= entry->codec.versions()) known = entry;
 }
 
 void Outbox::OnCommitted(std::span<const CommittedEvent> events) {
@@ -104,6 +105,11 @@ Result<void> Outbox::SendOne(Entry& entry, const CommittedEvent& event) {
   if (!published && published.error().code() == ErrorCode::kNotFound) {
     // The driver was started after the topic was registered (W-05).
     JAMMI_TRY(broker_->RegisterTopic(topic));
+    published = publish();
+  }
+  if (!published && published.error().As<BatchSchemaMismatchDetail>() != nullptr) {
+    // The schema has grown, and it was another process that made it grow, or the driver was away.
+    JAMMI_TRY(broker_->GrowTopic(topic));
     published = publish();
   }
   if (!published) return std::move(published).error();

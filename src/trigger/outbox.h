@@ -30,7 +30,7 @@ class Outbox {
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  // Spares the look-up.
+  // Spares the look-up. Of two entries the one with the later version of the schema counts.
   void Know(const Entry& entry);
 
   // What the log's listener hears. Costs a look into a table where the broker wants nothing.

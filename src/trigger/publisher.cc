@@ -39,7 +39,7 @@ Result<Offset> ToOffset(const TopicId& topic, Result<AppendOutcome> outcome) {
 Result<EventAppend> Publisher::Prepare(const TopicEntry& topic, const Scope& scope,
                                        const arrow::RecordBatch& batch) const {
   JAMMI_TRY(CheckTenant(topic, scope));
-  JAMMI_TRY(CheckBatchSchema(topic.topic.name, *topic.topic.schema, *batch.schema()));
+  JAMMI_TRY(CheckBatchSchema(topic.topic.name, topic.codec, *batch.schema()));
   auto encoded = topic.codec.Encode(batch, max_batch_bytes_);
   if (!encoded)
     return std::move(encoded).error().While(fmt::format("publish to topic '{}'", topic.topic.name));

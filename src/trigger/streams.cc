@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/sync_point.h"
 #include "trigger/topic_schema.h"
 
 namespace jammi {
@@ -34,7 +35,8 @@ Result<void> CheckOptions(const StreamsOptions& options) {
 Result<TopicEntry> ToEntry(StoredTopic stored) {
   auto schema = DecodeSchema(stored.schema);
   if (!schema) return std::move(schema).error().While(fmt::format("topic '{}'", stored.name));
-  JAMMI_ASSIGN(auto codec, EventCodec::Make(*schema));
+  auto codec = EventCodec::Make(*schema, stored.earlier_columns);
+  if (!codec) return std::move(codec).error().While(fmt::format("topic '{}'", stored.name));
   return TopicEntry{.topic = {.id = stored.id,
                               .name = std::move(stored.name),
                               .schema = std::move(*schema),
@@ -42,7 +44,7 @@ Result<TopicEntry> ToEntry(StoredTopic stored) {
                               .broker_metadata = std::move(stored.broker_metadata),
                               .created_at = stored.created_at},
                     .topic_no = stored.topic_no,
-                    .codec = std::move(codec)};
+                    .codec = *std::move(codec)};
 }
 
 // Inside as long as it lives.
@@ -154,6 +156,26 @@ Result<TopicPage> Streams::ListTopics(const Scope& scope, int page_size, std::st
   return page;
 }
 
+Result<Topic> Streams::AppendColumns(const Scope& scope, const TopicId& id,
+                                     const arrow::FieldVector& fields) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  const auto grow = [&](const StoredTopic& now) -> Result<TopicRepo::GrownSchema> {
+    JAMMI_ASSIGN(const auto schema, DecodeSchema(now.schema));
+    JAMMI_ASSIGN(const auto grown, AppendTopicColumns(now.name, *schema, fields));
+    JAMMI_ASSIGN(auto bytes, EncodeSchema(*grown));
+    return TopicRepo::GrownSchema{std::move(bytes), schema->num_fields()};
+  };
+  JAMMI_ASSIGN(auto stored, repo_.AppendColumns(scope, id, grow));
+  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
+  // A driver that is not there now learns of it at the next event.
+  if (const auto known = broker_ == nullptr ? Result<void>() : broker_->GrowTopic(entry->topic); !known) {
+    Log(LogLevel::kWarning, "topic '{}': its schema has grown, but not with the broker: {}",
+        entry->topic.name, known.error().ToString());
+  }
+  return entry->topic;
+}
+
 Result<void> Streams::DropTopic(const Scope& scope, const TopicId& id) {
   const Pass pass(gate_);
   if (!pass) return Closed();
@@ -174,17 +196,28 @@ Result<Streams::Entry> Streams::Resolve(const TopicId& id) {
   return Remember(std::move(stored));
 }
 
+Result<Streams::Entry> Streams::ResolveFor(const TopicId& id, const arrow::RecordBatch& batch) {
+  JAMMI_ASSIGN(auto entry, Resolve(id));
+  if (!IsGrowthOf(*entry->topic.schema, *batch.schema())) return entry;
+  JAMMI_ASSIGN(auto stored, repo_.FindAnyById(id));
+  return Remember(std::move(stored));
+}
+
 Result<Streams::Entry> Streams::Remember(StoredTopic stored) {
+  const size_t versions = stored.earlier_columns.size() + 1;
   {
     const std::lock_guard lock(entries_mutex_);
-    if (const auto it = entries_.find(stored.id); it != entries_.end()) return it->second;
+    const auto it = entries_.find(stored.id);
+    if (it != entries_.end() && it->second->codec.versions() >= versions) return it->second;
   }
   JAMMI_ASSIGN(auto made, ToEntry(std::move(stored)));
   const auto entry = std::make_shared<const TopicEntry>(std::move(made));
   if (outbox_ != nullptr) outbox_->Know(entry);
   const std::lock_guard lock(entries_mutex_);
   if (entries_.size() >= kMaxEntries) entries_.erase(entries_.begin());
-  return entries_.try_emplace(entry->topic.id, entry).first->second;
+  auto& known = entries_[entry->topic.id];
+  if (known == nullptr || known->codec.versions() < versions) known = entry;
+  return known;
 }
 
 Result<Streams::Entry> Streams::LookUpNumber(int64_t topic_no) {
@@ -224,6 +257,7 @@ void Streams::OnChangesElsewhere() {
 }
 
 void Streams::ReadChanges() {
+  JAMMI_SYNC_POINT("Streams::ReadChanges");
   while (true) {
     const auto changes = changes_.Next();
     if (!changes) {
@@ -232,25 +266,25 @@ void Streams::ReadChanges() {
     }
     if (!changes || changes->empty()) return;
     for (const ReadChange& change : *changes) {
-      const bool dropped = change.kind == "topic" && change.verb == ToString(ChangeVerb::kDeleted);
-      if (dropped) ForgetDropped(change.owner, change.name);
+      if (change.kind != "topic" || change.verb == ToString(ChangeVerb::kRegistered)) continue;
+      const auto numbers = ForgetNamed(change.owner, change.name);
+      if (change.verb != ToString(ChangeVerb::kDeleted)) continue;
+      // One that was registered again under the name is still there, and is merely looked up again.
+      for (const int64_t topic_no : numbers) feeds_->CheckDropped(topic_no);
     }
   }
 }
 
-void Streams::ForgetDropped(const Scope& owner, std::string_view name) {
+std::vector<int64_t> Streams::ForgetNamed(const Scope& owner, std::string_view name) {
   std::vector<int64_t> numbers;
-  {
-    const std::lock_guard lock(entries_mutex_);
-    std::erase_if(entries_, [&](const auto& entry) {
-      const Topic& topic = entry.second->topic;
-      const bool gone = topic.owner == owner && topic.name == name;
-      if (gone) numbers.push_back(entry.second->topic_no);
-      return gone;
-    });
-  }
-  // One that was registered again under the name is still there, and is merely looked up again.
-  for (const int64_t topic_no : numbers) feeds_->CheckDropped(topic_no);
+  const std::lock_guard lock(entries_mutex_);
+  std::erase_if(entries_, [&](const auto& entry) {
+    const Topic& topic = entry.second->topic;
+    const bool named = topic.owner == owner && topic.name == name;
+    if (named) numbers.push_back(entry.second->topic_no);
+    return named;
+  });
+  return numbers;
 }
 
 // --- Publish ------------------------------------------------------------------------------------------
@@ -260,7 +294,7 @@ Result<Offset> Streams::Publish(const Scope& scope, const TopicId& topic,
   const Pass pass(gate_);
   if (!pass) return Closed();
   if (batch == nullptr) return Error(ErrorCode::kInvalidArgument, "there is no batch to publish");
-  JAMMI_ASSIGN(const auto entry, Resolve(topic));
+  JAMMI_ASSIGN(const auto entry, ResolveFor(topic, *batch));
   auto offset = publisher_.Publish(*entry, scope, *batch, deadline);
   if (!offset && offset.error().code() == ErrorCode::kNotFound) Forget(topic);
   return offset;
@@ -278,7 +312,7 @@ void Streams::PublishAsync(const Scope& scope, const TopicId& topic,
   if (batch == nullptr)
     return leave_after(Error(ErrorCode::kInvalidArgument, "there is no batch to publish"));
   if (behind_ == 0) {
-    const auto entry = Resolve(topic);
+    const auto entry = ResolveFor(topic, *batch);
     if (entry) return publisher_.PublishAsync(**entry, scope, *batch, deadline, std::move(leave_after));
     if (entry.error().code() != ErrorCode::kInvalidState) return leave_after(entry.error());
   }
@@ -286,7 +320,7 @@ void Streams::PublishAsync(const Scope& scope, const TopicId& topic,
   // whatever comes while it is under way goes behind it. We are inside the gate, so that thread is there.
   ++behind_;
   background_.Post([this, scope, topic, batch, deadline, leave_after = std::move(leave_after)]() mutable {
-    const auto entry = Resolve(topic);
+    const auto entry = ResolveFor(topic, *batch);
     if (entry) {
       publisher_.PublishAsync(**entry, scope, *batch, deadline, std::move(leave_after));
     } else {
@@ -311,8 +345,9 @@ Result<std::unique_ptr<Subscription>> Streams::Subscribe(const Scope& scope, con
                                                          const SubscribeOptions& options) {
   const Pass pass(gate_);
   if (!pass) return Closed();
-  JAMMI_ASSIGN(const auto entry, Resolve(id));
-  if (!scope.Sees(entry->topic.owner)) return TopicNotFound(id.ToString());
+  // From the catalog, so that the schema is the newest.
+  JAMMI_ASSIGN(auto stored, repo_.FindById(scope, id));
+  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
   return feeds_->Attach(*entry, scope, from, options);
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "catalog/catalog.h"
 #include "catalog/change_reader.h"
@@ -52,6 +53,8 @@ class Streams {
   [[nodiscard]] Result<Topic> FindTopic(const Scope& scope, const TopicId& id);
   [[nodiscard]] Result<TopicPage> ListTopics(const Scope& scope, int page_size,
                                              std::string_view page_token = {});
+  [[nodiscard]] Result<Topic> AppendColumns(const Scope& scope, const TopicId& id,
+                                            const arrow::FieldVector& fields);
   [[nodiscard]] Result<void> DropTopic(const Scope& scope, const TopicId& id);
 
   [[nodiscard]] Result<Offset> Publish(const Scope& scope, const TopicId& topic,
@@ -83,6 +86,10 @@ class Streams {
 
   // The topic, whoever owns it; asks the catalog the first time.
   [[nodiscard]] Result<Entry> Resolve(const TopicId& id);
+  // The same for who publishes a batch: if its schema may be that of a version which this process has not
+  // heard of, the catalog is asked again.
+  [[nodiscard]] Result<Entry> ResolveFor(const TopicId& id, const arrow::RecordBatch& batch);
+  // What is known with the latest version of its schema.
   [[nodiscard]] Result<Entry> Remember(StoredTopic stored);
   [[nodiscard]] Result<Entry> LookUpNumber(int64_t topic_no);
   void Forget(const TopicId& id);
@@ -90,7 +97,8 @@ class Streams {
   // Another process has changed the catalog: what is remembered of it may be gone.
   void OnChangesElsewhere();
   void ReadChanges();
-  void ForgetDropped(const Scope& owner, std::string_view name);
+  // The numbers of the topics that were known under the name.
+  std::vector<int64_t> ForgetNamed(const Scope& owner, std::string_view name);
 
   TopicRepo repo_;
   EventLog& log_;

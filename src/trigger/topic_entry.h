@@ -1,4 +1,6 @@
-// A topic as this process knows it: looked up once, then shared.
+// A topic as this process knows it: looked up once, then shared. Its schema may have grown elsewhere: events
+// of later versions are read without the new columns, and what is published has a version that is valid
+// still.
 #pragma once
 
 #include <cstdint>

@@ -8,8 +8,8 @@
 
 namespace jammi {
 
-TopicFeed::TopicFeed(std::shared_ptr<FeedRuntime> runtime, int64_t topic_no, EventCodec codec)
-    : runtime_(std::move(runtime)), topic_no_(topic_no), codec_(std::move(codec)) {}
+TopicFeed::TopicFeed(std::shared_ptr<FeedRuntime> runtime, int64_t topic_no)
+    : runtime_(std::move(runtime)), topic_no_(topic_no) {}
 
 void TopicFeed::Push(std::span<const std::shared_ptr<const Frame>> frames) {
   std::vector<std::shared_ptr<const Frame>> evicted;  // dies outside the lock
@@ -155,22 +155,23 @@ void TopicFeed::RingDoorbell() {
   for (const auto& waiter : waiters) waiter->Wake();
 }
 
-Result<std::shared_ptr<const SharedPredicate>> TopicFeed::Compile(std::string_view sql) {
-  const std::string key(Trim(sql));
+Result<std::shared_ptr<const SharedPredicate>> TopicFeed::Compile(std::string_view sql,
+                                                                  const EventCodec& codec) {
+  const std::pair key(codec.columns(), std::string(Trim(sql)));
   {
     const std::lock_guard lock(predicates_mutex_);
     if (const auto it = predicates_.find(key); it != predicates_.end()) {
       if (auto shared = it->second.lock()) return shared;
     }
   }
-  JAMMI_ASSIGN(auto predicate, Predicate::Compile(key, codec_.schema()));
-  return Share(std::move(predicate));
+  JAMMI_ASSIGN(auto predicate, Predicate::Compile(key.second, codec.schema()));
+  return Share(std::move(predicate), codec);
 }
 
-std::shared_ptr<const SharedPredicate> TopicFeed::Share(Predicate predicate) {
+std::shared_ptr<const SharedPredicate> TopicFeed::Share(Predicate predicate, const EventCodec& codec) {
   const std::lock_guard lock(predicates_mutex_);
   std::erase_if(predicates_, [](const auto& entry) { return entry.second.expired(); });
-  auto& entry = predicates_[predicate.source_sql()];
+  auto& entry = predicates_[{codec.columns(), predicate.source_sql()}];
   if (auto shared = entry.lock()) return shared;
   auto shared = std::make_shared<const SharedPredicate>(next_predicate_id_++, std::move(predicate));
   entry = shared;

@@ -1,5 +1,6 @@
-// The newest events of one topic, for all its subscriptions in this process: a ring of frames bounded in
-// bytes, the head of the log as far as it is known here, and a doorbell.
+// The newest events of one topic, for all its subscriptions in this process, whatever version of its schema
+// they read with: a ring of frames bounded in bytes, the head of the log as far as it is known here, and a
+// doorbell.
 //
 // The ring is complete from ring_start() to its last frame: whoever is below it reads the log.
 #pragma once
@@ -8,11 +9,13 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "catalog/event_log.h"
@@ -72,11 +75,10 @@ class FrameBurst {
 class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
  public:
   // `topic_no` is the log's; a driver without a log gives any number.
-  TopicFeed(std::shared_ptr<FeedRuntime> runtime, int64_t topic_no, EventCodec codec);
+  TopicFeed(std::shared_ptr<FeedRuntime> runtime, int64_t topic_no);
 
   [[nodiscard]] FeedRuntime& runtime() const { return *runtime_; }
   [[nodiscard]] int64_t topic_no() const { return topic_no_; }
-  [[nodiscard]] const EventCodec& codec() const { return codec_; }
   // What the next event gets, as far as this process knows.
   [[nodiscard]] uint64_t head() const { return head_.load(std::memory_order_acquire); }
 
@@ -112,10 +114,12 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
   // The lowest offset that the ring can serve.
   [[nodiscard]] uint64_t ring_start() const;
 
-  // Compiles `sql`, or finds it compiled by another subscription that is still there.
-  [[nodiscard]] Result<std::shared_ptr<const SharedPredicate>> Compile(std::string_view sql);
-  // The same predicate object for all who gave equal ones.
-  [[nodiscard]] std::shared_ptr<const SharedPredicate> Share(Predicate predicate);
+  // Compiles `sql` for a version of the schema, or finds it compiled by another subscription that is still
+  // there.
+  [[nodiscard]] Result<std::shared_ptr<const SharedPredicate>> Compile(std::string_view sql,
+                                                                       const EventCodec& codec);
+  // The same predicate object for all who gave equal ones for the same version.
+  [[nodiscard]] std::shared_ptr<const SharedPredicate> Share(Predicate predicate, const EventCodec& codec);
 
  private:
   enum class State : uint8_t { kOpen, kDraining, kEnded };
@@ -129,7 +133,6 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
 
   const std::shared_ptr<FeedRuntime> runtime_;
   const int64_t topic_no_;
-  const EventCodec codec_;
 
   mutable std::mutex mutex_;
   std::atomic<uint64_t> head_ = 0;  // written under mutex_
@@ -143,7 +146,8 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
 
   std::mutex predicates_mutex_;
   uint64_t next_predicate_id_ = 1;
-  std::unordered_map<std::string, std::weak_ptr<const SharedPredicate>> predicates_;
+  // By number of columns and text.
+  std::map<std::pair<int, std::string>, std::weak_ptr<const SharedPredicate>, std::less<>> predicates_;
 };
 
 }  // namespace jammi

@@ -148,6 +148,47 @@ Result<std::shared_ptr<arrow::Schema>> PrepareTopicSchema(const std::shared_ptr<
   return prepared;
 }
 
+Result<std::shared_ptr<arrow::Schema>> AppendTopicColumns(std::string_view topic, const arrow::Schema& schema,
+                                                          const arrow::FieldVector& fields) {
+  if (fields.empty()) return Error(ErrorCode::kInvalidArgument, "there are no columns to append");
+  auto all = schema.fields();
+  const arrow::Field* taken = nullptr;  // the topic has a column of that name
+  size_t same = 0;
+  for (const auto& field : fields) {
+    if (field == nullptr) return Error(ErrorCode::kInvalidArgument, "a column to append is missing");
+    if (!field->nullable()) {
+      return Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("column '{}' must be nullable: the topic's events do not have it", field->name()));
+    }
+    for (const auto& known : schema.fields()) {
+      if (AsciiLower(known->name()) != AsciiLower(field->name())) continue;
+      if (taken == nullptr) taken = known.get();
+      if (known->Equals(*field, /*check_metadata=*/false)) ++same;
+    }
+    all.push_back(field);
+  }
+  if (taken != nullptr) {
+    const bool done = same == fields.size();
+    auto detail = fmt::format("it has a column '{}' already", Describe(*taken));
+    auto message = fmt::format("topic '{}': {}", topic, done ? "all of the columns are there" : detail);
+    return Error(done ? ErrorCode::kAlreadyExists : ErrorCode::kFailedPrecondition, std::move(message),
+                 SchemaConflictDetail{std::string(topic), std::move(detail)});
+  }
+  return PrepareTopicSchema(arrow::schema(std::move(all)));
+}
+
+bool IsGrowthOf(const arrow::Schema& earlier, const arrow::Schema& later) {
+  const int before = earlier.num_fields();
+  if (later.num_fields() <= before) return false;
+  for (int i = 0; i < before; ++i) {
+    if (!earlier.field(i)->Equals(*later.field(i), /*check_metadata=*/false)) return false;
+  }
+  const auto& fields = later.fields();
+  return std::all_of(fields.begin() + before, fields.end(),
+                     [](const auto& field) { return field->nullable(); });
+}
+
 Result<void> CheckBatchSchema(std::string_view topic, const arrow::Schema& expected,
                               const arrow::Schema& actual) {
   if (&expected == &actual || expected.Equals(actual, /*check_metadata=*/false)) return {};
@@ -159,6 +200,12 @@ Result<void> CheckBatchSchema(std::string_view topic, const arrow::Schema& expec
       return Mismatch(topic, want.name(), Describe(want), Describe(have));
   }
   return Mismatch(topic, "", Columns(expected.num_fields()), Columns(actual.num_fields()));
+}
+
+Result<void> CheckBatchSchema(std::string_view topic, const EventCodec& codec, const arrow::Schema& actual) {
+  const bool earlier = actual.num_fields() < codec.columns() && codec.HasVersion(actual.num_fields()) &&
+                       IsGrowthOf(actual, *codec.schema());
+  return earlier ? Result<void>() : CheckBatchSchema(topic, *codec.schema(), actual);
 }
 
 }  // namespace jammi

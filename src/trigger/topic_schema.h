@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "jammi/result.h"
+#include "trigger/codec.h"
 
 namespace jammi {
 
@@ -17,9 +18,23 @@ namespace jammi {
 [[nodiscard]] Result<std::shared_ptr<arrow::Schema>> PrepareTopicSchema(
     const std::shared_ptr<arrow::Schema>& schema);
 
-// Are names, order, types and nullability of the columns the topic's? Metadata does not count: a topic
-// has none. Errors: kInvalidArgument with BatchSchemaMismatchDetail, which names the first column that
-// differs (TRG-032).
+// The schema of `topic` with `fields` appended, checked and cleaned as by PrepareTopicSchema().
+// Errors: kInvalidArgument: no fields, one that may not be null (an event without the column is read as null
+// there), or what PrepareTopicSchema() refuses; kAlreadyExists with SchemaConflictDetail: the topic has all
+// of these columns, as they are given; kFailedPrecondition with SchemaConflictDetail: it has a column of one
+// of the names, in any case.
+[[nodiscard]] Result<std::shared_ptr<arrow::Schema>> AppendTopicColumns(std::string_view topic,
+                                                                        const arrow::Schema& schema,
+                                                                        const arrow::FieldVector& fields);
+
+// Is `later` the schema `earlier` with nullable columns appended?
+[[nodiscard]] bool IsGrowthOf(const arrow::Schema& earlier, const arrow::Schema& later);
+
+// Are names, order, types and nullability of the columns those of a version of the topic's schema? Metadata
+// does not count: a topic has none. Errors: kInvalidArgument with BatchSchemaMismatchDetail, which names the
+// first column that differs from the newest version's (TRG-032).
+[[nodiscard]] Result<void> CheckBatchSchema(std::string_view topic, const EventCodec& codec,
+                                            const arrow::Schema& actual);
 [[nodiscard]] Result<void> CheckBatchSchema(std::string_view topic, const arrow::Schema& expected,
                                             const arrow::Schema& actual);
 

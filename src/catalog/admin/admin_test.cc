@@ -190,6 +190,21 @@ TEST_P(Admin, CheckFindsANumberThatWouldBeGivenAgain) {
   EXPECT_THAT(Findings(location()), ElementsAre(HasSubstr("the next topic's number is 1")));
 }
 
+TEST_P(Admin, CheckFindsADamagedListOfVersions) {
+  Fill();
+  Close();
+  for (const char* list : {"", "[", "3", "[3, 3]", "[0]", "[1.5]", "[\"3\"]"}) {
+    Tamper(fmt::format("UPDATE topics SET earlier_columns = '{}' WHERE topic_no = {}", list, numbers_[0]));
+    EXPECT_THAT(Findings(location()),
+                ElementsAre(fmt::format("topic {}: the list of the earlier versions of its"
+                                        " schema is damaged",
+                                        numbers_[0])))
+        << list;
+  }
+  Tamper("UPDATE topics SET earlier_columns = '[3, 5]'");
+  EXPECT_THAT(Findings(location()), IsEmpty());
+}
+
 // What is trimmed or appended while the check runs is no damage.
 TEST_P(Admin, CheckBesideAPublisherFindsNothing) {
   Fill();

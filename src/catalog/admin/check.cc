@@ -6,6 +6,7 @@
 #include "catalog/admin/event_check.h"
 #include "catalog/admin/identity.h"
 #include "catalog/event_log.h"
+#include "catalog/topic_repo.h"
 #include "jammi/ids.h"
 
 namespace jammi {
@@ -121,7 +122,25 @@ class Check {
           Found(fmt::format("topic {}", topic_no), "it has no head, or was dropped and has one");
           return true;
         }));
+    JAMMI_TRY(Survive("topics", CheckVersions()));
     return CheckCounter();
+  }
+
+  // Before that step there is one version of every schema.
+  Result<void> CheckVersions() {
+    JAMMI_ASSIGN(const auto ledger, admin::ReadLedger(database_));
+    const auto step = std::ranges::find(ledger, "0012_topic_versions", &MigrationStatus::name);
+    if (step == ledger.end() || step->state == MigrationStatus::State::kMissing) return {};
+    return database_.Query("SELECT topic_no, earlier_columns FROM topics",
+                           [this](const Row& row) -> Result<bool> {
+                             JAMMI_ASSIGN(const auto topic_no, row.Get<int64_t>("topic_no"));
+                             JAMMI_ASSIGN(const auto earlier, row.Get<std::string_view>("earlier_columns"));
+                             if (!ParseColumnCounts(earlier)) {
+                               Found(fmt::format("topic {}", topic_no),
+                                     "the list of the earlier versions of its schema is damaged");
+                             }
+                             return true;
+                           });
   }
 
   // A number that is given again would join two topics' events. The internal topic has the last one, always.

@@ -58,6 +58,22 @@ TEST_P(CopyTest, HoldsAllThatTheSourceHolds) {
   EXPECT_EQ(catalog_->incarnation(), incarnation_);
 }
 
+TEST_P(CopyTest, ATopicKeepsTheVersionsOfItsSchema) {
+  Fill();
+  TopicRepo topics(backend());
+  Ok(topics.AppendColumns(kGlobal, Ok(topics.FindAnyByNumber(numbers_[0])).id, [](const StoredTopic&) {
+    return Result<TopicRepo::GrownSchema>(TopicRepo::GrownSchema{"schema with more", 3});
+  }));
+  Close();
+  for (const auto& target : Targets()) {
+    Ok(CopyCatalog(location(), target->location()));
+    const auto copy = Ok(Open(target->location()));
+    const auto topic = Ok(TopicRepo(copy->backend()).FindAnyByNumber(numbers_[0]));
+    EXPECT_EQ(topic.schema, "schema with more");
+    EXPECT_THAT(topic.earlier_columns, testing::ElementsAre(3));
+  }
+}
+
 TEST_P(CopyTest, AMoveRetiresTheSourceAndKeepsPositions) {
   for (const auto& target : Targets()) {
     const auto source = GetParam()();

@@ -9,7 +9,8 @@ namespace jammi::proof {
 inline void Show(Writer& out, const StoredTopic& topic) {
   out.Id("topic number", topic.owner, fmt::format("{}", topic.topic_no));
   out.Id("topic", topic.owner, topic.id.ToString()).Owner(topic.owner);
-  out << topic.name << topic.schema << static_cast<int64_t>(topic.broker_metadata.size());
+  out << topic.name << topic.schema << static_cast<int64_t>(topic.broker_metadata.size())
+      << static_cast<int64_t>(topic.earlier_columns.size());
   out.Time(topic.created_at);
 }
 
@@ -42,6 +43,14 @@ std::vector<Verb<W>> TopicVerbs() {
          return AnsweredPage(w, s, d, "TopicRepo::List", [&](int size, const std::string& token) {
            return w.topics().List(s, size, token);
          });
+       }},
+      {"TopicRepo::AppendColumns", kWrite,
+       [](W& w, const Scope& s, Draw& d) {
+         const auto grow = [](const StoredTopic& now) -> Result<TopicRepo::GrownSchema> {
+           const auto columns = now.earlier_columns.empty() ? 1 : now.earlier_columns.back() + 1;
+           return TopicRepo::GrownSchema{now.schema + " and more", columns};
+         };
+         return w.Answered(s, d, w.topics().AppendColumns(s, DrawTopic(w, s, d), grow));
        }},
       {"TopicRepo::Drop", kWrite,
        [](W& w, const Scope& s, Draw& d) {

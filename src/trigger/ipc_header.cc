@@ -1,0 +1,85 @@
+#include "trigger/ipc_header.h"
+
+#include <arrow/buffer.h>
+
+#include <cstring>
+
+namespace jammi {
+namespace {
+
+// Arrow's Message.fbs: values of the union MessageHeader, and the places of fields in their tables.
+constexpr uint8_t kDictionaryBatch = 2;
+constexpr uint8_t kRecordBatch = 3;
+constexpr int kMessageHeaderType = 1;
+constexpr int kMessageHeader = 2;
+constexpr int kRecordBatchNodes = 1;
+constexpr int kDictionaryBatchId = 0;
+
+// A flatbuffer: little-endian; a table begins with the distance back to its list of field places.
+class Flatbuffer {
+ public:
+  explicit Flatbuffer(const arrow::Buffer& bytes) : data_(bytes.data()), size_(bytes.size()) {}
+
+  template <class T>
+  [[nodiscard]] std::optional<T> Read(int64_t at) const {
+    if (at < 0 || at > size_ - static_cast<int64_t>(sizeof(T))) return std::nullopt;
+    T value;
+    std::memcpy(&value, data_ + at, sizeof value);
+    return value;
+  }
+
+  // Where the reference at `at` leads.
+  [[nodiscard]] std::optional<int64_t> Follow(int64_t at) const {
+    const auto distance = Read<uint32_t>(at);
+    return distance ? std::optional(at + *distance) : std::nullopt;
+  }
+
+  // Where a field of a table lies; absent: it has its default.
+  [[nodiscard]] std::optional<int64_t> Field(int64_t table, int number) const {
+    const auto back = Read<int32_t>(table);
+    if (!back) return std::nullopt;
+    const int64_t places = table - *back;
+    const auto places_size = Read<uint16_t>(places);
+    const int64_t entry = 4 + 2 * number;
+    if (!places_size || entry + 2 > *places_size) return std::nullopt;
+    const auto place = Read<uint16_t>(places + entry);
+    return place && *place != 0 ? std::optional(table + *place) : std::nullopt;
+  }
+
+ private:
+  const uint8_t* data_;
+  int64_t size_;
+};
+
+// The table that the message carries, if it is of that kind.
+std::optional<int64_t> Header(const Flatbuffer& message, uint8_t kind) {
+  const auto root = message.Follow(0);
+  if (!root) return std::nullopt;
+  const auto type = message.Field(*root, kMessageHeaderType);
+  if (!type || message.Read<uint8_t>(*type) != kind) return std::nullopt;
+  const auto header = message.Field(*root, kMessageHeader);
+  return header ? message.Follow(*header) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<int64_t> FieldNodes(const arrow::Buffer& metadata) {
+  const Flatbuffer message(metadata);
+  const auto batch = Header(message, kRecordBatch);
+  if (!batch) return std::nullopt;
+  const auto nodes = message.Field(*batch, kRecordBatchNodes);
+  if (!nodes) return 0;
+  const auto list = message.Follow(*nodes);
+  const auto count = list ? message.Read<uint32_t>(*list) : std::nullopt;
+  return count ? std::optional<int64_t>(*count) : std::nullopt;
+}
+
+std::optional<int64_t> DictionaryId(const arrow::Buffer& metadata) {
+  const Flatbuffer message(metadata);
+  const auto dictionary = Header(message, kDictionaryBatch);
+  if (!dictionary) return std::nullopt;
+  const auto id = message.Field(*dictionary, kDictionaryBatchId);
+  return id ? message.Read<int64_t>(*id) : std::optional<int64_t>(0);
+}
+
+}  // namespace jammi
