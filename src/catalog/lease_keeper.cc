@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/sync_point.h"
+
 namespace jammi {
 
 using std::chrono::microseconds;
@@ -86,7 +88,11 @@ struct LeaseKeeper::Kept::State {
   }
 
   void End() {
-    const std::lock_guard running(renewing);
+    std::unique_lock running(renewing, std::try_to_lock);
+    if (!running) {
+      JAMMI_SYNC_POINT("LeaseKeeper::EndWaits");
+      running.lock();
+    }
     const std::lock_guard lock(mutex);
     ended = true;
     renew = nullptr;

@@ -8,9 +8,9 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
+#include "base/sync_point.h"
 #include "catalog/lease.h"
 
 namespace jammi {
@@ -221,18 +221,24 @@ TEST(LeaseKeeperThreadsTest, Wk17TheHolderIsToldWhileARenewalHangs) {
 }
 
 TEST(LeaseKeeperThreadsTest, EndWaitsForTheRenewalThatRuns) {
-  LeaseKeeper keeper;
   Gate started;
+  Gate ending;
+  SetSyncPoint("LeaseKeeper::EndWaits", [&] { ending.Open(); });
   std::atomic<bool> finished = false;
-  auto kept = KeepDue(keeper, [&]() -> Result<LeaseRenewal> {
-    started.Open();
-    std::this_thread::sleep_for(milliseconds(1));  // a chance for End() to return too early
-    finished = true;
-    return LeaseRenewal{};
-  });
-  started.Await();
-  kept.End();
-  EXPECT_TRUE(finished);
+  {
+    LeaseKeeper keeper;
+    auto kept = KeepDue(keeper, [&]() -> Result<LeaseRenewal> {
+      started.Open();
+      ending.Await();
+      finished = true;
+      return LeaseRenewal{};
+    });
+    started.Await();
+    kept.End();
+    EXPECT_TRUE(finished);
+    ending.Open();  // should it not have waited
+  }
+  ClearSyncPoints();
 }
 
 TEST(LeaseKeeperThreadsTest, AHolderMayEndHisLeaseWhenHeIsTold) {
