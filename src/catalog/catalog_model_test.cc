@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,10 +31,18 @@ template <class W>
 std::vector<Verb<W>> ModelledVerbs() {
   std::vector<Verb<W>> all;
   for (const auto& verbs : {ChannelVerbs<W>(), EvaluationVerbs<W>(), JobVerbs<W>(), ClaimVerbs<W>(),
-                            WorkerVerbs<W>(), ModelVerbs<W>(), SourceVerbs<W>(), TopicVerbs<W>()}) {
+                            WorkerVerbs<W>(), ModelVerbs<W>(), SourceVerbs<W>(), BuildVerbs<W>(),
+                            TableVerbs<W>(), SegmentVerbs<W>(), TopicVerbs<W>()}) {
     all.insert(all.end(), verbs.begin(), verbs.end());
   }
   return all;
+}
+
+std::multiset<std::string> SortedLines(const std::string& text) {
+  std::multiset<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in >> std::ws, line);) lines.insert(line);
+  return lines;
 }
 
 // The model and the databases, in step.
@@ -82,7 +91,11 @@ class Lockstep {
     EXPECT_EQ(first.error, answer.error) << first.ToString() << "\nthe model: " << answer.ToString();
     // What is merged is tested elsewhere (channel_merge_test.cc).
     if (first.error || verb.name == "Channels::Merge") return;
-    EXPECT_EQ(first.text, answer.text);
+    if (verb.name == "ResultTables::Descendants") {  // what their order promises is tested elsewhere
+      EXPECT_EQ(SortedLines(first.text), SortedLines(answer.text));
+    } else {
+      EXPECT_EQ(first.text, answer.text);
+    }
   }
 
   // Time passes, now and then much, and now and then a database is closed and opened again.
@@ -107,7 +120,7 @@ class Lockstep {
 TEST(CatalogModelTest, EveryDatabaseAnswersWhatTheModelAnswers) {
   const uint64_t first = test::FromEnvironment(kSeed, 1);
   const uint64_t seeds = test::FromEnvironment(kSeeds, 1);
-  const uint64_t steps = test::FromEnvironment(kSteps, 4000);
+  const uint64_t steps = test::FromEnvironment(kSteps, 6000);
   for (uint64_t seed = first; seed < first + seeds && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(test::Replay(kSeed, seed));
     Lockstep worlds(seed);

@@ -113,7 +113,7 @@ std::vector<Verb<W>> JobVerbs() {
       {"TrainingJobs::DeleteFinishedBefore", kWrite,
        [](W& w, const Scope& s, Draw& d) {
          const auto time = w.UnitsAgo(d.One<int64_t>({1, 2, 5}));
-         const int limit = d.Percent(2) ? d.Bad(0) : d.One({1, 1000});
+         const int limit = d.Percent(2) ? d.Bad(0) : 1000;  // which of one moment go first is not said
          return w.Answered(s, d, w.jobs(s).DeleteFinishedBefore(time, limit));
        }},
   };

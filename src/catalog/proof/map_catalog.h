@@ -15,8 +15,10 @@
 #include "catalog/topic_repo.h"
 #include "jammi/channels.h"
 #include "jammi/evaluations.h"
+#include "jammi/index_segments.h"
 #include "jammi/jobs.h"
 #include "jammi/models.h"
+#include "jammi/result_tables.h"
 #include "jammi/sources.h"
 
 namespace jammi::proof {
@@ -75,6 +77,18 @@ struct PagedRow {
   EvalQueryResult row;
 };
 
+struct StoredTable {
+  ResultTableRecord table;
+  std::optional<LeaseToken> lease;  // while it is being built
+  UnixMicros lease_expires_at = 0;
+  std::vector<IndexSegment> segments;
+  int64_t next_segment_id = 0;
+};
+struct PagedSegment {
+  Scope owner = Scope::Global();
+  IndexSegment segment;
+};
+
 // All that is stored.
 struct Maps {
   UnixMicros now = 1'000'000'000'000;
@@ -84,6 +98,7 @@ struct Maps {
   std::map<Key, ChannelRecord> channels;
   std::map<Key, StoredRun> runs;
   std::map<Key, TrainingJobRecord> jobs;
+  std::map<Key, StoredTable> tables;
   int64_t last_id = 0;
   int64_t last_job = 0;
 
@@ -94,6 +109,9 @@ struct Maps {
   Pages<EvalRun> run_pages;
   Pages<PagedRow> row_pages;
   Pages<TrainingJobRecord> job_pages;
+  Pages<ResultTableRecord> table_pages;
+  Pages<SourceTable> source_table_pages;
+  Pages<PagedSegment> segment_pages;
 
   std::string NewId() { return fmt::format("77777777-0000-4000-8000-{:012}", ++last_id); }
 };

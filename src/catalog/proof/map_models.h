@@ -117,18 +117,23 @@ class MapModels {
     model.config_json = params.config_json;
     return Changed(model);
   }
-  // Runs and base models refer to the version, outputs of jobs to the model.
+  // Runs and base models refer to the version, tables and outputs of jobs to the model.
   bool IsReferenced(const ModelRecord& target) {
     for (const auto& [key, stored] : maps_.runs) {
       if (stored.run.model == target.uid) return true;
     }
     for (const auto& [key, job] : maps_.jobs) {
       if (job.base_model_uid == target.uid) return true;
-      const auto* output = job.output_model_uid ? WithUid(*job.output_model_uid) : nullptr;
-      if (output != nullptr && output->owner == target.owner && output->model_id == target.model_id)
-        return true;
+      if (IsVersionOf(target, job.output_model_uid)) return true;
+    }
+    for (const auto& [key, stored] : maps_.tables) {
+      if (IsVersionOf(target, stored.table.model_uid)) return true;
     }
     return false;
+  }
+  bool IsVersionOf(const ModelRecord& model, const std::optional<ModelUid>& uid) {
+    const auto* found = uid ? WithUid(*uid) : nullptr;
+    return found != nullptr && found->owner == model.owner && found->model_id == model.model_id;
   }
 
   Maps& maps_;

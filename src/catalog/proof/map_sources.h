@@ -54,19 +54,37 @@ class MapSources {
     };
     return maps_.source_pages.Cut(AllVisible(maps_.sources, scope_), before, size, token);
   }
-  // Nothing is made from any source here.
-  Result<SourceDescription> Describe(const std::string& id, int, const std::string&) {
+  Result<SourceDescription> Describe(const std::string& id, int size, const std::string& token) {
     JAMMI_ASSIGN(auto source, Get(id));
-    return SourceDescription{.source = std::move(source)};
+    auto tables = TablesOf(source, size, token);
+    return SourceDescription{std::move(source), std::move(tables)};
   }
   Result<Page<SourceDescription>> ListDescriptions(int size, const std::string& token) {
     JAMMI_ASSIGN(const auto page, List(size, token));
     Page<SourceDescription> descriptions{.next_page_token = page.next_page_token};
-    for (const SourceRecord& source : page.items) descriptions.items.push_back({.source = source});
+    for (const SourceRecord& source : page.items) {
+      descriptions.items.push_back({source, TablesOf(source, Sources::kTablesPerSource, {})});
+    }
     return descriptions;
   }
 
  private:
+  // The reader's own, and global ones of a global source.
+  Page<SourceTable> TablesOf(const SourceRecord& source, int size, const std::string& token) {
+    std::vector<SourceTable> tables;
+    for (const auto& [key, stored] : maps_.tables) {
+      const ResultTableRecord& table = stored.table;
+      if (table.source_id != source.source_id) continue;
+      if (table.owner != scope_ && table.owner != source.owner) continue;
+      tables.push_back(
+          {table.table_name, table.owner, std::string(ToString(table.status)), table.created_at});
+    }
+    const auto before = [](const SourceTable& a, const SourceTable& b) {
+      return std::tie(a.created_at, a.table_name, a.owner) < std::tie(b.created_at, b.table_name, b.owner);
+    };
+    return maps_.source_table_pages.Cut(std::move(tables), before, size, token);
+  }
+
   Maps& maps_;
   Scope scope_;
 };

@@ -5,6 +5,7 @@
 #include "catalog/proof/map_jobs.h"
 #include "catalog/proof/map_models.h"
 #include "catalog/proof/map_sources.h"
+#include "catalog/proof/map_tables.h"
 
 namespace jammi::proof {
 
@@ -29,7 +30,9 @@ class MapWorld : public World {
   MapJobs jobs(const Scope& scope) { return {maps_, scope}; }
   MapModels models(const Scope& scope) { return {maps_, scope}; }
   MapQueue queue() { return MapQueue(maps_); }
+  MapSegments segments(const Scope& scope) { return {maps_, scope}; }
   MapSources sources(const Scope& scope) { return {maps_, scope}; }
+  MapTables tables(const Scope& scope) { return {maps_, scope}; }
   MapTopics topics() { return MapTopics(maps_); }
 
  private:

@@ -52,6 +52,14 @@ CreateResultTableParams DrawTable(W& world, const Scope& caller, Draw& draw) {
 }
 inline std::string LeaseOfTable(const std::string& table) { return "table " + table; }
 
+// As often as not the table that the caller has begun last: he may still hold it.
+template <class W>
+std::string DrawBuild(W& world, const Scope& caller, Draw& draw) {
+  std::string name = draw.Name();
+  const auto last = world.last_builds().find(caller);
+  return !draw.bad() && draw.Percent(50) && last != world.last_builds().end() ? last->second : name;
+}
+
 inline ResultTableManifest DrawManifest(Draw& draw) {
   ResultTableManifest manifest{.row_count = draw.One<int64_t>({0, 7}),
                                .definition_hash = draw.One<std::string>({"hash 1", "hash 2"})};
@@ -73,30 +81,33 @@ std::vector<Verb<W>> BuildVerbs() {
        [](W& w, const Scope& s, Draw& d) {
          const auto params = DrawTable(w, s, d);
          const auto build = w.tables(s).Create(params, d.One<std::string>({"h1", "h2"}), kLease);
-         if (build) w.KeepLease(LeaseOfTable(params.table_name), s, build->lease);
+         if (build) {
+           w.KeepLease(LeaseOfTable(params.table_name), s, build->lease);
+           w.last_builds()[s] = params.table_name;
+         }
          return w.Answered(s, d, build);
        }},
       {"ResultTables::Heartbeat", kWrite,
        [](W& w, const Scope& s, Draw& d) {
-         const auto name = d.Name();
+         const auto name = DrawBuild(w, s, d);
          const auto until = w.tables(s).Heartbeat(name, w.Lease(d, LeaseOfTable(name), s), kLease);
          return w.Answered(s, d, until ? Result<void>() : Result<void>(until.error()));
        }},
       {"ResultTables::SetCheckpoint", kWrite,
        [](W& w, const Scope& s, Draw& d) {
-         const auto name = d.Name();
+         const auto name = DrawBuild(w, s, d);
          const auto lease = w.Lease(d, LeaseOfTable(name), s);
          return w.Answered(s, d, w.tables(s).SetCheckpoint(name, lease, d.One<int64_t>({0, 1, 2})));
        }},
       {"ResultTables::Promote", kWrite,
        [](W& w, const Scope& s, Draw& d) {
-         const auto name = d.Name();
+         const auto name = DrawBuild(w, s, d);
          const auto lease = w.Lease(d, LeaseOfTable(name), s);
          return w.Answered(s, d, w.tables(s).Promote(name, lease, DrawManifest(d)));
        }},
       {"ResultTables::Fail", kWrite,
        [](W& w, const Scope& s, Draw& d) {
-         const auto name = d.Name();
+         const auto name = DrawBuild(w, s, d);
          return w.Answered(s, d, w.tables(s).Fail(name, w.Lease(d, LeaseOfTable(name), s)));
        }},
       {"ResultTables::Delete", kWrite,
@@ -164,7 +175,7 @@ std::vector<Verb<W>> SegmentVerbs() {
   return {
       {"IndexSegments::Append", kWrite,
        [](W& w, const Scope& s, Draw& d) {
-         const auto name = d.Name();
+         const auto name = DrawBuild(w, s, d);
          const AppendSegmentParams params{.bundle_path = d.One<std::string>({"s3://1", "s3://2", "s3://3"}),
                                           .row_count = 5};
          return w.Answered(s, d, w.segments(s).Append(name, params, DrawOptionalLease(w, name, s, d)));

@@ -90,6 +90,8 @@ class World {
   [[nodiscard]] std::map<Scope, std::tuple<int64_t, std::string, std::string>>& last_consumers() {
     return last_consumers_;
   }
+  // The table that a caller has begun last.
+  [[nodiscard]] std::map<Scope, std::string>& last_builds() { return last_builds_; }
   // The last claim of each job, by owner and id.
   [[nodiscard]] std::map<std::pair<Scope, std::string>, JobClaim>& claims() { return claims_; }
 
@@ -104,6 +106,7 @@ class World {
   std::map<std::pair<std::string, Scope>, std::string> tokens_;
   std::map<std::pair<std::string, Scope>, LeaseToken> leases_;
   std::map<Scope, std::tuple<int64_t, std::string, std::string>> last_consumers_;
+  std::map<Scope, std::string> last_builds_;
   std::map<std::pair<Scope, std::string>, JobClaim> claims_;
   bool tokens_of_others_ = false;
   UnixMicros start_ = 0;
