@@ -1,9 +1,15 @@
-// The rate of publishing on PostgreSQL before, beside and after a snapshot that is held open, which keeps
-// every dead version of a topic's head. JAMMI_SNAPSHOT_SECONDS: how long each part takes (20).
+// The rate of publishing on PostgreSQL beside a snapshot that is held open, which keeps every dead version of
+// a topic's head: two databases of one server take turns, and a snapshot of one of them is held (it does not
+// hold back the other). JAMMI_SNAPSHOT_SECONDS: how long (60).
 #include <arrow/buffer.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <memory>
+#include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -40,6 +46,27 @@ void MakeTopic(CatalogBackend& backend) {
   }));
 }
 
+// A database with one topic.
+struct Side {
+  Side() : url(test::PgServer::Shared().Url(test::PgServer::Shared().CreateDatabase())) {
+    auto opened = OpenPostgresCatalog({.url = Secret(url)});
+    Check(opened);
+    catalog = std::move(*opened);
+    MakeTopic(catalog->backend());
+  }
+  // Touched in this database so far.
+  [[nodiscard]] double Pages() {
+    // A connection tells the server once a second what it did.
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    return static_cast<double>(
+        raw.Number("SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database()"));
+  }
+
+  const std::string url;
+  std::unique_ptr<Catalog> catalog;
+  test::RawPostgres raw{url};
+};
+
 // Events per second while `threads` append one by one.
 double Rate(EventLog& log, int threads, std::chrono::seconds how_long) {
   const auto until = std::chrono::steady_clock::now() + how_long;
@@ -55,26 +82,50 @@ double Rate(EventLog& log, int threads, std::chrono::seconds how_long) {
   return static_cast<double>(count) / static_cast<double>(how_long.count());
 }
 
-void Run(int threads, std::chrono::seconds part) {
-  auto& server = test::PgServer::Shared();
-  const std::string url = server.Url(server.CreateDatabase());
-  auto catalog = OpenPostgresCatalog({.url = Secret(url)});
-  Check(catalog);
-  MakeTopic((*catalog)->backend());
-  EventLog& log = (*catalog)->log();
-  (void)Rate(log, threads, std::chrono::seconds(2));
-  const double before = Rate(log, threads, part);
-  test::RawPostgres old(url);
+// What one turn of a side came to.
+struct Turn {
+  double rate = 0;   // events per second
+  double pages = 0;  // that the server touched for each event
+};
+
+double Median(std::span<Turn> turns, double Turn::*value) {
+  std::ranges::sort(turns, {}, value);
+  return turns[turns.size() / 2].*value;
+}
+
+void Run(int threads, std::chrono::seconds how_long) {
+  constexpr std::chrono::seconds kTurn(2);
+  Side free;
+  Side held;
+  const auto turn = [&](Side& side) {
+    const double pages = side.Pages();
+    const double rate = Rate(side.catalog->log(), threads, kTurn);
+    return Turn{rate, (side.Pages() - pages) / (rate * static_cast<double>(kTurn.count()))};
+  };
+  (void)turn(free);
+  (void)turn(held);
+  test::RawPostgres old(held.url);
   old.Exec("BEGIN ISOLATION LEVEL REPEATABLE READ");
   old.Exec("SELECT count(*) FROM topics");
-  const double first = Rate(log, threads, part);
-  const double last = Rate(log, threads, part);
+  std::vector<Turn> alone;
+  std::vector<Turn> beside;
+  const size_t turns = std::max<size_t>(static_cast<size_t>(how_long / (2 * kTurn)), 5);
+  for (size_t i = 0; i < turns; ++i) {
+    alone.push_back(turn(free));
+    beside.push_back(turn(held));
+  }
   old.Exec("COMMIT");
-  const double after = Rate(log, threads, part);
-  fmt::print(
-      "{:>2} threads: {:>6.0f} events/s; beside a snapshot {:>6.0f} ({:.2f}), then {:>6.0f} ({:.2f}); after "
-      "it {:>6.0f} ({:.2f})\n",
-      threads, before, first, first / before, last, last / before, after, after / before);
+  for (size_t part = 0; part < 5; ++part) {
+    const size_t begin = part * turns / 5;
+    const size_t count = (part + 1) * turns / 5 - begin;
+    const auto of = [&](std::vector<Turn>& all, double Turn::*value) {
+      return Median(std::span(all).subspan(begin, count), value);
+    };
+    fmt::print(
+        "{:>2} threads, {:>3} s on: {:>6.0f} events/s, {:.1f} pages each; beside no snapshot {:>6.0f}, {:.1f}\n",
+        threads, static_cast<size_t>(how_long.count()) * (part + 1) / 5, of(beside, &Turn::rate),
+        of(beside, &Turn::pages), of(alone, &Turn::rate), of(alone, &Turn::pages));
+  }
 }
 
 }  // namespace
@@ -82,6 +133,6 @@ void Run(int threads, std::chrono::seconds part) {
 
 int main() {
   const char* seconds = std::getenv("JAMMI_SNAPSHOT_SECONDS");
-  const std::chrono::seconds part(seconds == nullptr ? 20 : std::atoi(seconds));
-  for (const int threads : {1, 8}) jammi::Run(threads, part);
+  const std::chrono::seconds how_long(seconds == nullptr ? 60 : std::atoi(seconds));
+  for (const int threads : {1, 8}) jammi::Run(threads, how_long);
 }
