@@ -183,6 +183,15 @@ class MapTopics {
     };
     return maps_.topic_pages.Cut(std::move(seen), before, size, token);
   }
+  template <class Grow>
+  Result<StoredTopic> AppendColumns(const Scope& owner, const TopicId& id, Grow grow) {
+    const auto found = maps_.topics.find(id);
+    if (found == maps_.topics.end() || found->second.owner != owner) return Missing();
+    JAMMI_ASSIGN(const TopicRepo::GrownSchema grown, grow(found->second));
+    found->second.schema = grown.schema;
+    found->second.earlier_columns.push_back(grown.columns_before);
+    return found->second;
+  }
   template <class Committed>
   Result<int64_t> Drop(const Scope& owner, const TopicId& id, Committed) {
     const auto found = maps_.topics.find(id);
