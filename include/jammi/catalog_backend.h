@@ -88,11 +88,28 @@ struct EventAppend {
   std::shared_ptr<arrow::Buffer> payload;  // Arrow IPC messages, without the schema message
 };
 
+// Events of one topic and one scope that become durable together: consecutive offsets in one commit, or
+// nothing.
+struct AppendRequest {
+  AppendRequest() = default;
+  AppendRequest(EventAppend event) { events.push_back(std::move(event)); }
+  explicit AppendRequest(std::vector<EventAppend> all, std::string key = {})
+      : events(std::move(all)), producer_key(std::move(key)) {}
+
+  std::vector<EventAppend> events;  // one at least
+  // Empty: none. Else 1 to 256 bytes of UTF-8 without U+0000: while the first event of a request is
+  // retained, no other of the same topic and scope with the same key is written. One with the same events
+  // (their number, row counts, lengths and checksums) is a duplicate: a success with the outcome of the
+  // first. One with others is refused: kAlreadyExists with ProducerKeyConflictDetail.
+  std::string producer_key;
+};
+
 // What became of it. Offsets of one topic are contiguous from 0; `committed_at` never falls from one
 // offset of a topic to the next, whatever the wall clock does.
 struct AppendOutcome {
-  uint64_t offset = 0;
+  uint64_t offset = 0;  // of the first event; each other has the next one, and the same time
   UnixMicros committed_at = 0;
+  bool duplicate = false;  // that is where an earlier request with the same key went; nothing was written
 };
 
 // The handle a body works with; valid during the call of the body only, on its thread.
@@ -133,9 +150,10 @@ class Transaction {
     return first;
   }
 
-  // Adds an event to the log in this transaction. It gets its offset by the last statements before
-  // COMMIT, so it is known only through `done`, which runs like AfterCommit.
-  virtual void Append(EventAppend event, std::function<void(const AppendOutcome&)> done = {}) = 0;
+  // Adds events to the log in this transaction. They get their offsets by the last statements before
+  // COMMIT, so these are known only through `done`, which runs like AfterCommit. A duplicate changes
+  // nothing and lets the transaction commit; a producer key that is in conflict fails it.
+  virtual void Append(AppendRequest request, std::function<void(const AppendOutcome&)> done = {}) = 0;
 
   // Runs `fn` after COMMIT has returned, only if it succeeded, in commit order, outside every lock.
   // It must be short and must not call the backend.

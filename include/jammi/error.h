@@ -110,6 +110,12 @@ struct BatchSchemaMismatchDetail {
   std::string expected;
   std::string actual;
 };
+// The producer key names an earlier publish of the same scope, which had another content: nothing was
+// published.
+struct ProducerKeyConflictDetail {
+  std::string producer_key;
+  uint64_t first_offset = 0;  // of that publish's first event
+};
 struct PublishTenantMismatchDetail {
   std::string topic;
   std::string topic_tenant;
@@ -202,6 +208,7 @@ using ErrorDetail =
                  ResultTableNotFoundDetail, ResultTableReferencedDetail, DependencyCycleDetail, SourceDetail,
                  ChannelDetail, TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail,
                  UnsupportedSchemaTypeDetail, BatchSchemaMismatchDetail, PublishTenantMismatchDetail,
+                 ProducerKeyConflictDetail,
                  PredicateParseDetail, PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail,
                  BackendDetail, LeaseLostDetail, LeaseHeldDetail, TrainingJobDetail, PositionOutdatedDetail,
                  CatalogLockedDetail, QuotaExceededDetail, BrokerDetail>;

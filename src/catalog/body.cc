@@ -5,6 +5,8 @@
 
 #include <exception>
 
+#include "catalog/producer_keys.h"
+
 namespace jammi {
 
 Result<void> CallBody(const CatalogBackend::Body& body, Transaction& tx) {
@@ -17,12 +19,29 @@ Result<void> CallBody(const CatalogBackend::Body& body, Transaction& tx) {
   }
 }
 
+namespace {
+
 Result<void> CheckEvent(const EventAppend& event) {
   if (event.payload == nullptr) return Error(ErrorCode::kInvalidArgument, "the event has no payload");
   if (event.row_count < 0) {
     return Error(ErrorCode::kInvalidArgument, fmt::format("the event's row count is {}", event.row_count));
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> CheckAppend(const AppendRequest& request) {
+  if (request.events.empty()) return Error(ErrorCode::kInvalidArgument, "there is no event to append");
+  const EventAppend& first = request.events.front();
+  for (const EventAppend& event : request.events) {
+    JAMMI_TRY(CheckEvent(event));
+    if (event.topic_no == first.topic_no && event.scope == first.scope) continue;
+    return Error(ErrorCode::kInvalidArgument,
+                 "events that are appended together must be of one topic and scope");
+  }
+  if (request.producer_key.empty()) return {};
+  return CheckProducerKey(request.producer_key);
 }
 
 }  // namespace jammi

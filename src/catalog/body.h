@@ -12,7 +12,7 @@ namespace jammi {
 // What a body asked for that happens when it commits.
 struct BodyEffects {
   struct Append {
-    EventAppend event;
+    AppendRequest request;
     std::function<void(const AppendOutcome&)> done;
     AppendOutcome outcome;
   };
@@ -23,7 +23,7 @@ struct BodyEffects {
 // Runs `body`; an exception that leaves it is an error: kInternal.
 [[nodiscard]] Result<void> CallBody(const CatalogBackend::Body& body, Transaction& tx);
 
-// kInvalidArgument for an event that no log could take.
-[[nodiscard]] Result<void> CheckEvent(const EventAppend& event);
+// kInvalidArgument for a request that no log could take.
+[[nodiscard]] Result<void> CheckAppend(const AppendRequest& request);
 
 }  // namespace jammi

@@ -58,11 +58,11 @@ Result<void> RecordChange(Transaction& tx, const CatalogChange& change) {
   auto payload = Encode(change);
   if (!payload.ok()) return Error(ErrorCode::kResourceExhausted, payload.status().ToString());
   const SqlBytes bytes((*payload)->data(), static_cast<size_t>((*payload)->size()));
-  tx.Append({.topic_no = kChangesTopicNo,
-             .scope = change.owner,
-             .row_count = 1,
-             .checksum = Checksum(bytes),
-             .payload = std::move(*payload)});
+  tx.Append(EventAppend{.topic_no = kChangesTopicNo,
+                        .scope = change.owner,
+                        .row_count = 1,
+                        .checksum = Checksum(bytes),
+                        .payload = std::move(*payload)});
   return {};
 }
 

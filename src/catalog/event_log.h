@@ -57,25 +57,26 @@ class EventLog {
  public:
   virtual ~EventLog() = default;
 
-  // Appends one event, durable when `done` is called with its outcome. What waits for one topic shares
-  // one head update, and all that waits shares one commit. It never waits itself: a full queue is an
+  // Appends what is requested, durable when `done` is called with the outcome. What waits for one topic
+  // shares one head update, and all that waits shares one commit. It never waits itself: a full queue is an
   // error at once. `done` is called exactly once, outside every lock: on an engine thread, or, with an
   // error that is known at once (invalid event, full queue, not open, from inside a body), by this call
   // before it returns. It must be short and must not call the log's blocking functions; it may append
   // again.
-  // Errors (through `done`): kInvalidArgument: no payload or a negative row count; kNotFound: the topic
-  // has no head, it was dropped; kResourceExhausted: the queue or the disk is full, or the topic's
+  // Errors (through `done`): kInvalidArgument: no event, events of several topics or scopes, no payload, a
+  // negative row count, a malformed producer key; kAlreadyExists with ProducerKeyConflictDetail; kNotFound:
+  // the topic has no head, it was dropped; kResourceExhausted: the queue or the disk is full, or the topic's
   // offsets are used up; kDeadlineExceeded: not started in time, told when its turn comes; kUnavailable;
   // kOutcomeUnknown: as CatalogBackend::RunTransaction; kInvalidState: from inside a body.
   using Done = std::move_only_function<void(Result<AppendOutcome>)>;
-  virtual void AppendAsync(EventAppend event, Deadline deadline, Done done) = 0;
+  virtual void AppendAsync(AppendRequest request, Deadline deadline, Done done) = 0;
 
   // The same, waiting, for room in the queue too. With nobody else at the writer, the caller's own thread
   // commits.
-  [[nodiscard]] virtual Result<AppendOutcome> Append(EventAppend event, Deadline deadline) = 0;
+  [[nodiscard]] virtual Result<AppendOutcome> Append(AppendRequest request, Deadline deadline) = 0;
 
-  // The one listener: told of every event committed by this process, in commit order, after COMMIT and
-  // before the `done` of the same events, outside every lock. Set before the first append.
+  // The one listener: told of every event written and committed by this process, in commit order, after
+  // COMMIT and before the `done` of the same events, outside every lock. Set before the first append.
   using Listener = std::function<void(std::span<const CommittedEvent>)>;
   virtual void SetListener(Listener listener) = 0;
 

@@ -13,6 +13,7 @@
 #include "catalog/event_key.h"
 #include "catalog/listing.h"
 #include "catalog/page_token.h"
+#include "catalog/producer_keys.h"
 
 namespace jammi {
 namespace {
@@ -346,6 +347,7 @@ Result<bool> TopicRepo::PurgeStep(Deadline deadline) {
     if (!topic_no) return false;
     const int64_t first = EventKey(*topic_no, 0);
     JAMMI_ASSIGN(const auto last, LastToPurge(tx, first, first + kOffsetLimit - 1));
+    JAMMI_TRY(DeleteProducerKeys(tx, *topic_no, last ? *last - first + 1 : kOffsetLimit));
     JAMMI_TRY(last ? tx.Execute(kDeleteEvents, {first, *last}) : tx.Execute(kDeleteTopic, {*topic_no}));
     return true;
   });

@@ -9,11 +9,13 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/hash.h"
 #include "catalog/event_log.h"
+#include "catalog/producer_keys.h"
 
 namespace jammi {
 
@@ -61,30 +63,42 @@ class FakeLog final : public EventLog {
     now_ = now;
   }
 
-  Result<AppendOutcome> Append(EventAppend event, Deadline /*deadline*/) override {
+  Result<AppendOutcome> Append(AppendRequest request, Deadline /*deadline*/) override {
     // Held to the end: the listener hears commits in order.
     const std::lock_guard order(commit_mutex_);
-    CommittedEvent committed;
+    std::vector<CommittedEvent> committed;
+    AppendOutcome outcome;
     Listener listener;
     {
       const std::lock_guard lock(mutex_);
-      const auto topic = topics_.find(event.topic_no);
+      const auto topic = topics_.find(request.events.front().topic_no);
       if (topic == topics_.end()) return Error(ErrorCode::kNotFound, "no head");
-      const AppendOutcome outcome{topic->second.events.size(), now_};
-      topic->second.events.push_back({.offset = outcome.offset,
-                                      .committed_at = now_,
-                                      .scope = event.scope,
-                                      .row_count = event.row_count,
-                                      .checksum = event.checksum,
-                                      .payload = event.payload});
-      committed = {event.topic_no, outcome, event.scope, event.row_count, event.checksum, event.payload};
+      TopicLog& log = topic->second;
+      outcome = {log.events.size(), now_};
+      if (!request.producer_key.empty()) {
+        const Scope& scope = request.events.front().scope;
+        const Keyed keyed{outcome, std::ssize(request.events), ContentChecksum(request)};
+        const auto [known, is_new] = log.keys.try_emplace({scope.Key(), request.producer_key}, keyed);
+        if (!is_new) return AgainstKey(request, keyed, known->second);
+      }
+      for (const EventAppend& event : request.events) {
+        const AppendOutcome own{log.events.size(), now_};
+        log.events.push_back({.offset = own.offset,
+                              .committed_at = now_,
+                              .scope = event.scope,
+                              .row_count = event.row_count,
+                              .checksum = event.checksum,
+                              .payload = event.payload});
+        committed.push_back(
+            {event.topic_no, own, event.scope, event.row_count, event.checksum, event.payload});
+      }
       if (!silent_) listener = listener_;
     }
-    if (listener) listener({&committed, 1});
-    return committed.outcome;
+    if (listener) listener(committed);
+    return outcome;
   }
-  void AppendAsync(EventAppend event, Deadline deadline, Done done) override {
-    done(Append(std::move(event), deadline));
+  void AppendAsync(AppendRequest request, Deadline deadline, Done done) override {
+    done(Append(std::move(request), deadline));
   }
   void SetListener(Listener listener) override {
     const std::lock_guard lock(mutex_);
@@ -140,10 +154,27 @@ class FakeLog final : public EventLog {
   }
 
  private:
+  struct Keyed {
+    AppendOutcome outcome;
+    int64_t events = 0;
+    uint64_t checksum = 0;
+  };
   struct TopicLog {
     uint64_t low_water = 0;
     std::vector<LogEvent> events;
+    std::map<std::pair<std::string, std::string>, Keyed> keys;  // by scope and producer key
   };
+  static Result<AppendOutcome> AgainstKey(const AppendRequest& request, const Keyed& asked,
+                                          const Keyed& known) {
+    if (asked.events != known.events || asked.checksum != known.checksum) {
+      return Error(ErrorCode::kAlreadyExists, "the producer key is taken",
+                   ProducerKeyConflictDetail{request.producer_key, known.outcome.offset});
+    }
+    AppendOutcome outcome = known.outcome;
+    outcome.duplicate = true;
+    return outcome;
+  }
+
   std::mutex commit_mutex_;
   mutable std::mutex mutex_;
   std::map<int64_t, TopicLog> topics_;

@@ -30,19 +30,19 @@ class AdminTest : public RepoTest {
   // No engine is there any more.
   void Close() { catalog_.reset(); }
 
-  // Registers a topic with so many events, every third a tenant's; its number.
+  // Registers a topic with so many events, every third a tenant's, the first under a producer key; its number.
   int64_t MakeTopic(const std::string& name, int events) {
     TopicRepo topics(backend());
     const int64_t topic_no = Ok(topics.Register(kGlobal, name, "schema", {})).topic_no;
     for (int i = 0; i < events; ++i)
-      Publish(topic_no, fmt::format("{} {}", name, i), i % 3 == 0 ? kA : kGlobal);
+      Publish(topic_no, fmt::format("{} {}", name, i), i % 3 == 0 ? kA : kGlobal, i == 0 ? "key" : "");
     return topic_no;
   }
-  void Publish(int64_t topic_no, std::string text, const Scope& scope = kGlobal) {
+  void Publish(int64_t topic_no, std::string text, const Scope& scope = kGlobal, std::string key = {}) {
     EventAppend event{.topic_no = topic_no, .scope = scope, .row_count = 1};
     event.payload = arrow::Buffer::FromString(std::move(text));
     event.checksum = Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())});
-    Ok(catalog_->log().Append(std::move(event), {}));
+    Ok(catalog_->log().Append(AppendRequest({std::move(event)}, std::move(key)), {}));
   }
   std::vector<std::string> Texts(Catalog& catalog, int64_t topic_no) {
     std::vector<std::string> texts;

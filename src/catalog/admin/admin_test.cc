@@ -162,6 +162,19 @@ TEST_P(Admin, CheckFindsWrongHeads) {
               UnorderedElementsAre(HasSubstr("it has no head"), HasSubstr("there are events, and no head")));
 }
 
+TEST_P(Admin, CheckFindsProducerKeysWithoutTheirEvents) {
+  Fill();
+  Close();
+  const auto tamper = [&](std::string_view change) {
+    Tamper(fmt::format("UPDATE producer_keys SET {} WHERE topic_no = {}", change, numbers_[0]));
+    return Findings(location());
+  };
+  EXPECT_THAT(tamper("first_offset = 40"),
+              ElementsAre("producer_keys: 1 stand for events that the log does not retain"));
+  EXPECT_THAT(tamper("first_offset = 1"), ElementsAre("producer_keys: 1 stand for events of another scope"));
+  EXPECT_THAT(tamper("first_offset = 0, topic_no = 4711"), ElementsAre("producer_keys: 1 are of no topic"));
+}
+
 TEST_P(Admin, CheckFindsTimesThatFall) {
   Fill();
   Close();

@@ -38,6 +38,13 @@ class CopyTest : public AdminTest {
     EventAppend event{.topic_no = numbers_[0], .row_count = 1, .payload = arrow::Buffer::FromString("x")};
     event.checksum = Checksum(SqlBytes(event.payload->data(), 1));
     EXPECT_EQ(Ok(copy->log().Append(event, {})).offset, 40U);
+    // What was published under a key is not published again.
+    EventAppend first{.topic_no = numbers_[0], .scope = kA, .row_count = 1};
+    first.payload = arrow::Buffer::FromString("quakes 0");
+    first.checksum = Checksum(SqlBytes(first.payload->data(), 8));
+    const AppendOutcome again = Ok(copy->log().Append(AppendRequest({first}, "key"), {}));
+    EXPECT_TRUE(again.duplicate);
+    EXPECT_EQ(again.offset, 0U);
     TopicRepo topics(copy->backend());
     EXPECT_EQ(Ok(topics.Register(kGlobal, "another", "schema", {})).topic_no, numbers_.back() + 1);
   }

@@ -221,6 +221,29 @@ Result<std::optional<int64_t>> NextTopic(Database& database, int64_t topic_no) {
   return std::optional<int64_t>(head ? std::min(*head, of_event) : of_event);
 }
 
+// Keys whose events the log does not have, or has of another publisher. Each question is one statement, so
+// that it sees one moment.
+Result<void> CheckProducerKeys(Database& database, CheckReport& report,
+                               const std::function<void(const CheckFinding&)>& found) {
+  JAMMI_ASSIGN(const bool there, database.HasTable("producer_keys"));
+  if (!there) return {};
+  const auto check = [&](std::string_view what, std::string_view from) -> Result<void> {
+    JAMMI_ASSIGN(const auto keys,
+                 GetInt(database, fmt::format("SELECT count(*) AS v FROM producer_keys k {}", from)));
+    if (keys.value_or(0) == 0) return {};
+    ++report.findings;
+    found({"producer_keys", fmt::format("{} {}", *keys, what)});
+    return {};
+  };
+  JAMMI_TRY(
+      check("are of no topic", "WHERE NOT EXISTS (SELECT 1 FROM topics t WHERE t.topic_no = k.topic_no)"));
+  JAMMI_TRY(check("stand for events that the log does not retain",
+                  "JOIN topic_heads h ON h.topic_no = k.topic_no"
+                  " WHERE k.first_offset < h.low_water OR k.first_offset + k.events > h.next_offset"));
+  return check("stand for events of another scope",
+               "JOIN events e ON e.event_key = (k.topic_no << 40) + k.first_offset WHERE e.scope <> k.scope");
+}
+
 }  // namespace
 
 Result<void> CheckEvents(Database& database, CheckReport& report,
@@ -230,6 +253,7 @@ Result<void> CheckEvents(Database& database, CheckReport& report,
     ++report.findings;
     found({"events", fmt::format("{} have a negative key", *strays)});
   }
+  JAMMI_TRY(CheckProducerKeys(database, report, found));
   JAMMI_ASSIGN(auto topic_no, NextTopic(database, 0));
   while (topic_no) {
     JAMMI_TRY(TopicCheck(database, *topic_no, report, found).Run());

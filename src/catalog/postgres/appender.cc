@@ -67,9 +67,9 @@ Result<void> Appender::WaitForRoomLocked(std::unique_lock<std::mutex>& lock, Dea
                BackendDetail{BackendFault::kConnection, {}, {}});
 }
 
-Appender::Work* Appender::PushLocked(EventAppend event, Deadline deadline, EventLog::Done done) {
-  auto work = std::make_unique<Work>(Work{std::move(event), deadline, std::move(done)});
-  work->bytes = work->event.payload->size();
+Appender::Work* Appender::PushLocked(AppendRequest request, Deadline deadline, EventLog::Done done) {
+  auto work = std::make_unique<Work>(Work{std::move(request), deadline, std::move(done)});
+  for (const EventAppend& event : work->request.events) work->bytes += event.payload->size();
   queue_.push_back(std::move(work));
   work_.notify_one();
   return queue_.back().get();
@@ -86,16 +86,20 @@ bool Appender::RemoveLocked(const Work* work) {
 Appender::Group Appender::TakeGroupLocked(Group& expired) {
   Group group;
   int64_t bytes = 0;
+  int64_t events = 0;
   const auto now = std::chrono::steady_clock::now();
   while (!queue_.empty()) {
     std::unique_ptr<Work>& next = queue_.front();
     const bool late = !next->deadline.IsNever() && next->deadline.at() <= now;
-    const bool fits = static_cast<int64_t>(group.size()) < options_.group_max_work &&
+    const bool fits = events + std::ssize(next->request.events) <= options_.group_max_work &&
                       bytes + next->bytes <= options_.group_max_bytes;
     if (!late && !fits && !group.empty()) break;
     const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(now - next->submitted);
     Add(statistics_.queue_wait_us, static_cast<uint64_t>(waited.count()));
-    if (!late) bytes += next->bytes;
+    if (!late) {
+      bytes += next->bytes;
+      events += std::ssize(next->request.events);
+    }
     (late ? expired : group).push_back(std::move(next));
     queue_.pop_front();
   }
@@ -105,14 +109,14 @@ Appender::Group Appender::TakeGroupLocked(Group& expired) {
 
 // --- Submitting
 
-void Appender::Submit(EventAppend event, Deadline deadline, EventLog::Done done) {
+void Appender::Submit(AppendRequest request, Deadline deadline, EventLog::Done done) {
   Result<void> accepted;
   {
     std::unique_lock lock(mutex_);
     accepted = WaitForRoomLocked(lock, Deadline::Now());
     if (accepted && deadline.Passed()) accepted = NotStartedInTime();
     if (accepted) {
-      PushLocked(std::move(event), deadline, std::move(done));
+      PushLocked(std::move(request), deadline, std::move(done));
       return;
     }
   }
@@ -120,7 +124,7 @@ void Appender::Submit(EventAppend event, Deadline deadline, EventLog::Done done)
   CallBack("catalog", done, Result<AppendOutcome>(std::move(accepted).error()));
 }
 
-Result<AppendOutcome> Appender::SubmitAndWait(EventAppend event, Deadline deadline) {
+Result<AppendOutcome> Appender::SubmitAndWait(AppendRequest request, Deadline deadline) {
   std::condition_variable finished;
   std::optional<Result<AppendOutcome>> outcome;
   std::mutex outcome_mutex;
@@ -134,7 +138,7 @@ Result<AppendOutcome> Appender::SubmitAndWait(EventAppend event, Deadline deadli
     std::unique_lock lock(mutex_);
     JAMMI_TRY(WaitForRoomLocked(lock, deadline));
     if (deadline.Passed()) return NotStartedInTime();
-    work = PushLocked(std::move(event), deadline, done);
+    work = PushLocked(std::move(request), deadline, done);
   }
   std::unique_lock lock(outcome_mutex);
   const auto is_done = [&] { return outcome.has_value(); };
@@ -245,15 +249,15 @@ Result<void> Appender::Attempt(std::span<std::unique_ptr<Work>> group) {
   const TxOptions options;
   BodyEffects no_body;
   PgTransaction tx(*connection_, options, no_body, options_.time_shift());
-  std::vector<PendingEvent> events;
-  events.reserve(group.size());
-  for (const auto& work : group) events.push_back({&work->event, &work->appended});
-  JAMMI_TRY(tx.Write(events, places_));
-  return committer_.Commit(tx, *connection_, events, [&] {
+  std::vector<PendingAppend> appends;
+  appends.reserve(group.size());
+  for (const auto& work : group) appends.push_back({&work->request, &work->appended});
+  JAMMI_TRY(tx.Write(appends, places_));
+  return committer_.Commit(tx, *connection_, appends, [&] {
     Add(statistics_.group_work, group.size());
-    std::ranges::sort(events, {}, &PendingEvent::event);
+    std::ranges::sort(appends, {}, &PendingAppend::request);
     for (const auto& work : group) {
-      const auto pending = std::ranges::lower_bound(events, &work->event, {}, &PendingEvent::event);
+      const auto pending = std::ranges::lower_bound(appends, &work->request, {}, &PendingAppend::request);
       Finish(*work, pending->refused ? Result<AppendOutcome>(*pending->refused)
                                      : Result<AppendOutcome>(work->appended));
     }

@@ -1,4 +1,4 @@
-// Commits events that callers append one by one: what waits shares a transaction.
+// Commits what callers append: what waits shares a transaction.
 #pragma once
 
 #include <chrono>
@@ -27,19 +27,19 @@ class Appender {
   Appender& operator=(const Appender&) = delete;
 
   void Start();
-  // Refuses new events, lets what waits complete, ends the thread. Idempotent.
+  // Refuses new work, lets what waits complete, ends the thread. Idempotent.
   void Close();
 
   // As EventLog::AppendAsync; `done` is called by this call only with errors that are known at once.
-  void Submit(EventAppend event, Deadline deadline, EventLog::Done done);
+  void Submit(AppendRequest request, Deadline deadline, EventLog::Done done);
   // As EventLog::Append. Errors: also kInvalidState.
-  [[nodiscard]] Result<AppendOutcome> SubmitAndWait(EventAppend event, Deadline deadline);
+  [[nodiscard]] Result<AppendOutcome> SubmitAndWait(AppendRequest request, Deadline deadline);
 
   [[nodiscard]] uint64_t queue_depth();
 
  private:
   struct Work {
-    EventAppend event;
+    AppendRequest request;
     Deadline deadline;
     EventLog::Done done;
     int64_t bytes = 0;
@@ -50,7 +50,7 @@ class Appender {
 
   // ...Locked: mutex_ is held.
   [[nodiscard]] Result<void> WaitForRoomLocked(std::unique_lock<std::mutex>& lock, Deadline deadline);
-  Work* PushLocked(EventAppend event, Deadline deadline, EventLog::Done done);
+  Work* PushLocked(AppendRequest request, Deadline deadline, EventLog::Done done);
   [[nodiscard]] bool RemoveLocked(const Work* work);
   [[nodiscard]] Group TakeGroupLocked(Group& expired);
 

@@ -30,10 +30,10 @@ Result<bool> IsOver(Connection& connection, const ServerProcess& process, Deadli
 }  // namespace
 
 Result<void> Committer::Commit(PgTransaction& tx, const Connection& connection,
-                               std::vector<PendingEvent>& events, const std::function<void()>& callbacks) {
+                               std::vector<PendingAppend>& appends, const std::function<void()>& callbacks) {
   // Who has nothing to tell need not wait for the turn.
   std::optional<CommitOrder::Ticket> ticket;
-  if (!events.empty() || callbacks) ticket = order_.Take();
+  if (!appends.empty() || callbacks) ticket = order_.Take();
   const auto begun = std::chrono::steady_clock::now();
   auto settled = Settle(tx, connection);
   if (!tx.read_only()) {
@@ -42,7 +42,7 @@ Result<void> Committer::Commit(PgTransaction& tx, const Connection& connection,
         static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
     if (settled) Add(statistics_.groups);
   }
-  if (ticket && settled) order_.Deliver(*ticket, [&] { Tell(events, callbacks); });
+  if (ticket && settled) order_.Deliver(*ticket, [&] { Tell(appends, callbacks); });
   if (ticket && !settled) order_.Drop(*ticket);
   return settled;
 }
@@ -83,15 +83,18 @@ Result<void> Committer::AskWhatBecame(const Doubt& doubt) {
   return OutcomeUnknown(doubt.error);
 }
 
-void Committer::Tell(std::vector<PendingEvent>& events, const std::function<void()>& callbacks) {
+void Committer::Tell(std::vector<PendingAppend>& appends, const std::function<void()>& callbacks) {
   const CallScope inside(backend_, CallScope::Kind::kCallback);
   std::vector<CommittedEvent> committed;
-  for (const PendingEvent& pending : events) {
-    if (pending.refused) continue;
-    EventAppend& event = *pending.event;
-    notifier_.Ring(event.topic_no, pending.outcome->offset + 1);
-    committed.push_back({event.topic_no, *pending.outcome, event.scope, event.row_count, event.checksum,
-                         std::move(event.payload)});
+  for (const PendingAppend& append : appends) {
+    if (append.settled) continue;
+    AppendOutcome outcome = *append.outcome;
+    for (EventAppend& event : append.request->events) {
+      committed.push_back(
+          {event.topic_no, outcome, event.scope, event.row_count, event.checksum, std::move(event.payload)});
+      ++outcome.offset;
+    }
+    notifier_.Ring(append.topic_no(), outcome.offset);
   }
   Add(statistics_.events_appended, committed.size());
   if (listener_ && !committed.empty())

@@ -31,12 +31,12 @@ class Committer {
   // Set before the first append.
   void SetListener(EventLog::Listener listener) { listener_ = std::move(listener); }
 
-  // Commits. If that succeeds: tells the listener and the other processes of `events`, which the
-  // transaction has written, and runs `callbacks` (may be null), all after those of the commits before it.
-  // Errors: the server's; kUnavailable with BackendDetail(kConnection): the connection was lost and the
+  // Commits. If that succeeds: tells the listener and the other processes of the events of `appends`, which
+  // the transaction has written, and runs `callbacks` (may be null), all after those of the commits before
+  // it. Errors: the server's; kUnavailable with BackendDetail(kConnection): the connection was lost and the
   // transaction rolled back; kOutcomeUnknown.
   [[nodiscard]] Result<void> Commit(PgTransaction& tx, const Connection& connection,
-                                    std::vector<PendingEvent>& events,
+                                    std::vector<PendingAppend>& appends,
                                     const std::function<void()>& callbacks);
 
  private:
@@ -49,7 +49,7 @@ class Committer {
 
   [[nodiscard]] Result<void> Settle(PgTransaction& tx, const Connection& connection);
   [[nodiscard]] Result<void> AskWhatBecame(const Doubt& doubt);
-  void Tell(std::vector<PendingEvent>& events, const std::function<void()>& callbacks);
+  void Tell(std::vector<PendingAppend>& appends, const std::function<void()>& callbacks);
 
   const void* const backend_;
   Statistics& statistics_;

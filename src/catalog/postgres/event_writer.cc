@@ -4,9 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <deque>
+#include <iterator>
+#include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "catalog/backend_error.h"
 #include "catalog/event_key.h"
@@ -41,32 +46,90 @@ class BinaryArray {
   std::string bytes_;
 };
 
-int64_t PayloadBytes(std::span<const PendingEvent> events) {
-  int64_t bytes = 0;
-  for (const PendingEvent& pending : events) bytes += pending.event->payload->size();
-  return bytes;
-}
-
-// kAppendToTopic for one topic, with what its parameters borrow.
-class TopicAppend {
+// Parameters of kFindKeys for one topic.
+class KeySearch {
  public:
-  TopicAppend(std::span<PendingEvent> events, std::string place)
-      : events_(events),
-        place_(std::move(place)),
-        bytes_(PayloadBytes(events)),
-        scopes_(kTextType, events.size(), 36 * events.size()),
-        row_counts_(kInt8Type, events.size(), 8 * events.size()),
-        checksums_(kInt8Type, events.size(), 8 * events.size()),
-        payloads_(kByteaType, events.size(), static_cast<size_t>(bytes_)) {
-    for (const PendingEvent& pending : events) {
-      const EventAppend& event = *pending.event;
-      scopes_.Add(event.scope.Key());
-      row_counts_.Add(event.row_count);
-      checksums_.Add(std::bit_cast<int64_t>(event.checksum));
-      payloads_.Add(SqlBytes(event.payload->data(), static_cast<size_t>(event.payload->size())));
+  // `appends` have keys.
+  KeySearch(int64_t topic_no, const std::vector<PendingAppend*>& appends)
+      : scopes_(kTextType, appends.size(), 36 * appends.size()), keys_(kTextType, appends.size(), 0) {
+    for (const PendingAppend* append : appends) {
+      scopes_.Add(append->first().scope.Key());
+      keys_.Add(append->request->producer_key);
     }
-    params_ = {topic_no(),
-               static_cast<int64_t>(events.size()),
+    params_ = {topic_no, scopes_.bytes(), keys_.bytes()};
+  }
+  KeySearch(const KeySearch&) = delete;
+  KeySearch& operator=(const KeySearch&) = delete;
+  [[nodiscard]] Statement statement() const { return {kFindKeys, params_}; }
+
+ private:
+  BinaryArray scopes_;
+  BinaryArray keys_;
+  std::vector<SqlValue> params_;
+};
+
+// Parameters of kInsertKeys for one topic.
+class KeyInsert {
+ public:
+  // `appends` have keys; each one's first offset is known.
+  KeyInsert(int64_t topic_no, uint64_t next_offset,
+            const std::vector<std::pair<const PendingAppend*, uint64_t>>& appends)
+      : scopes_(kTextType, appends.size(), 36 * appends.size()),
+        keys_(kTextType, appends.size(), 0),
+        first_offsets_(kInt8Type, appends.size(), 8 * appends.size()),
+        events_(kInt8Type, appends.size(), 8 * appends.size()),
+        checksums_(kInt8Type, appends.size(), 8 * appends.size()) {
+    for (const auto& [append, first_offset] : appends) {
+      scopes_.Add(append->first().scope.Key());
+      keys_.Add(append->request->producer_key);
+      first_offsets_.Add(static_cast<int64_t>(first_offset));
+      events_.Add(std::ssize(append->request->events));
+      checksums_.Add(std::bit_cast<int64_t>(ContentChecksum(*append->request)));
+    }
+    params_ = {topic_no,
+               static_cast<int64_t>(next_offset),
+               scopes_.bytes(),
+               keys_.bytes(),
+               first_offsets_.bytes(),
+               events_.bytes(),
+               checksums_.bytes()};
+  }
+  KeyInsert(const KeyInsert&) = delete;
+  KeyInsert& operator=(const KeyInsert&) = delete;
+  [[nodiscard]] Statement statement() const { return {kInsertKeys, params_}; }
+
+ private:
+  BinaryArray scopes_;
+  BinaryArray keys_;
+  BinaryArray first_offsets_;
+  BinaryArray events_;
+  BinaryArray checksums_;
+  std::vector<SqlValue> params_;
+};
+
+// Parameters of kAppendToTopic for one topic: the events of its appends that are not settled.
+class EventInsert {
+ public:
+  EventInsert(std::span<const PendingAppend> appends, std::string place)
+      : place_(std::move(place)),
+        count_(CountEvents(appends)),
+        bytes_(CountBytes(appends)),
+        scopes_(kTextType, count_, 36 * count_),
+        row_counts_(kInt8Type, count_, 8 * count_),
+        checksums_(kInt8Type, count_, 8 * count_),
+        payloads_(kByteaType, count_, static_cast<size_t>(bytes_)) {
+    for (const PendingAppend& append : appends) {
+      if (append.settled) continue;
+      const std::string scope = append.first().scope.Key();
+      for (const EventAppend& event : append.request->events) {
+        scopes_.Add(scope);
+        row_counts_.Add(event.row_count);
+        checksums_.Add(std::bit_cast<int64_t>(event.checksum));
+        payloads_.Add(SqlBytes(event.payload->data(), static_cast<size_t>(event.payload->size())));
+      }
+    }
+    params_ = {appends.front().topic_no(),
+               static_cast<int64_t>(count_),
                bytes_,
                kOffsetLimit,
                scopes_.bytes(),
@@ -75,17 +138,30 @@ class TopicAppend {
                payloads_.bytes(),
                place_};
   }
-  TopicAppend(const TopicAppend&) = delete;
-  TopicAppend& operator=(const TopicAppend&) = delete;
+  EventInsert(const EventInsert&) = delete;
+  EventInsert& operator=(const EventInsert&) = delete;
 
-  [[nodiscard]] int64_t topic_no() const { return events_.front().event->topic_no; }
+  [[nodiscard]] bool empty() const { return count_ == 0; }
   [[nodiscard]] Statement statement() const { return {kAppendToTopic, params_}; }
-  [[nodiscard]] std::span<PendingEvent> events() const { return events_; }
 
  private:
-  std::span<PendingEvent> events_;
+  static size_t CountEvents(std::span<const PendingAppend> appends) {
+    size_t count = 0;
+    for (const PendingAppend& append : appends) count += append.settled ? 0 : append.request->events.size();
+    return count;
+  }
+  static int64_t CountBytes(std::span<const PendingAppend> appends) {
+    int64_t bytes = 0;
+    for (const PendingAppend& append : appends) {
+      if (append.settled) continue;
+      for (const EventAppend& event : append.request->events) bytes += event.payload->size();
+    }
+    return bytes;
+  }
+
   const std::string place_;
-  int64_t bytes_;
+  const size_t count_;
+  const int64_t bytes_;
   BinaryArray scopes_;
   BinaryArray row_counts_;
   BinaryArray checksums_;
@@ -100,33 +176,149 @@ Result<Error> WhyNoOffsets(Connection& connection, int64_t topic_no) {
                        fmt::format("topic {} has used up its {} offsets", topic_no, kOffsetLimit));
 }
 
+// What goes to one topic.
+class TopicAppends {
+ public:
+  explicit TopicAppends(std::span<PendingAppend> appends) : appends_(appends) {
+    for (PendingAppend& append : appends) {
+      if (append.has_key()) with_key_.push_back(&append);
+    }
+  }
+
+  [[nodiscard]] int64_t topic_no() const { return appends_.front().topic_no(); }
+  [[nodiscard]] bool has_keys() const { return !with_key_.empty(); }
+
+  [[nodiscard]] Statement Search() {
+    search_.emplace(topic_no(), with_key_);
+    return search_->statement();
+  }
+  // `next_offset`: of the head, which is held; none: there is no head, and the keys of a topic that was
+  // dropped say nothing. `found`: what the search found.
+  void Settle(std::optional<uint64_t> next_offset, const ResultSet& found) {
+    next_offset_ = next_offset;
+    if (!next_offset) return;
+    std::vector<std::optional<KeyRecord>> known(with_key_.size());
+    for (int i = 0; i < found.rows(); ++i) {
+      known.at(static_cast<size_t>(found.Int(i, 0) - 1)) = {
+          .first_offset = static_cast<uint64_t>(found.Int(i, 1)),
+          .events = found.Int(i, 2),
+          .checksum = std::bit_cast<uint64_t>(found.Int(i, 3)),
+          .committed_at = found.Int(i, 4)};
+    }
+    for (size_t i = 0; i < with_key_.size(); ++i) keyed_.Add(*with_key_[i], known[i]);
+  }
+
+  // Adds what writes it; nothing when all is settled.
+  void AddTo(std::vector<Statement>& statements, HeadPlaces& places) {
+    events_.emplace(appends_, places.Get(topic_no()));
+    if (events_->empty()) return;
+    index_ = statements.size();
+    statements.push_back(events_->statement());
+    if (!next_offset_) return;
+    std::vector<std::pair<const PendingAppend*, uint64_t>> to_insert;
+    uint64_t offset = *next_offset_;
+    for (const PendingAppend& append : appends_) {
+      if (append.settled) continue;
+      if (append.has_key()) to_insert.emplace_back(&append, offset);
+      offset += append.request->events.size();
+    }
+    if (to_insert.empty()) return;
+    keys_.emplace(topic_no(), offset, to_insert);
+    statements.push_back(keys_->statement());
+  }
+
+  // Every append has its outcome, or is refused.
+  Result<void> Finish(Connection& connection, const std::vector<ResultSet>& results, HeadPlaces& places) {
+    if (index_) JAMMI_TRY(TakeOffsets(connection, results[*index_], places));
+    keyed_.Finish();
+    return {};
+  }
+
+ private:
+  Result<void> TakeOffsets(Connection& connection, const ResultSet& head, HeadPlaces& places) {
+    if (head.rows() == 0) {
+      JAMMI_ASSIGN(const Error why, WhyNoOffsets(connection, topic_no()));
+      for (PendingAppend& append : appends_) {
+        if (append.settled) continue;
+        append.settled = true;
+        append.refused = why;
+      }
+      return {};
+    }
+    places.Set(topic_no(), head.Text(0, 2));
+    AppendOutcome next{static_cast<uint64_t>(head.Int(0, 0)), head.Int(0, 1)};
+    for (PendingAppend& append : appends_) {
+      if (append.settled) continue;
+      *append.outcome = next;
+      next.offset += append.request->events.size();
+    }
+    return {};
+  }
+
+  std::span<PendingAppend> appends_;
+  std::vector<PendingAppend*> with_key_;
+  std::optional<uint64_t> next_offset_;  // of a head that is held
+  KeyedAppends keyed_;
+  std::optional<KeySearch> search_;
+  std::optional<EventInsert> events_;
+  std::optional<KeyInsert> keys_;
+  std::optional<size_t> index_;  // of the statement that writes the events
+};
+
+// Takes the heads of all topics and looks the keys up.
+Result<void> SettleKeys(Connection& connection, std::span<const Statement> before,
+                        std::deque<TopicAppends>& topics) {
+  std::string numbers = "{";
+  for (const TopicAppends& topic : topics) {
+    fmt::format_to(std::back_inserter(numbers), "{}{}", numbers.size() > 1 ? "," : "", topic.topic_no());
+  }
+  numbers += '}';
+  const std::array<SqlValue, 1> heads_params = {numbers};
+  std::vector<Statement> statements(before.begin(), before.end());
+  statements.push_back({kHoldHeads, heads_params});
+  for (TopicAppends& topic : topics) {
+    if (topic.has_keys()) statements.push_back(topic.Search());
+  }
+  JAMMI_ASSIGN(const auto results, connection.Run(statements));
+
+  std::unordered_map<int64_t, uint64_t> next_offsets;
+  const ResultSet& heads = results[before.size()];
+  for (int i = 0; i < heads.rows(); ++i)
+    next_offsets[heads.Int(i, 0)] = static_cast<uint64_t>(heads.Int(i, 1));
+  size_t result = before.size() + 1;
+  for (TopicAppends& topic : topics) {
+    if (!topic.has_keys()) continue;
+    const auto head = next_offsets.find(topic.topic_no());
+    topic.Settle(head == next_offsets.end() ? std::nullopt : std::optional(head->second), results[result++]);
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<ResultSet>> WriteEvents(Connection& connection, std::span<const Statement> before,
-                                           std::vector<PendingEvent>& events, HeadPlaces& places) {
-  const auto topic_no = [](const PendingEvent& pending) { return pending.event->topic_no; };
-  std::ranges::stable_sort(events, {}, topic_no);
-  std::deque<TopicAppend> topics;
-  for (auto first = events.begin(); first != events.end();) {
-    const auto last = std::ranges::upper_bound(first, events.end(), topic_no(*first), {}, topic_no);
-    topics.emplace_back(std::span(first, last), places.Get(topic_no(*first)));
+Result<void> WriteEvents(Connection& connection, std::span<const Statement> before,
+                         std::vector<PendingAppend>& appends, HeadPlaces& places) {
+  const auto topic_no = [](const PendingAppend& append) { return append.topic_no(); };
+  std::ranges::stable_sort(appends, {}, topic_no);
+  std::deque<TopicAppends> topics;
+  for (auto first = appends.begin(); first != appends.end();) {
+    const auto last = std::ranges::upper_bound(first, appends.end(), topic_no(*first), {}, topic_no);
+    topics.emplace_back(std::span(first, last));
     first = last;
   }
-  std::vector<Statement> statements(before.begin(), before.end());
-  for (const TopicAppend& topic : topics) statements.push_back(topic.statement());
-  JAMMI_ASSIGN(auto results, connection.Run(statements));
-  for (size_t i = 0; i < topics.size(); ++i) {
-    const ResultSet& result = results[before.size() + i];
-    if (result.rows() == 0) {
-      JAMMI_ASSIGN(const Error why, WhyNoOffsets(connection, topics[i].topic_no()));
-      for (PendingEvent& pending : topics[i].events()) pending.refused = why;
-      continue;
-    }
-    places.Set(topics[i].topic_no(), result.Text(0, 2));
-    auto offset = static_cast<uint64_t>(result.Int(0, 0));
-    for (const PendingEvent& pending : topics[i].events()) *pending.outcome = {offset++, result.Int(0, 1)};
+  std::vector<Statement> statements;
+  if (std::ranges::any_of(topics, &TopicAppends::has_keys)) {
+    JAMMI_TRY(SettleKeys(connection, before, topics));
+  } else {
+    statements.assign(before.begin(), before.end());
   }
-  return results;
+  for (TopicAppends& topic : topics) topic.AddTo(statements, places);
+  std::vector<ResultSet> results;
+  if (!statements.empty()) {
+    JAMMI_ASSIGN(results, connection.Run(statements));
+  }
+  for (TopicAppends& topic : topics) JAMMI_TRY(topic.Finish(connection, results, places));
+  return {};
 }
 
 }  // namespace jammi::postgres

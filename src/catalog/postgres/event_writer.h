@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,16 +10,9 @@
 #include <vector>
 
 #include "catalog/postgres/connection.h"
-#include "jammi/catalog_backend.h"
+#include "catalog/producer_keys.h"
 
 namespace jammi::postgres {
-
-// An event that is to get its offset.
-struct PendingEvent {
-  EventAppend* event = nullptr;
-  AppendOutcome* outcome = nullptr;
-  std::optional<Error> refused = std::nullopt;  // its topic has no head, or no offset left
-};
 
 // Where the heads of topics were put last, as the server names a row's place. A hint: what is wrong is only
 // slow. Thread-safe.
@@ -42,14 +34,13 @@ class HeadPlaces {
 };
 
 // Gives every event its offset and writes it: one statement per topic, topics in order of their numbers
-// (every process locks heads in this order, so they do not wait in circles), all in one round trip. The
-// order of events of a topic stays. `events` is sorted by topic. `before` is sent in front. Times are
-// jammi_now().
-// An error is one of the whole transaction; an event that its topic cannot take is `refused`, and then
-// nothing was written to that topic.
-[[nodiscard]] Result<std::vector<ResultSet>> WriteEvents(Connection& connection,
-                                                         std::span<const Statement> before,
-                                                         std::vector<PendingEvent>& events,
-                                                         HeadPlaces& places);
+// (every process locks heads in this order, so they do not wait in circles), all in one round trip. Where
+// one of the appends has a producer key there is a round trip before it, which takes the heads and looks the
+// keys up. The order of appends of a topic stays. `appends` is sorted by topic. `before` is sent in front.
+// Times are jammi_now().
+// An error is one of the whole transaction. An append that its topic cannot take, or whose key is in
+// conflict, is `refused`: nothing of it was written.
+[[nodiscard]] Result<void> WriteEvents(Connection& connection, std::span<const Statement> before,
+                                       std::vector<PendingAppend>& appends, HeadPlaces& places);
 
 }  // namespace jammi::postgres

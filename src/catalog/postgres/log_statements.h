@@ -30,6 +30,27 @@ constexpr std::string_view kAppendToTopic =
     " SELECT first_offset, last_committed_at, place FROM head";
 #undef JAMMI_TAKE_OFFSETS
 
+// Holds the heads of the topics in $1, "{7,9}", to the end of the transaction; in the order in which appends
+// take them, so that nobody waits in a circle.
+constexpr std::string_view kHoldHeads =
+    "SELECT topic_no, next_offset FROM topic_heads"
+    " WHERE topic_no = ANY (CAST(CAST($1 AS TEXT) AS BIGINT[])) ORDER BY topic_no FOR NO KEY UPDATE";
+
+// What is there of the producer keys $3 of the scopes $2 of topic $1, and which it is of, from 1 on.
+constexpr std::string_view kFindKeys =
+    "SELECT a.n, k.first_offset, k.events, k.checksum, k.committed_at"
+    " FROM unnest(CAST($2 AS TEXT[]), CAST($3 AS TEXT[])) WITH ORDINALITY AS a (scope, producer_key, n)"
+    " JOIN producer_keys k"
+    " ON k.topic_no = $1 AND k.scope = a.scope AND k.producer_key = a.producer_key";
+
+// Keys of topic $1, whose head has just moved to $2; nothing when it did not.
+constexpr std::string_view kInsertKeys =
+    "INSERT INTO producer_keys (topic_no, scope, producer_key, first_offset, events, checksum, committed_at)"
+    " SELECT h.topic_no, a.scope, a.producer_key, a.first_offset, a.events, a.checksum, h.last_committed_at"
+    " FROM topic_heads h, unnest(CAST($3 AS TEXT[]), CAST($4 AS TEXT[]), CAST($5 AS BIGINT[]),"
+    " CAST($6 AS BIGINT[]), CAST($7 AS BIGINT[])) AS a (scope, producer_key, first_offset, events, checksum)"
+    " WHERE h.topic_no = $1 AND h.next_offset = $2";
+
 constexpr std::string_view kCountHeads = "SELECT count(*) FROM topic_heads WHERE topic_no = $1";
 
 constexpr std::string_view kReadHead = "SELECT low_water, next_offset FROM topic_heads WHERE topic_no = $1";

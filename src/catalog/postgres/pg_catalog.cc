@@ -224,17 +224,17 @@ Result<void> PgCatalog::RunBody(PgTransaction& tx, const Body& body, bool& rerun
 }
 
 Result<void> PgCatalog::Finish(PgTransaction& tx, Connection& connection, BodyEffects& effects) {
-  std::vector<PendingEvent> events;
+  std::vector<PendingAppend> appends;
   for (auto& append : effects.appends) {
-    JAMMI_TRY(CheckEvent(append.event));
-    events.push_back({&append.event, &append.outcome});
+    JAMMI_TRY(CheckAppend(append.request));
+    appends.push_back({&append.request, &append.outcome});
   }
-  if (!events.empty()) JAMMI_TRY(tx.Write(events, places_));
-  for (const PendingEvent& pending : events) {
+  if (!appends.empty()) JAMMI_TRY(tx.Write(appends, places_));
+  for (const PendingAppend& pending : appends) {
     if (pending.refused) return *pending.refused;  // a body must not commit without its event
   }
   std::function<void()> callbacks;
-  if (!events.empty() || !effects.after_commit.empty()) {
+  if (!appends.empty() || !effects.after_commit.empty()) {
     callbacks = [&] {
       for (auto& append : effects.appends) {
         if (append.done) CallBack("catalog", append.done, append.outcome);
@@ -242,7 +242,7 @@ Result<void> PgCatalog::Finish(PgTransaction& tx, Connection& connection, BodyEf
       for (auto& fn : effects.after_commit) CallBack("catalog", fn);
     };
   }
-  return committer_.Commit(tx, connection, events, callbacks);
+  return committer_.Commit(tx, connection, appends, callbacks);
 }
 
 // --- The rest

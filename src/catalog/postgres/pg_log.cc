@@ -30,22 +30,22 @@ LogPageBuilder::Row EventOf(const ResultSet& rows, int row) {
 
 }  // namespace
 
-void PgLog::AppendAsync(EventAppend event, Deadline deadline, Done done) {
+void PgLog::AppendAsync(AppendRequest request, Deadline deadline, Done done) {
   if (CallScope::IsInside(backend_, CallScope::Kind::kBody)) {
     done(RefuseReentry(backend_).error());
     return;
   }
-  if (auto valid = CheckEvent(event); !valid) {
+  if (auto valid = CheckAppend(request); !valid) {
     done(std::move(valid).error());
     return;
   }
-  appender_.Submit(std::move(event), deadline, std::move(done));
+  appender_.Submit(std::move(request), deadline, std::move(done));
 }
 
-Result<AppendOutcome> PgLog::Append(EventAppend event, Deadline deadline) {
+Result<AppendOutcome> PgLog::Append(AppendRequest request, Deadline deadline) {
   JAMMI_TRY(RefuseReentry(backend_));
-  JAMMI_TRY(CheckEvent(event));
-  return appender_.SubmitAndWait(std::move(event), deadline);
+  JAMMI_TRY(CheckAppend(request));
+  return appender_.SubmitAndWait(std::move(request), deadline);
 }
 
 Result<ResultSet> PgLog::Ask(std::string_view sql, std::initializer_list<SqlValue> params) {

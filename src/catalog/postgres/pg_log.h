@@ -18,8 +18,8 @@ class PgLog final : public EventLog {
         appender_(appender),
         notifier_(notifier) {}
 
-  void AppendAsync(EventAppend event, Deadline deadline, Done done) override;
-  [[nodiscard]] Result<AppendOutcome> Append(EventAppend event, Deadline deadline) override;
+  void AppendAsync(AppendRequest request, Deadline deadline, Done done) override;
+  [[nodiscard]] Result<AppendOutcome> Append(AppendRequest request, Deadline deadline) override;
   void SetListener(Listener listener) override { committer_.SetListener(std::move(listener)); }
   void SetHeadListener(HeadListener listener) override { notifier_.SetListener(std::move(listener)); }
   [[nodiscard]] Result<LogPage> Read(int64_t topic_no, uint64_t from, const Scope& reader,

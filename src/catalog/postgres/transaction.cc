@@ -76,8 +76,8 @@ PgTransaction::~PgTransaction() {
   if (open_ && !connection_.lost()) connection_.SendOnly("ROLLBACK");
 }
 
-void PgTransaction::Append(EventAppend event, std::function<void(const AppendOutcome&)> done) {
-  effects_.appends.push_back({std::move(event), std::move(done), {}});
+void PgTransaction::Append(AppendRequest request, std::function<void(const AppendOutcome&)> done) {
+  effects_.appends.push_back({std::move(request), std::move(done), {}});
 }
 
 void PgTransaction::AfterCommit(std::move_only_function<void()> fn) {
@@ -134,7 +134,7 @@ Result<void> PgTransaction::QueryImpl(std::string_view sql, SqlParams params, co
   return {};
 }
 
-Result<void> PgTransaction::Write(std::vector<PendingEvent>& events, HeadPlaces& places) {
+Result<void> PgTransaction::Write(std::vector<PendingAppend>& appends, HeadPlaces& places) {
   if (failed_) return *failed_;
   if (options_.read_only) {
     return Error(ErrorCode::kFailedPrecondition, "an event was appended in a read-only transaction",
@@ -142,7 +142,7 @@ Result<void> PgTransaction::Write(std::vector<PendingEvent>& events, HeadPlaces&
   }
   const std::vector<Statement> opening = Opening();
   open_ = true;
-  auto results = WriteEvents(connection_, opening, events, places);
+  auto results = WriteEvents(connection_, opening, appends, places);
   if (!results) {
     failed_ = results.error();
     return *failed_;

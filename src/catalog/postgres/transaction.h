@@ -26,12 +26,12 @@ class PgTransaction final : public Transaction {
   // Rolls back what was neither committed nor lost.
   ~PgTransaction() override;
 
-  void Append(EventAppend event, std::function<void(const AppendOutcome&)> done) override;
+  void Append(AppendRequest request, std::function<void(const AppendOutcome&)> done) override;
   void AfterCommit(std::move_only_function<void()> fn) override;
 
   // Writes events; nothing but Commit() may follow. Errors: as WriteEvents; kFailedPrecondition with
   // BackendDetail(kReadOnly).
-  [[nodiscard]] Result<void> Write(std::vector<PendingEvent>& events, HeadPlaces& places);
+  [[nodiscard]] Result<void> Write(std::vector<PendingAppend>& appends, HeadPlaces& places);
 
   enum class Verdict {
     kCommitted,

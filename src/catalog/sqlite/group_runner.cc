@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -27,13 +28,74 @@ bool IsSurelyRolledBack(const Error& error) {
   return code == "SQLITE_FULL" || code.starts_with("SQLITE_BUSY") || code.starts_with("SQLITE_CONSTRAINT");
 }
 
+Result<bool> HasHead(Connection& connection, int64_t topic_no) {
+  JAMMI_ASSIGN(const int64_t heads,
+               connection.GetInt("SELECT count(*) FROM topic_heads WHERE topic_no = $1", {topic_no}));
+  return heads > 0;
+}
+
 Error WhyNoOffsets(Connection& connection, int64_t topic_no) {
-  auto known = connection.GetInt("SELECT count(*) FROM topic_heads WHERE topic_no = $1", {topic_no});
-  if (!known) return std::move(known).error();
-  if (*known > 0) {
-    return Error(ErrorCode::kResourceExhausted, fmt::format("topic {} has used up its {} offsets", topic_no, kOffsetLimit));
+  const auto has_head = HasHead(connection, topic_no);
+  if (!has_head) return has_head.error();
+  if (*has_head) {
+    return Error(ErrorCode::kResourceExhausted,
+                 fmt::format("topic {} has used up its {} offsets", topic_no, kOffsetLimit));
   }
   return NoSuchTopic(topic_no);
+}
+
+void Refuse(PendingAppend& append, const Error& error) {
+  if (append.settled) return;
+  append.settled = true;
+  append.refused = error;
+}
+
+Result<std::optional<KeyRecord>> FindKey(Connection& connection, const PendingAppend& append) {
+  JAMMI_ASSIGN(Statement find, connection.Prepare(kFindKey));
+  const std::string scope = append.first().scope.Key();
+  JAMMI_TRY(find.Bind({append.topic_no(), scope, append.request->producer_key}));
+  JAMMI_ASSIGN(const bool row, find.Step());
+  if (!row) return std::optional<KeyRecord>();
+  return std::optional<KeyRecord>({.first_offset = static_cast<uint64_t>(find.Int(0)),
+                                   .events = find.Int(1),
+                                   .checksum = std::bit_cast<uint64_t>(find.Int(2)),
+                                   .committed_at = find.Int(3)});
+}
+
+// Of appends to one topic. The keys of one that was dropped may still be there.
+template <class Append>
+Result<void> FindKeys(Connection& connection, std::span<Append> appends, KeyedAppends& keyed) {
+  if (std::ranges::none_of(appends, &PendingAppend::has_key)) return {};
+  JAMMI_ASSIGN(const bool has_head, HasHead(connection, appends.front().topic_no()));
+  if (!has_head) return {};
+  for (PendingAppend& append : appends) {
+    if (!append.has_key()) continue;
+    JAMMI_ASSIGN(const auto known, FindKey(connection, append));
+    keyed.Add(append, known);
+  }
+  return {};
+}
+
+// `insert`: kInsertEvent.
+Result<void> WriteEvents(Statement& insert, const PendingAppend& append) {
+  int64_t key = EventKey(append.topic_no(), static_cast<int64_t>(append.outcome->offset));
+  const std::string scope = append.first().scope.Key();
+  for (const EventAppend& event : append.request->events) {
+    JAMMI_TRY(insert.Bind({key++, append.outcome->committed_at, scope, event.row_count,
+                           std::bit_cast<int64_t>(event.checksum),
+                           SqlBytes(event.payload->data(), static_cast<size_t>(event.payload->size()))}));
+    JAMMI_TRY(insert.Finish());
+    insert.Reset();
+  }
+  return {};
+}
+
+Result<void> WriteKey(Connection& connection, const PendingAppend& append) {
+  const std::string scope = append.first().scope.Key();
+  return connection.Run(
+      kInsertKey, {append.topic_no(), scope, append.request->producer_key,
+                   static_cast<int64_t>(append.outcome->offset), std::ssize(append.request->events),
+                   std::bit_cast<int64_t>(ContentChecksum(*append.request)), append.outcome->committed_at});
 }
 
 // A deferred key that is still open names no table; this finds one.
@@ -64,8 +126,9 @@ GroupRunner::Report GroupRunner::Run(Connection& connection, std::span<Work* con
   if (run(group) != Verdict::kRolledBack || group.size() == 1) return report;
   for (size_t i = 0; i < group.size(); ++i) {
     if (report.outcome_unknown) {
-      group[i]->outcome = Error(ErrorCode::kUnavailable, "the catalog file is being reopened after an I/O error",
-                                BackendDetail{BackendFault::kConnection, {}, {}});
+      group[i]->outcome =
+          Error(ErrorCode::kUnavailable, "the catalog file is being reopened after an I/O error",
+                BackendDetail{BackendFault::kConnection, {}, {}});
       continue;
     }
     ++report.reruns;
@@ -84,7 +147,8 @@ GroupRunner::Verdict GroupRunner::Attempt(Connection& connection, std::span<Work
     return Verdict::kNotBegun;
   }
   if (auto ran = RunBodies(connection, group); !ran) return RolledBack(connection, group, ran.error());
-  if (auto appended = AppendAll(connection, group); !appended) return RolledBack(connection, group, appended.error());
+  if (auto appended = AppendAll(connection, group); !appended)
+    return RolledBack(connection, group, appended.error());
   JAMMI_SYNC_POINT("catalog:before_commit");
   return Commit(connection, group);
 }
@@ -135,10 +199,10 @@ Result<void> GroupRunner::RunBody(Connection& connection, Work& work, bool savep
 Result<void> GroupRunner::CheckBodyIsWhole(Connection& connection, const Work& work) {
   if (connection.HasOpenForeignKeys()) return OpenForeignKey(connection);
   for (const auto& append : work.effects.appends) {
-    JAMMI_TRY(CheckEvent(append.event));
-    JAMMI_ASSIGN(const int64_t heads, connection.GetInt("SELECT count(*) FROM topic_heads WHERE topic_no = $1",
-                                                        {append.event.topic_no}));
-    if (heads == 0) return WhyNoOffsets(connection, append.event.topic_no);
+    JAMMI_TRY(CheckAppend(append.request));
+    const int64_t topic_no = append.request.events.front().topic_no;
+    JAMMI_ASSIGN(const bool has_head, HasHead(connection, topic_no));
+    if (!has_head) return NoSuchTopic(topic_no);
   }
   return {};
 }
@@ -147,11 +211,11 @@ Result<void> GroupRunner::CheckBodyIsWhole(Connection& connection, const Work& w
 Result<void> GroupRunner::AppendAll(Connection& connection, std::span<Work* const> group) {
   pending_.clear();
   for (Work* work : group) {
-    if (!work->is_body()) pending_.push_back({&work->event, &work->appended, work});
-    for (auto& append : work->effects.appends) pending_.push_back({&append.event, &append.outcome, work});
+    if (!work->is_body()) pending_.push_back({{&work->request, &work->appended}, work});
+    for (auto& append : work->effects.appends) pending_.push_back({{&append.request, &append.outcome}, work});
   }
   if (pending_.empty()) return {};
-  const auto topic_no = [](const Pending& pending) { return pending.event->topic_no; };
+  const auto topic_no = [](const Pending& pending) { return pending.topic_no(); };
   if (!std::ranges::is_sorted(pending_, {}, topic_no)) std::ranges::stable_sort(pending_, {}, topic_no);
   const UnixMicros now = clock_->Now();
   for (auto first = pending_.begin(); first != pending_.end();) {
@@ -162,50 +226,65 @@ Result<void> GroupRunner::AppendAll(Connection& connection, std::span<Work* cons
   return {};
 }
 
-Result<void> GroupRunner::AppendToTopic(Connection& connection, std::span<Pending> events, UnixMicros now) {
-  const int64_t topic_no = events.front().event->topic_no;
-  const auto count = static_cast<int64_t>(events.size());
-  int64_t bytes = 0;
-  for (const Pending& pending : events) bytes += pending.event->payload->size();
+// An error of this function is one of the whole transaction; that of an append is the outcome of its work.
+Result<void> GroupRunner::AppendToTopic(Connection& connection, std::span<Pending> appends, UnixMicros now) {
+  KeyedAppends keyed;
+  JAMMI_TRY(FindKeys(connection, appends, keyed));
+  JAMMI_TRY(Write(connection, appends, now));
+  keyed.Finish();
+  for (Pending& pending : appends) {
+    if (!pending.refused) continue;
+    // A body must not commit without its event.
+    if (pending.work->is_body()) return *std::move(pending.refused);
+    pending.work->outcome = *std::move(pending.refused);
+  }
+  return {};
+}
 
-  int64_t offset = 0;
-  UnixMicros committed_at = 0;
+// Those that are not settled.
+Result<void> GroupRunner::Write(Connection& connection, std::span<Pending> appends, UnixMicros now) {
+  int64_t count = 0;
+  int64_t bytes = 0;
+  for (const Pending& pending : appends) {
+    if (pending.settled) continue;
+    count += std::ssize(pending.request->events);
+    for (const EventAppend& event : pending.request->events) bytes += event.payload->size();
+  }
+  if (count == 0) return {};
+  AppendOutcome next;
   {
+    const int64_t topic_no = appends.front().topic_no();
     JAMMI_ASSIGN(Statement advance, connection.Prepare(kAdvanceHead));
     JAMMI_TRY(advance.Bind({topic_no, count, bytes, now, kOffsetLimit}));
     JAMMI_ASSIGN(const bool row, advance.Step());
     if (!row) {
-      Error error = WhyNoOffsets(connection, topic_no);
-      // A body must not commit without its event.
-      const bool of_body = std::ranges::any_of(events, [](const Pending& pending) { return pending.work->is_body(); });
-      if (of_body || error.As<BackendDetail>() != nullptr) return error;
-      for (const Pending& pending : events) pending.work->outcome = error;
+      const Error error = WhyNoOffsets(connection, topic_no);
+      if (error.As<BackendDetail>() != nullptr) return error;
+      for (Pending& pending : appends) Refuse(pending, error);
       return {};
     }
-    offset = advance.Int(0) - count;
-    committed_at = advance.Int(1);
+    next = {static_cast<uint64_t>(advance.Int(0) - count), advance.Int(1)};
   }
   JAMMI_ASSIGN(Statement insert, connection.Prepare(kInsertEvent));
-  for (const Pending& pending : events) {
-    const EventAppend& event = *pending.event;
-    const std::string scope = event.scope.Key();
-    JAMMI_TRY(insert.Bind({EventKey(topic_no, offset), committed_at, scope, event.row_count,
-                           std::bit_cast<int64_t>(event.checksum),
-                           SqlBytes(event.payload->data(), static_cast<size_t>(event.payload->size()))}));
-    JAMMI_TRY(insert.Finish());
-    insert.Reset();
-    *pending.outcome = {static_cast<uint64_t>(offset), committed_at};
-    ++offset;
+  for (const Pending& pending : appends) {
+    if (pending.settled) continue;
+    *pending.outcome = next;
+    JAMMI_TRY(WriteEvents(insert, pending));
+    if (pending.has_key()) JAMMI_TRY(WriteKey(connection, pending));
+    next.offset += pending.request->events.size();
   }
   return {};
 }
 
 void GroupRunner::Collect(std::vector<CommittedEvent>& committed) {
   for (const Pending& pending : pending_) {
-    if (!pending.work->outcome) continue;
-    EventAppend& event = *pending.event;
-    committed.push_back({event.topic_no, *pending.outcome, event.scope, event.row_count, event.checksum,
-                         std::move(event.payload)});
+    if (!pending.work->outcome || pending.settled) continue;
+    AppendOutcome outcome = *pending.outcome;
+    for (EventAppend& event : pending.request->events) {
+      committed.push_back(
+          {event.topic_no, outcome, event.scope, event.row_count, event.checksum, std::move(event.payload)});
+      ++outcome.offset;
+    }
   }
 }
 

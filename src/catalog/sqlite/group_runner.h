@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "catalog/producer_keys.h"
 #include "catalog/sqlite/connection.h"
 #include "catalog/sqlite/work.h"
 #include "jammi/clock.h"
@@ -15,7 +16,8 @@ namespace jammi::sqlite {
 class GroupRunner {
  public:
   // `backend` is what bodies must not call.
-  GroupRunner(const void* backend, std::shared_ptr<Clock> clock) : backend_(backend), clock_(std::move(clock)) {}
+  GroupRunner(const void* backend, std::shared_ptr<Clock> clock)
+      : backend_(backend), clock_(std::move(clock)) {}
 
   struct Report {
     bool outcome_unknown = false;  // COMMIT failed with an I/O error: close the connection
@@ -29,10 +31,8 @@ class GroupRunner {
 
  private:
   enum class Verdict { kCommitted, kRolledBack, kNotBegun, kUnknown };
-  // An event of this transaction: an append's, or one that a body asked for.
-  struct Pending {
-    EventAppend* event;
-    AppendOutcome* outcome;
+  // Events of this transaction: an append's, or some that a body asked for.
+  struct Pending : PendingAppend {
     Work* work;
   };
 
@@ -43,7 +43,9 @@ class GroupRunner {
   [[nodiscard]] Result<void> RunBody(Connection& connection, Work& work, bool savepoint);
   [[nodiscard]] Result<void> CheckBodyIsWhole(Connection& connection, const Work& work);
   [[nodiscard]] Result<void> AppendAll(Connection& connection, std::span<Work* const> group);
-  [[nodiscard]] Result<void> AppendToTopic(Connection& connection, std::span<Pending> events, UnixMicros now);
+  [[nodiscard]] Result<void> AppendToTopic(Connection& connection, std::span<Pending> appends,
+                                           UnixMicros now);
+  [[nodiscard]] Result<void> Write(Connection& connection, std::span<Pending> appends, UnixMicros now);
   void Collect(std::vector<CommittedEvent>& committed);
 
   const void* backend_;

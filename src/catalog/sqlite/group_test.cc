@@ -151,7 +151,7 @@ TEST_F(GroupTest, ABodyThatFailsTakesNoOtherWithIt) {
   });
   auto no_payload = Enqueue({}, [](Transaction& tx) -> Result<void> {
     JAMMI_TRY(tx.Execute("INSERT INTO t (k, v) VALUES (5, 0)"));
-    tx.Append({.topic_no = 1});
+    tx.Append(EventAppend{.topic_no = 1});
     return {};
   });
   auto last = Enqueue({}, Insert(6));

@@ -20,6 +20,14 @@ constexpr std::string_view kInsertEvent =
     "INSERT INTO events (event_key, committed_at, scope, row_count, checksum, payload)"
     " VALUES ($1, $2, $3, $4, $5, $6)";
 
+constexpr std::string_view kFindKey =
+    "SELECT first_offset, events, checksum, committed_at FROM producer_keys"
+    " WHERE topic_no = $1 AND scope = $2 AND producer_key = $3";
+
+constexpr std::string_view kInsertKey =
+    "INSERT INTO producer_keys (topic_no, scope, producer_key, first_offset, events, checksum, committed_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
 constexpr std::string_view kReadHead = "SELECT low_water, next_offset FROM topic_heads WHERE topic_no = $1";
 
 // Topic $1 from offset $2 on, at most $4 events, payloads for scope $3 and of global ones. The head comes

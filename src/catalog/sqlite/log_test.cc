@@ -75,7 +75,7 @@ TEST_F(LogTest, AnEmptyPayloadAndZeroRowsAreAnEvent) {
 }
 
 TEST_F(LogTest, WhatNoLogCouldTakeIsRefused) {
-  EXPECT_EQ(log().Append({.topic_no = 1}, {}).error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(log().Append(EventAppend{.topic_no = 1}, {}).error().code(), ErrorCode::kInvalidArgument);
   EventAppend negative = Event(1, "x");
   negative.row_count = -1;
   EXPECT_EQ(log().Append(std::move(negative), {}).error().code(), ErrorCode::kInvalidArgument);
@@ -349,6 +349,9 @@ TEST_F(LogTest, PlansOfTheHotStatementsUseTheIntegerPrimaryKey) {
   EXPECT_EQ(plan(kReadHead, 1), "SEARCH topic_heads USING INTEGER PRIMARY KEY (rowid=?)\n");
   EXPECT_EQ(plan(kCommitTime, 1), "SEARCH events USING INTEGER PRIMARY KEY (rowid=?)\n");
   EXPECT_EQ(plan(kInsertEvent, 6), "");
+  EXPECT_EQ(plan(kFindKey, 3),
+            "SEARCH producer_keys USING INDEX sqlite_autoindex_producer_keys_1"
+            " (topic_no=? AND scope=? AND producer_key=?)\n");
   EXPECT_EQ(plan(kReadPage, 4),
             "SEARCH h USING INTEGER PRIMARY KEY (rowid=?)\n"
             "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?) LEFT-JOIN\n");

@@ -67,27 +67,27 @@ Result<uint64_t> FindTimeOn(Connection& connection, int64_t topic_no, UnixMicros
 
 }  // namespace
 
-void SqliteLog::AppendAsync(EventAppend event, Deadline deadline, Done done) {
+void SqliteLog::AppendAsync(AppendRequest request, Deadline deadline, Done done) {
   if (CallScope::IsInside(backend_, CallScope::Kind::kBody)) {
     done(RefuseReentry(backend_).error());
     return;
   }
-  if (auto valid = CheckEvent(event); !valid) {
+  if (auto valid = CheckAppend(request); !valid) {
     done(std::move(valid).error());
     return;
   }
   auto work = std::make_unique<Work>();
   work->deadline = deadline;
-  work->event = std::move(event);
+  work->request = std::move(request);
   work->done = std::move(done);
   writer_.Submit(std::move(work));
 }
 
-Result<AppendOutcome> SqliteLog::Append(EventAppend event, Deadline deadline) {
-  JAMMI_TRY(CheckEvent(event));
+Result<AppendOutcome> SqliteLog::Append(AppendRequest request, Deadline deadline) {
+  JAMMI_TRY(CheckAppend(request));
   Work work;
   work.deadline = deadline;
-  work.event = std::move(event);
+  work.request = std::move(request);
   JAMMI_TRY(writer_.RunAndWait(work));
   return work.appended;
 }

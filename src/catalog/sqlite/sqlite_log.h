@@ -13,8 +13,8 @@ class SqliteLog final : public EventLog {
   SqliteLog(const void* backend, Writer& writer, ReaderPool& readers)
       : backend_(backend), writer_(writer), readers_(readers) {}
 
-  void AppendAsync(EventAppend event, Deadline deadline, Done done) override;
-  [[nodiscard]] Result<AppendOutcome> Append(EventAppend event, Deadline deadline) override;
+  void AppendAsync(AppendRequest request, Deadline deadline, Done done) override;
+  [[nodiscard]] Result<AppendOutcome> Append(AppendRequest request, Deadline deadline) override;
   void SetListener(Listener listener) override { writer_.SetListener(std::move(listener)); }
   [[nodiscard]] Result<LogPage> Read(int64_t topic_no, uint64_t from, const Scope& reader,
                                      const PageLimit& limit) override;

@@ -6,8 +6,8 @@
 
 namespace jammi::sqlite {
 
-void SqliteTransaction::Append(EventAppend event, std::function<void(const AppendOutcome&)> done) {
-  effects_.appends.push_back({std::move(event), std::move(done), {}});
+void SqliteTransaction::Append(AppendRequest request, std::function<void(const AppendOutcome&)> done) {
+  effects_.appends.push_back({std::move(request), std::move(done), {}});
 }
 
 void SqliteTransaction::AfterCommit(std::move_only_function<void()> fn) {

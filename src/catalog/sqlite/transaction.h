@@ -13,7 +13,7 @@ class SqliteTransaction final : public Transaction {
  public:
   SqliteTransaction(Connection& connection, BodyEffects& effects) : connection_(connection), effects_(effects) {}
 
-  void Append(EventAppend event, std::function<void(const AppendOutcome&)> done) override;
+  void Append(AppendRequest request, std::function<void(const AppendOutcome&)> done) override;
   void AfterCommit(std::move_only_function<void()> fn) override;
 
   // The error with which SQLite rolled the whole transaction back under the body (disk full, I/O error,

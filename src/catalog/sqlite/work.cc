@@ -4,7 +4,11 @@
 
 namespace jammi::sqlite {
 
-int64_t Work::payload_bytes() const { return event.payload ? event.payload->size() : 0; }
+int64_t Work::payload_bytes() const {
+  int64_t bytes = 0;
+  for (const EventAppend& event : request.events) bytes += event.payload->size();
+  return bytes;
+}
 
 void WorkList::PushBack(Work& work) {
   work.queued = true;

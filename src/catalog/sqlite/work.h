@@ -1,10 +1,11 @@
-// What waits for the writer: a body or an event.
+// What waits for the writer: a body or events.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "catalog/event_log.h"
 #include "catalog/sqlite/transaction.h"
@@ -17,7 +18,7 @@ struct Work {
   Lane lane = Lane::kNormal;
   Deadline deadline;
   const CatalogBackend::Body* body = nullptr;  // null: an append
-  EventAppend event;                           // of an append
+  AppendRequest request;                       // of an append
   EventLog::Done done;                         // of an append nobody waits for; else empty
 
   // Set by the run that counts.
@@ -36,6 +37,8 @@ struct Work {
   [[nodiscard]] bool is_body() const { return body != nullptr; }
   [[nodiscard]] bool is_waited_for() const { return !done; }
   [[nodiscard]] int64_t payload_bytes() const;
+  // What it counts for in a group: its events, or one body.
+  [[nodiscard]] int64_t weight() const { return is_body() ? 1 : std::ssize(request.events); }
 };
 
 // A list through the works themselves: nothing is allocated, and one can leave from the middle.

@@ -147,6 +147,7 @@ void Writer::TakeGroupLocked() {
   bell_ = (bell_ + 1) % kBells;
   const auto now = SteadyClock::now();
   int64_t bytes = 0;
+  int64_t weight = 0;
   const auto take = [&](Work& work) {
     RemoveLocked(work);
     Add(statistics_.queue_wait_us, MicrosSince(work.submitted, now));
@@ -154,6 +155,7 @@ void Writer::TakeGroupLocked() {
     if (late) work.outcome = NotStartedInTime();
     (late ? not_run_ : group_).push_back(&work);
     bytes += work.payload_bytes();
+    weight += work.weight();
   };
   const bool bulk_waits = !lane(Lane::kBulk).empty();
   const bool others_wait = !lane(Lane::kUrgent).empty() || !lane(Lane::kNormal).empty();
@@ -165,7 +167,7 @@ void Writer::TakeGroupLocked() {
   bulk_passed_over_ = bulk_waits;
   for (const Lane which : {Lane::kUrgent, Lane::kNormal}) {
     while (Work* work = lane(which).front()) {
-      const bool fits = static_cast<int64_t>(group_.size()) < options_.group_max_work &&
+      const bool fits = weight + work->weight() <= options_.group_max_work &&
                         bytes + work->payload_bytes() <= options_.group_max_bytes;
       if (!fits && !group_.empty()) return;
       take(*work);
