@@ -6,34 +6,13 @@
 #include <array>
 
 #include "base/hash.h"
+#include "catalog/change_payload.h"
 #include "catalog/enum_text.h"
 
 namespace jammi {
 namespace {
 
 constexpr std::array<std::string_view, 4> kVerbTexts = {"registered", "updated", "deleted", "recovered"};
-
-arrow::Result<std::shared_ptr<arrow::Array>> TextColumn(std::string_view text) {
-  arrow::StringBuilder builder;
-  ARROW_RETURN_NOT_OK(builder.Append(text));
-  return builder.Finish();
-}
-
-arrow::Result<std::shared_ptr<arrow::Array>> VersionColumn(std::optional<int64_t> version) {
-  arrow::Int64Builder builder;
-  ARROW_RETURN_NOT_OK(version ? builder.Append(*version) : builder.AppendNull());
-  return builder.Finish();
-}
-
-arrow::Result<std::shared_ptr<arrow::Buffer>> Encode(const CatalogChange& change) {
-  ARROW_ASSIGN_OR_RAISE(auto kind, TextColumn(change.kind));
-  ARROW_ASSIGN_OR_RAISE(auto verb, TextColumn(ToString(change.verb)));
-  ARROW_ASSIGN_OR_RAISE(auto owner, TextColumn(change.owner.Key()));
-  ARROW_ASSIGN_OR_RAISE(auto name, TextColumn(change.name));
-  ARROW_ASSIGN_OR_RAISE(auto version, VersionColumn(change.version));
-  const auto batch = arrow::RecordBatch::Make(ChangesSchema(), 1, {kind, verb, owner, name, version});
-  return arrow::ipc::SerializeRecordBatch(*batch, arrow::ipc::IpcWriteOptions::Defaults());
-}
 
 constexpr std::string_view kIsThere = "SELECT 1 AS found FROM topic_heads WHERE topic_no = $1";
 constexpr std::string_view kInsertTopic =
@@ -54,15 +33,22 @@ std::shared_ptr<arrow::Schema> ChangesSchema() {
   return schema;
 }
 
+Result<std::shared_ptr<arrow::Buffer>> EncodeChange(const CatalogChange& change) {
+  static const std::array templates = {ChangeTemplate::Make(false), ChangeTemplate::Make(true)};
+  if (const auto& known = templates[change.version ? 1 : 0]) {
+    if (auto payload = known->Fill(change)) return payload;
+  }
+  return WriteChange(change);
+}
+
 Result<void> RecordChange(Transaction& tx, const CatalogChange& change) {
-  auto payload = Encode(change);
-  if (!payload.ok()) return Error(ErrorCode::kResourceExhausted, payload.status().ToString());
-  const SqlBytes bytes((*payload)->data(), static_cast<size_t>((*payload)->size()));
+  JAMMI_ASSIGN(auto payload, EncodeChange(change));
+  const SqlBytes bytes(payload->data(), static_cast<size_t>(payload->size()));
   tx.Append(EventAppend{.topic_no = kChangesTopicNo,
-                        .scope = change.owner,
-                        .row_count = 1,
-                        .checksum = Checksum(bytes),
-                        .payload = std::move(*payload)});
+             .scope = change.owner,
+             .row_count = 1,
+             .checksum = Checksum(bytes),
+             .payload = std::move(payload)});
   return {};
 }
 

@@ -34,6 +34,9 @@ struct CatalogChange {
 // kind, verb, owner ('' = global) and name: text; version: int64 or null. One row an event.
 [[nodiscard]] std::shared_ptr<arrow::Schema> ChangesSchema();
 
+// The event's payload, laid out as those of all topics (docs/formats.md). Errors: kResourceExhausted.
+[[nodiscard]] Result<std::shared_ptr<arrow::Buffer>> EncodeChange(const CatalogChange& change);
+
 // Appends the event to `tx`; only the owner's scope sees it, everybody if that is global.
 [[nodiscard]] Result<void> RecordChange(Transaction& tx, const CatalogChange& change);
 

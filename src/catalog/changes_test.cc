@@ -8,6 +8,7 @@
 #include <atomic>
 #include <thread>
 
+#include "catalog/change_payload.h"
 #include "catalog/repo_fixture.h"
 #include "catalog/topic_repo.h"
 
@@ -82,6 +83,29 @@ TEST_P(ChangesTest, ADeletionDoesNotLoseAgainstOtherChanges) {
   stop = true;
   other.join();
   EXPECT_EQ(backend().stats().reruns, reruns);
+}
+
+// Bodies of other lengths, with and without padding, and every verb.
+TEST(ChangePayload, AFilledTemplateIsWhatArrowWrites) {
+  for (const bool has_version : {false, true}) {
+    const auto known = ChangeTemplate::Make(has_version);
+    ASSERT_TRUE(known) << "Arrow writes something else: changes are encoded slowly";
+    for (const size_t length : {0, 1, 7, 8, 9, 16, 63, 64, 65, 512, 4096}) {
+      const std::string text(length, 'x');
+      for (const ChangeVerb verb :
+           {ChangeVerb::kRegistered, ChangeVerb::kUpdated, ChangeVerb::kDeleted, ChangeVerb::kRecovered}) {
+        for (const Scope& owner : {kGlobal, kA}) {
+          CatalogChange change{.kind = text, .verb = verb, .owner = owner, .name = text};
+          if (has_version) change.version = static_cast<int64_t>(length) << 33;
+          const auto expected = Ok(WriteChange(change));
+          EXPECT_TRUE(known->Fill(change)->Equals(*expected)) << length;
+          EXPECT_TRUE(Ok(EncodeChange(change))->Equals(*expected)) << length;
+          change.name = "other";
+          EXPECT_FALSE(known->Fill(change)->Equals(*expected)) << length;
+        }
+      }
+    }
+  }
 }
 
 TEST_P(ChangesTest, ATenantSeesItsOwnAndGlobalChanges) {

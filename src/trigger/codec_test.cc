@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/hash.h"
+#include "catalog/changes.h"
 #include "trigger/test_support.h"
 #include "trigger/topic_schema.h"
 
@@ -296,6 +297,25 @@ TEST(Codec, InvalidArrowDataIsRefused) {
 }
 
 // Bytes that are damaged although their checksum fits: an error or a valid batch, never a crash.
+// The catalog writes its changes without the codec.
+TEST(Codec, AChangeOfTheCatalogIsEncodedAsEveryEvent) {
+  const auto codec = EventCodec::Make(ChangesSchema());
+  ASSERT_TRUE(codec);
+  const CatalogChange change{.kind = "model", .verb = ChangeVerb::kUpdated, .name = "ranker", .version = 3};
+  const auto array = [](const auto& type, std::string_view json) {
+    return arrow::json::ArrayFromJSONString(type, json).ValueOrDie();
+  };
+  const auto batch = arrow::RecordBatch::Make(
+      ChangesSchema(), 1,
+      {array(arrow::utf8(), R"(["model"])"), array(arrow::utf8(), R"(["updated"])"),
+       array(arrow::utf8(), R"([""])"), array(arrow::utf8(), R"(["ranker"])"), array(arrow::int64(), "[3]")});
+  const auto by_codec = codec->Encode(*batch, kNoLimit);
+  const auto by_catalog = EncodeChange(change);
+  ASSERT_TRUE(by_codec && by_catalog);
+  EXPECT_TRUE((*by_catalog)->Equals(*by_codec->payload));
+  EXPECT_TRUE((*codec->Decode(*by_catalog, 1))->Equals(*batch));
+}
+
 TEST(Codec, DamagedBytesNeverCrash) {
   const uint64_t seed = 20260108;
   SCOPED_TRACE(fmt::format("seed {}", seed));
