@@ -138,6 +138,7 @@ GroupRunner::Report GroupRunner::Run(Connection& connection, std::span<Work* con
 }
 
 GroupRunner::Verdict GroupRunner::Attempt(Connection& connection, std::span<Work* const> group) {
+  topics_.clear();
   for (Work* work : group) {
     work->outcome = {};
     work->effects = {};
@@ -188,7 +189,7 @@ Result<void> GroupRunner::RunBody(Connection& connection, Work& work, bool savep
     work.outcome = CallBody(*work.body, tx);
   }
   if (tx.lost()) return *tx.lost();
-  if (work.outcome) work.outcome = CheckBodyIsWhole(connection, work);
+  if (work.outcome) work.outcome = CheckBodyIsWhole(connection, work, savepoint);
   if (work.outcome) return savepoint ? connection.Run("RELEASE body") : Result<void>();
   work.effects = {};
   if (!savepoint) return work.outcome;
@@ -196,14 +197,23 @@ Result<void> GroupRunner::RunBody(Connection& connection, Work& work, bool savep
   return connection.Run("RELEASE body");
 }
 
-Result<void> GroupRunner::CheckBodyIsWhole(Connection& connection, const Work& work) {
+Result<void> GroupRunner::CheckBodyIsWhole(Connection& connection, const Work& work, bool has_company) {
   if (connection.HasOpenForeignKeys()) return OpenForeignKey(connection);
   for (const auto& append : work.effects.appends) {
     JAMMI_TRY(CheckAppend(append.request));
-    const int64_t topic_no = append.request.events.front().topic_no;
-    JAMMI_ASSIGN(const bool has_head, HasHead(connection, topic_no));
-    if (!has_head) return NoSuchTopic(topic_no);
+    // Who is alone finds out when the offsets are taken.
+    if (has_company) JAMMI_TRY(CheckTopicIsThere(connection, append.request.events.front().topic_no));
   }
+  return {};
+}
+
+// Once for all bodies of a group: if one of them drops the topic after another has appended, the group fails
+// as a whole anyway.
+Result<void> GroupRunner::CheckTopicIsThere(Connection& connection, int64_t topic_no) {
+  if (std::ranges::find(topics_, topic_no) != topics_.end()) return {};
+  JAMMI_ASSIGN(const bool has_head, HasHead(connection, topic_no));
+  if (!has_head) return NoSuchTopic(topic_no);
+  topics_.push_back(topic_no);
   return {};
 }
 

@@ -41,7 +41,9 @@ class GroupRunner {
   Verdict RolledBack(Connection& connection, std::span<Work* const> group, const Error& error);
   [[nodiscard]] Result<void> RunBodies(Connection& connection, std::span<Work* const> group);
   [[nodiscard]] Result<void> RunBody(Connection& connection, Work& work, bool savepoint);
-  [[nodiscard]] Result<void> CheckBodyIsWhole(Connection& connection, const Work& work);
+  [[nodiscard]] Result<void> CheckBodyIsWhole(Connection& connection, const Work& work,
+                                              bool has_company);
+  [[nodiscard]] Result<void> CheckTopicIsThere(Connection& connection, int64_t topic_no);
   [[nodiscard]] Result<void> AppendAll(Connection& connection, std::span<Work* const> group);
   [[nodiscard]] Result<void> AppendToTopic(Connection& connection, std::span<Pending> appends,
                                            UnixMicros now);
@@ -51,6 +53,7 @@ class GroupRunner {
   const void* backend_;
   std::shared_ptr<Clock> clock_;
   std::vector<Pending> pending_;  // kept for its memory
+  std::vector<int64_t> topics_;   // that were there when a body of this group wanted to append
 };
 
 }  // namespace jammi::sqlite
