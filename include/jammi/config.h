@@ -29,7 +29,7 @@ enum class SqliteSynchronous : uint8_t {
 struct SqliteCatalogConfig {
   std::optional<std::filesystem::path> path;  // absent: {artifact_dir}/catalog.db
   SqliteSynchronous synchronous = SqliteSynchronous::kFull;
-  uint32_t reader_connections = 4;
+  uint32_t reader_connections = 32;
   uint64_t group_max_work = 1024;      // bodies and appends in one commit
   uint64_t group_max_bytes = 8 << 20;  //
   uint64_t group_max_wait_us = 2000;   //

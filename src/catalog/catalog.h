@@ -23,7 +23,7 @@ enum class Durability : uint8_t {
 struct SqliteOptions {
   std::filesystem::path path;
   Durability durability = Durability::kFull;
-  int reader_connections = 4;
+  int reader_connections = 32;  // at most; they are opened when they are needed
   // A group closes after so many bodies and appends, so many payload bytes, or so long a wait.
   int64_t group_max_work = 1024;
   int64_t group_max_bytes = 8 << 20;

@@ -91,12 +91,14 @@ void AddCatalog(std::vector<Setting>& all) {
                     "power loss or a crash of the operating system the newest acknowledged events and "
                     "registrations can be gone; a crash of the process loses nothing."},
            &Config::catalog, &Sqlite::synchronous));
-  all.push_back(Bind({.key = "catalog.reader_connections",
-                      .kind = "sqlite",
-                      .text = "Read-only connections; so many reads of the database run at once.",
-                      .min = 1,
-                      .max = 256},
-                     &Config::catalog, &Sqlite::reader_connections));
+  all.push_back(Bind(
+      {.key = "catalog.reader_connections",
+       .kind = "sqlite",
+       .text = "Read-only connections at most; so many reads of the database run at once. They are opened "
+               "when they are needed, and take up to 2 MB each.",
+       .min = 1,
+       .max = 256},
+      &Config::catalog, &Sqlite::reader_connections));
   all.push_back(
       Bind({.key = "catalog.group_max_work",
             .kind = "sqlite",

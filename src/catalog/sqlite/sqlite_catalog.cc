@@ -124,8 +124,8 @@ Result<void> SqliteCatalog::Prepare(Connection& connection) {
 Result<void> SqliteCatalog::Start() {
   JAMMI_ASSIGN(auto checkpoint, OpenConnection({.create = true, .checkpoint = true}));
   JAMMI_TRY(Prepare(*checkpoint));
-  JAMMI_TRY(
-      readers_.Start(options_.reader_connections, [this] { return OpenConnection({.query_only = true}); }));
+  JAMMI_TRY(readers_.Start(static_cast<size_t>(options_.reader_connections),
+                           [this] { return OpenConnection({.query_only = true}); }));
   JAMMI_ASSIGN(ping_, OpenConnection({.query_only = true}));
   JAMMI_TRY(checkpointer_.Start(std::move(checkpoint), options_.background_checkpoints));
   writer_.SetOnWalGrowth([this](int64_t frames) { checkpointer_.OnWalGrowth(frames); });
