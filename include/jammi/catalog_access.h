@@ -18,6 +18,10 @@ struct CatalogAccess {
 
   [[nodiscard]] CatalogAccess Until(Deadline until) const { return {backend, scope, until}; }
   [[nodiscard]] TxOptions Reading() const { return {.read_only = true, .deadline = deadline}; }
+  // For a body of one statement.
+  [[nodiscard]] TxOptions ReadingOnce() const {
+    return {.read_only = true, .single_statement = true, .deadline = deadline};
+  }
   [[nodiscard]] TxOptions Writing(Lane lane = Lane::kNormal) const {
     return {.lane = lane, .deadline = deadline};
   }

@@ -66,17 +66,10 @@ class Row {
   [[nodiscard]] Result<T> Get(std::string_view column) const;
 
  protected:
-  enum class Type : uint8_t { kNull, kInt, kDouble, kText, kBytes };
-  [[nodiscard]] virtual int Find(std::string_view column) const = 0;  // -1: none
-  [[nodiscard]] virtual Type TypeAt(int index) const = 0;
-  [[nodiscard]] virtual int64_t IntAt(int index) const = 0;
-  [[nodiscard]] virtual double DoubleAt(int index) const = 0;
-  [[nodiscard]] virtual std::string_view TextAt(int index) const = 0;
-  [[nodiscard]] virtual SqlBytes BytesAt(int index) const = 0;
-
- private:
-  // The column's index, if its value is of `type`; `wanted` is that type in words.
-  [[nodiscard]] Result<int> Column(std::string_view column, std::string_view wanted, Type type) const;
+  // A value as it is stored; std::monostate is NULL.
+  using Cell = SqlValue::Variant;
+  // Sets `cell` to the value of a column. False: the statement returns no such column.
+  [[nodiscard]] virtual bool Read(std::string_view column, Cell& cell) const = 0;
 };
 
 // An event on its way into the log: data, not code (TRG-037).
@@ -180,6 +173,9 @@ enum class Lane : uint8_t {
 struct TxOptions {
   IsolationLevel isolation = IsolationLevel::kReadCommitted;  // SQLite gives kSerializable always
   bool read_only = false;  // runs on a reader; a write fails with BackendDetail(kReadOnly)
+  // A read-only body promises to run one statement at most, which needs no transaction around it to see one
+  // moment. A second one fails with kInternal.
+  bool single_statement = false;
   Lane lane = Lane::kNormal;
   Deadline deadline;  // for the start of the body; one that has started completes
 };
@@ -229,12 +225,13 @@ class CatalogBackend {
     if constexpr (std::is_void_v<typename R::value_type>) {
       return RunTransaction(options, fn);
     } else {
-      std::optional<typename R::value_type> value;
-      JAMMI_TRY(RunTransaction(options, [&](Transaction& tx) -> Result<void> {
-        JAMMI_ASSIGN(value, fn(tx));
-        return {};
-      }));
-      return std::move(*value);
+      R result(std::unexpect, ErrorCode::kInternal, std::string());  // no body was run
+      auto ran = RunTransaction(options, [&](Transaction& tx) -> Result<void> {
+        result = fn(tx);
+        return result ? Result<void>() : Result<void>(result.error());
+      });
+      if (!ran) result = std::move(ran).error();
+      return result;
     }
   }
 

@@ -44,4 +44,8 @@ Result<void> CheckAppend(const AppendRequest& request) {
   return CheckProducerKey(request.producer_key);
 }
 
+Error SecondStatement() {
+  return Error(ErrorCode::kInternal, "a body that has promised to run one statement runs a second one");
+}
+
 }  // namespace jammi

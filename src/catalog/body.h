@@ -26,4 +26,7 @@ struct BodyEffects {
 // kInvalidArgument for a request that no log could take.
 [[nodiscard]] Result<void> CheckAppend(const AppendRequest& request);
 
+// Of a body that has promised to run one (TxOptions::single_statement).
+[[nodiscard]] Error SecondStatement();
+
 }  // namespace jammi

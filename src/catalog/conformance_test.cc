@@ -65,6 +65,25 @@ TEST_P(Conformance, ReadOnlyRefusesAWrite) {
   JAMMI_OK(Execute("INSERT INTO t (k, v) VALUES (1, 10)"));
 }
 
+TEST_P(Conformance, AReadOfOneStatementSeesItAndRefusesASecond) {
+  const TxOptions once{.read_only = true, .single_statement = true};
+  const auto ask = [](Transaction& tx) {
+    return tx.QueryFirst("SELECT 7 AS v", {}, [](const Row& row) { return row.Get<int64_t>("v"); });
+  };
+  EXPECT_EQ(backend().Transact(once, ask), 7);
+  const auto twice = backend().Transact(once, [&](Transaction& tx) -> Result<std::optional<int64_t>> {
+    JAMMI_TRY(ask(tx));
+    return ask(tx);
+  });
+  EXPECT_EQ(twice.error().code(), ErrorCode::kInternal);
+  const auto write =
+      backend().Transact(once, [&](Transaction& tx) { return tx.Execute("DELETE FROM models"); });
+  ASSERT_FALSE(write);
+  EXPECT_EQ(FaultOf(write.error()), BackendFault::kReadOnly);
+  // What comes next on the same connection is as ever.
+  EXPECT_EQ(backend().Transact({.read_only = true}, ask), 7);
+}
+
 TEST_P(Conformance, ReadOnlyRefusesAnEvent) {
   MakeTopic(1);
   const auto failed = backend().RunTransaction({.read_only = true}, [](Transaction& tx) -> Result<void> {

@@ -146,7 +146,27 @@ Error DanglingUid(const ModelUid& uid) {
 
 // --- Rows.
 
-// Fills `record`. These columns every statement returns; they describe a version and its place in a list.
+// Both fill `record`, in the order of the columns, in which they are found quickest.
+Result<void> ReadRecord(const Row& row, ModelRecord& record) {
+  JAMMI_ASSIGN(const auto scope, row.Get<std::string_view>("scope"));
+  JAMMI_ASSIGN(record.owner, Scope::FromKey(scope));
+  JAMMI_ASSIGN(record.model_id, row.Get<std::string_view>("name"));
+  JAMMI_ASSIGN(record.version, row.Get<int32_t>("version"));
+  JAMMI_ASSIGN(record.uid.value, row.Get<std::string_view>("model_uid"));
+  JAMMI_ASSIGN(record.model_type, row.Get<std::string_view>("model_type"));
+  JAMMI_ASSIGN(record.task, ReadEnum(row, "task", ParseModelTask));
+  JAMMI_ASSIGN(record.backend, row.Get<std::string_view>("backend"));
+  JAMMI_ASSIGN(record.status, ReadEnum(row, "status", ParseModelStatus));
+  JAMMI_ASSIGN(record.base_model_id, row.Get<std::optional<std::string_view>>("base_model_id"));
+  JAMMI_ASSIGN(record.artifact_path, row.Get<std::optional<std::string_view>>("artifact_path"));
+  JAMMI_ASSIGN(record.config_json, row.Get<std::optional<std::string_view>>("config_json"));
+  JAMMI_ASSIGN(record.revision, row.Get<int64_t>("revision"));
+  JAMMI_ASSIGN(record.created_at, row.Get<int64_t>("created_at"));
+  JAMMI_ASSIGN(record.updated_at, row.Get<int64_t>("updated_at"));
+  return {};
+}
+
+// What describes a version, and its place in a list.
 Result<void> ReadOutline(const Row& row, ModelRecord& record) {
   JAMMI_ASSIGN(const auto scope, row.Get<std::string_view>("scope"));
   JAMMI_ASSIGN(record.owner, Scope::FromKey(scope));
@@ -156,18 +176,6 @@ Result<void> ReadOutline(const Row& row, ModelRecord& record) {
   JAMMI_ASSIGN(record.backend, row.Get<std::string_view>("backend"));
   JAMMI_ASSIGN(record.status, ReadEnum(row, "status", ParseModelStatus));
   JAMMI_ASSIGN(record.created_at, row.Get<int64_t>("created_at"));
-  return {};
-}
-
-Result<void> ReadRecord(const Row& row, ModelRecord& record) {
-  JAMMI_TRY(ReadOutline(row, record));
-  JAMMI_ASSIGN(record.uid.value, row.Get<std::string_view>("model_uid"));
-  JAMMI_ASSIGN(record.model_type, row.Get<std::string_view>("model_type"));
-  JAMMI_ASSIGN(record.base_model_id, row.Get<std::optional<std::string_view>>("base_model_id"));
-  JAMMI_ASSIGN(record.artifact_path, row.Get<std::optional<std::string_view>>("artifact_path"));
-  JAMMI_ASSIGN(record.config_json, row.Get<std::optional<std::string_view>>("config_json"));
-  JAMMI_ASSIGN(record.revision, row.Get<int64_t>("revision"));
-  JAMMI_ASSIGN(record.updated_at, row.Get<int64_t>("updated_at"));
   return {};
 }
 
@@ -184,13 +192,13 @@ Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const ModelRecord& m
 // The record that a statement returns, if it returns one.
 Result<std::optional<ModelRecord>> QueryRecord(Transaction& tx, std::string_view sql,
                                                std::initializer_list<SqlValue> params) {
-  std::optional<ModelRecord> record;
-  const auto take = [&](const Row& row) -> Result<bool> {
-    JAMMI_TRY(ReadRecord(row, record.emplace()));
+  Result<std::optional<ModelRecord>> record;
+  auto ran = tx.Query(sql, params, [&](const Row& row) -> Result<bool> {
+    JAMMI_TRY(ReadRecord(row, record->emplace()));
     return false;
-  };
-  JAMMI_TRY(tx.Query(sql, params, take));
-  return record;
+  });
+  if (!ran) record = std::move(ran).error();
+  return record;  // not moved: a record is large
 }
 
 Result<std::optional<ModelRecord>> FindOwned(Transaction& tx, const Scope& owner, std::string_view model_id,
@@ -346,8 +354,9 @@ Result<void> CheckModel(const RegisterModelParams& params) {
 
 Result<ModelRecord> FindVisibleModel(Transaction& tx, const Scope& reader, std::string_view model_id,
                                      std::optional<int32_t> version) {
-  JAMMI_ASSIGN(auto found, FindVisible(tx, reader, model_id, version));
-  if (found) return std::move(*found);
+  auto found = FindVisible(tx, reader, model_id, version);
+  if (!found) return std::move(found).error();
+  if (*found) return *std::move(*found);
   return NotFound(model_id, version);
 }
 
@@ -426,9 +435,10 @@ Result<ModelRecord> Models::Upsert(const RegisterModelParams& params) {
 
 Result<ModelRecord> Models::Find(std::string_view model_id, std::optional<int32_t> version) const {
   JAMMI_TRY(CheckKey(model_id, version));
-  return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
-    return FindVisibleModel(tx, access_.scope, model_id, version);
-  });
+  // Who has no scope of his own asks once.
+  const TxOptions options = access_.scope.is_global() ? access_.ReadingOnce() : access_.Reading();
+  return access_.backend->Transact(
+      options, [&](Transaction& tx) { return FindVisibleModel(tx, access_.scope, model_id, version); });
 }
 
 Result<ModelRecord> Models::Get(std::string_view model_id) const { return Find(model_id, std::nullopt); }

@@ -14,20 +14,16 @@ class FakeRow final : public Row {
   explicit FakeRow(std::vector<std::pair<std::string, SqlValue>> columns) : columns_(std::move(columns)) {}
 
  protected:
-  int Find(std::string_view column) const override {
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      if (columns_[i].first == column) return static_cast<int>(i);
+  bool Read(std::string_view name, Cell& cell) const override {
+    for (const auto& [column, value] : columns_) {
+      if (column != name) continue;
+      cell = value.get();
+      return true;
     }
-    return -1;
+    return false;
   }
-  Type TypeAt(int index) const override { return static_cast<Type>(At(index).index()); }
-  int64_t IntAt(int index) const override { return std::get<int64_t>(At(index)); }
-  double DoubleAt(int index) const override { return std::get<double>(At(index)); }
-  std::string_view TextAt(int index) const override { return std::get<std::string_view>(At(index)); }
-  SqlBytes BytesAt(int index) const override { return std::get<SqlBytes>(At(index)); }
 
  private:
-  const SqlValue::Variant& At(int index) const { return columns_[static_cast<size_t>(index)].second.get(); }
   std::vector<std::pair<std::string, SqlValue>> columns_;
 };
 

@@ -154,28 +154,38 @@ int ResultRow::Find(std::string_view column) const {
   // Columns are mostly asked for in their order.
   const int columns = results_.columns();
   for (int i = 0; i < columns; ++i) {
-    if (column == PQfname(results_.result_.get(), last_column_)) return last_column_;
-    if (++last_column_ == columns) last_column_ = 0;
+    if (next_column_ >= columns) next_column_ = 0;
+    const int index = next_column_++;
+    if (column == PQfname(results_.result_.get(), index)) return index;
   }
   return -1;
 }
 
-Row::Type ResultRow::TypeAt(int index) const {
-  if (results_.IsNull(row_, index)) return Type::kNull;
+bool ResultRow::Read(std::string_view column, Cell& cell) const {
+  const int index = Find(column);
+  if (index < 0) return false;
+  if (results_.IsNull(row_, index)) {
+    cell = std::monostate{};
+    return true;
+  }
   switch (PQftype(results_.result_.get(), index)) {
     case kBool:
     case kInt2:
     case kInt4:
     case kInt8:
-      return Type::kInt;
+      cell = results_.Int(row_, index);
+      break;
     case kFloat4:
     case kFloat8:
-      return Type::kDouble;
+      cell = results_.Double(row_, index);
+      break;
     case kBytea:
-      return Type::kBytes;
+      cell = results_.Bytes(row_, index);
+      break;
     default:
-      return Type::kText;
+      cell = results_.Text(row_, index);
   }
+  return true;
 }
 
 // --- Opening

@@ -67,17 +67,14 @@ class ResultRow final : public Row {
   ResultRow(const ResultSet& results, int row) : results_(results), row_(row) {}
 
  protected:
-  [[nodiscard]] int Find(std::string_view column) const override;
-  [[nodiscard]] Type TypeAt(int index) const override;
-  [[nodiscard]] int64_t IntAt(int index) const override { return results_.Int(row_, index); }
-  [[nodiscard]] double DoubleAt(int index) const override { return results_.Double(row_, index); }
-  [[nodiscard]] std::string_view TextAt(int index) const override { return results_.Text(row_, index); }
-  [[nodiscard]] SqlBytes BytesAt(int index) const override { return results_.Bytes(row_, index); }
+  [[nodiscard]] bool Read(std::string_view column, Cell& cell) const override;
 
  private:
+  [[nodiscard]] int Find(std::string_view column) const;  // -1: none
+
   const ResultSet& results_;
   int row_;
-  mutable int last_column_ = 0;  // that was asked for
+  mutable int next_column_ = 0;  // behind the one that was asked for
 };
 
 // A process of the server, which no other is mistaken for.

@@ -95,6 +95,7 @@ std::vector<Statement> PgTransaction::Opening() const {
 
 Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
   if (failed_) return *failed_;
+  if (std::exchange(ran_, true) && options_.single_statement && options_.read_only) return SecondStatement();
   JAMMI_TRY(CheckText(sql));
   JAMMI_TRY(CheckParams(params));
   std::vector<Statement> statements = Opening();

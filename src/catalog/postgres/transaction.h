@@ -66,6 +66,7 @@ class PgTransaction final : public Transaction {
   const std::array<SqlValue, 1> time_shift_params_;
   std::optional<Error> failed_;
   std::optional<CommitMark> mark_;
+  bool ran_ = false;   // a statement
   bool open_ = false;  // BEGIN was sent, and no end was answered
 };
 

@@ -111,8 +111,9 @@ int Statement::Find(std::string_view column) const {
   // Columns are mostly asked for in their order.
   const std::vector<std::string>& columns = prepared_->columns;
   for (size_t i = 0; i < columns.size(); ++i) {
-    if (columns[last_column_] == column) return static_cast<int>(last_column_);
-    if (++last_column_ == columns.size()) last_column_ = 0;
+    if (next_column_ >= columns.size()) next_column_ = 0;
+    const size_t index = next_column_++;
+    if (columns[index] == column) return static_cast<int>(index);
   }
   return -1;
 }
@@ -121,37 +122,49 @@ int Statement::Find(std::string_view column) const {
 // as good as a protected one.
 sqlite3_value* Statement::ValueAt(int index) const { return sqlite3_column_value(prepared_->handle, index); }
 
-Row::Type Statement::TypeAt(int index) const {
-  switch (sqlite3_value_type(ValueAt(index))) {
-    case SQLITE_INTEGER:
-      return Type::kInt;
-    case SQLITE_FLOAT:
-      return Type::kDouble;
-    case SQLITE_TEXT:
-      return Type::kText;
-    case SQLITE_BLOB:
-      return Type::kBytes;
-    default:
-      return Type::kNull;
-  }
-}
+namespace {
 
-int64_t Statement::IntAt(int index) const { return sqlite3_value_int64(ValueAt(index)); }
-double Statement::DoubleAt(int index) const { return sqlite3_value_double(ValueAt(index)); }
-
-std::string_view Statement::TextAt(int index) const {
-  sqlite3_value* const value = ValueAt(index);
+std::string_view TextOf(sqlite3_value* value) {
   const auto* data = reinterpret_cast<const char*>(sqlite3_value_text(value));
   const auto length = static_cast<size_t>(sqlite3_value_bytes(value));
   return data == nullptr ? std::string_view() : std::string_view(data, length);
 }
 
-SqlBytes Statement::BytesAt(int index) const {
+SqlBytes BytesOf(sqlite3_value* value) {
   // The pointer first: it may convert the value, and the length follows from that.
-  sqlite3_value* const value = ValueAt(index);
   const auto* data = static_cast<const uint8_t*>(sqlite3_value_blob(value));
   return {data, static_cast<size_t>(sqlite3_value_bytes(value))};
 }
+
+}  // namespace
+
+bool Statement::Read(std::string_view column, Cell& cell) const {
+  const int index = Find(column);
+  if (index < 0) return false;
+  sqlite3_value* const value = ValueAt(index);
+  switch (sqlite3_value_type(value)) {
+    case SQLITE_INTEGER:
+      cell = int64_t{sqlite3_value_int64(value)};
+      break;
+    case SQLITE_FLOAT:
+      cell = sqlite3_value_double(value);
+      break;
+    case SQLITE_TEXT:
+      cell = TextOf(value);
+      break;
+    case SQLITE_BLOB:
+      cell = BytesOf(value);
+      break;
+    default:
+      cell = std::monostate{};
+  }
+  return true;
+}
+
+bool Statement::IsNull(int index) const { return sqlite3_value_type(ValueAt(index)) == SQLITE_NULL; }
+int64_t Statement::Int(int index) const { return sqlite3_value_int64(ValueAt(index)); }
+std::string_view Statement::Text(int index) const { return TextOf(ValueAt(index)); }
+SqlBytes Statement::Bytes(int index) const { return BytesOf(ValueAt(index)); }
 
 // --- Connection
 
@@ -201,6 +214,8 @@ Result<void> Connection::SetUp(const ConnectionOptions& options) {
 
 Connection::~Connection() {
   for (auto& [text, prepared] : statements_) sqlite3_finalize(prepared.handle);
+  sqlite3_finalize(begin_);
+  sqlite3_finalize(commit_);
   sqlite3_close(db_);
 }
 
@@ -267,7 +282,12 @@ Result<Statement> Connection::Lend(PreparedStatement& prepared) {
 
 // From the cache, or compiled and put there.
 Result<PreparedStatement*> Connection::Find(std::string_view sql) {
-  if (const auto found = statements_.find(sql); found != statements_.end()) return &found->second;
+  auto*& recent = recent_[(reinterpret_cast<uintptr_t>(sql.data()) >> 4) % recent_.size()];
+  if (recent != nullptr && recent->first == sql) return &recent->second;
+  if (const auto found = statements_.find(sql); found != statements_.end()) {
+    recent = &*found;
+    return &found->second;
+  }
   if (statements_.size() >= kCachedStatements) ForgetUnused();
   const std::string numbered = NumberPlaceholders(sql);
   std::string_view rest;
@@ -296,6 +316,7 @@ Result<PreparedStatement*> Connection::Find(std::string_view sql) {
 }
 
 void Connection::ForgetUnused() {
+  recent_.fill(nullptr);
   std::erase_if(statements_, [](const auto& entry) {
     if (entry.second.in_use) return false;
     sqlite3_finalize(entry.second.handle);
@@ -336,6 +357,25 @@ Result<void> Connection::RunScript(std::string_view sql) {
 void Connection::RollbackQuietly() {
   if (InTransaction())
     IgnoreError(Run("ROLLBACK"), "a transaction that cannot be rolled back is gone already");
+}
+
+Result<void> Connection::RunKept(sqlite3_stmt*& kept, std::string_view sql) {
+  if (kept == nullptr) {
+    std::string_view rest;
+    JAMMI_ASSIGN(kept, Compile(sql, true, &rest));
+  }
+  const int code = sqlite3_step(kept);
+  sqlite3_reset(kept);
+  if (code == SQLITE_DONE) return {};
+  return FromSqlite(db_, code, sql);
+}
+
+Result<void> Connection::BeginRead() { return RunKept(begin_, "BEGIN"); }
+
+void Connection::EndRead() {
+  if (!InTransaction()) return;
+  // There is nothing to take back, and to say so costs more than to commit nothing.
+  if (!RunKept(commit_, "COMMIT")) RollbackQuietly();
 }
 
 bool Connection::InTransaction() const { return sqlite3_get_autocommit(db_) == 0; }

@@ -1,6 +1,7 @@
 // One connection to the catalog file, with its prepared statements.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,25 +53,21 @@ class Statement final : public Row {
   // Ready to be bound and run once more.
   void Reset();
 
-  [[nodiscard]] bool IsNull(int index) const { return TypeAt(index) == Type::kNull; }
-  [[nodiscard]] int64_t Int(int index) const { return IntAt(index); }
-  [[nodiscard]] std::string_view Text(int index) const { return TextAt(index); }
-  [[nodiscard]] SqlBytes Bytes(int index) const { return BytesAt(index); }
+  [[nodiscard]] bool IsNull(int index) const;
+  [[nodiscard]] int64_t Int(int index) const;
+  [[nodiscard]] std::string_view Text(int index) const;
+  [[nodiscard]] SqlBytes Bytes(int index) const;
 
  protected:
-  [[nodiscard]] int Find(std::string_view column) const override;
-  [[nodiscard]] Type TypeAt(int index) const override;
-  [[nodiscard]] int64_t IntAt(int index) const override;
-  [[nodiscard]] double DoubleAt(int index) const override;
-  [[nodiscard]] std::string_view TextAt(int index) const override;
-  [[nodiscard]] SqlBytes BytesAt(int index) const override;
+  [[nodiscard]] bool Read(std::string_view column, Cell& cell) const override;
 
  private:
+  [[nodiscard]] int Find(std::string_view column) const;  // -1: none
   [[nodiscard]] sqlite3_value* ValueAt(int index) const;
 
   Connection* connection_;
   PreparedStatement* prepared_;  // null: moved from
-  mutable size_t last_column_ = 0;  // that was asked for
+  mutable size_t next_column_ = 0;  // behind the one that was asked for
 };
 
 struct ConnectionOptions {
@@ -109,6 +106,11 @@ class Connection {
   // Makes no difference between "is not open" and "could not": for the way out.
   void RollbackQuietly();
 
+  // A transaction that only reads, and its end, if it is open. The statements are at hand, because a read by
+  // key is over so quickly that looking for them would be seen.
+  [[nodiscard]] Result<void> BeginRead();
+  void EndRead();
+
   [[nodiscard]] bool InTransaction() const;
   // Rows changed since the connection was opened, those of triggers and foreign keys included.
   [[nodiscard]] int64_t total_changes() const;
@@ -143,17 +145,24 @@ class Connection {
   [[nodiscard]] Result<Statement> Lend(PreparedStatement& prepared);
   [[nodiscard]] Result<sqlite3_stmt*> Compile(std::string_view sql, bool keep, std::string_view* rest);
   void ForgetUnused();
+  [[nodiscard]] Result<void> RunKept(sqlite3_stmt*& kept, std::string_view sql);
   static int OnAuthorize(void* self, int action, const char*, const char*, const char*, const char*);
   static void Now(sqlite3_context* context, int, sqlite3_value**);
   static int OnWalCommit(void* self, sqlite3*, const char*, int frames);
 
   sqlite3* db_;
+  sqlite3_stmt* begin_ = nullptr;
+  sqlite3_stmt* commit_ = nullptr;
   // Of the statement that is being prepared, for and from the authorizer.
   bool deny_control_ = false;
   bool saw_control_ = false;
   int64_t wal_frames_ = 0;
   std::shared_ptr<const Clock> clock_;
-  std::unordered_map<std::string, PreparedStatement, TextHash, std::equal_to<>> statements_;
+  using Statements = std::unordered_map<std::string, PreparedStatement, TextHash, std::equal_to<>>;
+  Statements statements_;
+  // Statements are mostly constants: where a text lies is a hint at which of them it is, and to compare a
+  // long text costs a fraction of its hash.
+  std::array<Statements::value_type*, 64> recent_{};
 };
 
 }  // namespace jammi::sqlite

@@ -60,7 +60,8 @@ class SqliteCatalog final : public Catalog, public CatalogBackend {
   [[nodiscard]] Result<std::unique_ptr<Connection>> OpenConnection(Purpose purpose) const;
   [[nodiscard]] Result<void> Prepare(Connection& connection);
   [[nodiscard]] Result<void> RunReadOnly(const TxOptions& options, const Body& body);
-  [[nodiscard]] Result<void> ReadOn(Connection& connection, const Body& body, BodyEffects& effects);
+  [[nodiscard]] Result<void> ReadOn(Connection& connection, const TxOptions& options, const Body& body,
+                                    BodyEffects& effects);
 
   const SqliteOptions options_;
   LockFile lock_;  // outlives all connections
@@ -169,9 +170,9 @@ Result<void> SqliteCatalog::RunReadOnly(const TxOptions& options, const Body& bo
   {
     JAMMI_ASSIGN(const auto lease, readers_.Acquire(options.deadline));
     const TimeCounted busy(statistics_.busy_us);
-    JAMMI_TRY(lease->Run("BEGIN"));
-    auto outcome = ReadOn(*lease, body, effects);
-    lease->RollbackQuietly();
+    if (!options.single_statement) JAMMI_TRY(lease->BeginRead());
+    auto outcome = ReadOn(*lease, options, body, effects);
+    lease->EndRead();
     if (!outcome) {
       Add(statistics_.failed);
       return outcome;
@@ -183,8 +184,9 @@ Result<void> SqliteCatalog::RunReadOnly(const TxOptions& options, const Body& bo
   return {};
 }
 
-Result<void> SqliteCatalog::ReadOn(Connection& connection, const Body& body, BodyEffects& effects) {
-  SqliteTransaction tx(connection, effects);
+Result<void> SqliteCatalog::ReadOn(Connection& connection, const TxOptions& options, const Body& body,
+                                   BodyEffects& effects) {
+  SqliteTransaction tx(connection, effects, options.single_statement);
   const CallScope inside(this, CallScope::Kind::kBody);
   JAMMI_TRY(CallBody(body, tx));
   if (effects.appends.empty()) return {};

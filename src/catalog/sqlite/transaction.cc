@@ -16,6 +16,7 @@ void SqliteTransaction::AfterCommit(std::move_only_function<void()> fn) {
 
 Result<Statement> SqliteTransaction::Start(std::string_view sql, SqlParams params) {
   if (lost_) return *lost_;
+  if (std::exchange(ran_, true) && single_statement_) return SecondStatement();
   JAMMI_ASSIGN(Statement statement, connection_.PrepareForBody(sql));
   JAMMI_TRY(statement.Bind(params));
   return statement;
@@ -23,7 +24,7 @@ Result<Statement> SqliteTransaction::Start(std::string_view sql, SqlParams param
 
 Result<bool> SqliteTransaction::Step(Statement& statement) {
   auto row = statement.Step();
-  if (!row && !connection_.InTransaction()) lost_ = row.error();
+  if (!row && !single_statement_ && !connection_.InTransaction()) lost_ = row.error();
   return row;
 }
 

@@ -11,7 +11,9 @@ namespace jammi::sqlite {
 
 class SqliteTransaction final : public Transaction {
  public:
-  SqliteTransaction(Connection& connection, BodyEffects& effects) : connection_(connection), effects_(effects) {}
+  // `single_statement`: as in TxOptions.
+  SqliteTransaction(Connection& connection, BodyEffects& effects, bool single_statement = false)
+      : connection_(connection), effects_(effects), single_statement_(single_statement) {}
 
   void Append(AppendRequest request, std::function<void(const AppendOutcome&)> done) override;
   void AfterCommit(std::move_only_function<void()> fn) override;
@@ -30,6 +32,8 @@ class SqliteTransaction final : public Transaction {
 
   Connection& connection_;
   BodyEffects& effects_;
+  const bool single_statement_;
+  bool ran_ = false;  // a statement
   std::optional<Error> lost_;
 };
 
