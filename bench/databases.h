@@ -33,7 +33,8 @@ void Fill(CatalogBackend& backend, const std::string& sql);
 // Tells PostgreSQL what there is, as it would find out by itself after a while.
 void Analyze(BackendKind kind, const std::string& place);
 
-void RaceVerbs(Databases& databases, double seconds);
+// On one kind of database, or on both.
+void RaceVerbs(Databases& databases, double seconds, std::optional<BackendKind> only);
 void CountRoundTrips(Databases& databases);
 void TimeClaims(Databases& databases);
 

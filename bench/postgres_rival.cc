@@ -5,25 +5,35 @@
 #include <bit>
 #include <cstring>
 #include <stdexcept>
+#include <vector>
 
 #include "bench/job_rows.h"
 #include "bench/model_rows.h"
 #include "catalog/changes.h"
+#include "catalog/event_key.h"
 #include "catalog/job_repo.h"
+#include "catalog/postgres/binary.h"
+#include "catalog/postgres/log_statements.h"
 #include "jammi/clock.h"
 #include "jammi/ids.h"
 
 namespace jammi::bench {
 namespace {
 
-// One event; of several, the catalog makes one statement too.
-constexpr std::string_view kAppendOne =
-    "WITH head AS (UPDATE topic_heads SET next_offset = next_offset + 1, events = events + 1,"
-    " bytes = bytes + octet_length($2), last_committed_at = GREATEST(last_committed_at, jammi_now())"
-    " WHERE topic_no = $1 RETURNING next_offset - 1 AS first_offset, last_committed_at)"
-    " INSERT INTO events (event_key, committed_at, scope, row_count, checksum, payload)"
-    " SELECT (CAST($1 AS BIGINT) << 40) + first_offset, last_committed_at, '', 1, first_offset,"
-    " CAST($2 AS BYTEA) FROM head";
+// An array of one element in PostgreSQL's binary form.
+template <class T>
+std::string ArrayOfOne(uint32_t type, const T& value) {
+  std::string bytes;
+  for (const uint32_t word : {uint32_t{1}, uint32_t{0}, type, uint32_t{1}, uint32_t{1}})
+    postgres::PutNumber(bytes, word);
+  postgres::PutSized(bytes, value);
+  return bytes;
+}
+
+std::string TextOf(const SqlValue& value) {
+  if (const auto* number = std::get_if<int64_t>(&value.get())) return fmt::format("{}", *number);
+  return std::string(std::get<std::string_view>(value.get()));
+}
 
 struct Cells {
   const PGresult* result;
@@ -43,15 +53,20 @@ struct Cells {
 
 }  // namespace
 
-PostgresRival::PostgresRival(const std::string& url, int64_t event_bytes)
-    : connection_(PQconnectdb(url.c_str())), payload_(static_cast<size_t>(event_bytes), 'x') {
+PostgresRival::PostgresRival(const std::string& url, int64_t event_bytes, postgres::HeadPlaces& places)
+    : connection_(PQconnectdb(url.c_str())),
+      places_(places),
+      event_{ArrayOfOne(25, std::string_view()), ArrayOfOne(20, int64_t{1}), ArrayOfOne(20, int64_t{0}),
+             ArrayOfOne(17, std::string_view(std::string(static_cast<size_t>(event_bytes), 'x')))},
+      event_bytes_(event_bytes) {
   if (PQstatus(connection_) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(connection_));
   Prepare("begin", "BEGIN");
   Prepare("commit", "COMMIT");
   Prepare("get", StatementText(ModelStatements(), "get"));
   Prepare("page", StatementText(ModelStatements(), "page"));
   Prepare("insert", StatementText(ModelStatements(), "insert"));
-  Prepare("append", kAppendOne);
+  Prepare("append", postgres::kAppendToTopic);
+  Prepare("mark", marker_.Next().front().sql);
   Prepare("claim", StatementText(JobQueueStatements(BackendKind::kPostgres), "claim"));
   if (PQenterPipelineMode(connection_) != 1) throw std::runtime_error("no pipeline");
 }
@@ -63,7 +78,7 @@ void PostgresRival::Prepare(const char* name, std::string_view sql) {
   if (!done) throw std::runtime_error(fmt::format("{}: {}", name, PQerrorMessage(connection_)));
 }
 
-void PostgresRival::Send(const char* name, Params params) {
+void PostgresRival::Send(const char* name, const char* sql, std::span<const Param> params) {
   const char* values[16] = {};
   int lengths[16] = {};
   int formats[16] = {};
@@ -74,7 +89,11 @@ void PostgresRival::Send(const char* name, Params params) {
     formats[count] = param.binary ? 1 : 0;
     ++count;
   }
-  if (PQsendQueryPrepared(connection_, name, count, values, lengths, formats, 1) != 1) {
+  const int sent =
+      sql == nullptr
+          ? PQsendQueryPrepared(connection_, name, count, values, lengths, formats, 1)
+          : PQsendQueryParams(connection_, sql, count, nullptr, values, lengths, formats, 1);
+  if (sent != 1) {
     throw std::runtime_error(PQerrorMessage(connection_));
   }
 }
@@ -122,7 +141,26 @@ std::vector<ModelRecord> PostgresRival::Page(std::string_view scope, const Model
   return rows;
 }
 
-void PostgresRival::Register(const std::string& name, int32_t version) {
+void PostgresRival::Commit(bool marked) {
+  int statements = 1;
+  if (marked) {
+    for (const postgres::Statement& mark : marker_.Next()) {
+      std::vector<Param> params;
+      for (const SqlValue& value : mark.params) params.push_back({TextOf(value)});
+      // The first is the mark, and each 64th time there is a second, which is not prepared.
+      if (statements++ == 1) {
+        Send("mark", nullptr, params);
+      } else {
+        Send(nullptr, std::string(mark.sql).c_str(), params);
+      }
+    }
+  }
+  Send("commit", {});
+  Answers(statements, [](const Cells&) {});
+  if (marked) marker_.Committed();
+}
+
+void PostgresRival::Register(const std::string& name, int32_t version, bool event) {
   Send("begin", {});
   Send("insert", {{""},
                   {name},
@@ -135,9 +173,20 @@ void PostgresRival::Register(const std::string& name, int32_t version) {
                   {std::nullopt},
                   {std::string(kConfig)}});
   Answers(2, [](const Cells& row) { (void)ReadModel(row); });
-  Send("append", {{fmt::format("{}", kChangesTopicNo)}, {payload_, true}});
-  Send("commit", {});
-  Answers(2, [](const Cells&) {});
+  if (event) {
+    Query("append",
+          {{fmt::format("{}", kChangesTopicNo)},
+           {"1"},
+           {fmt::format("{}", event_bytes_)},
+           {fmt::format("{}", kOffsetLimit)},
+           {event_[0], true},
+           {event_[1], true},
+           {event_[2], true},
+           {event_[3], true},
+           {places_.Get(kChangesTopicNo)}},
+          [&](const Cells& row) { places_.Set(kChangesTopicNo, *row.Text(2)); });
+  }
+  Commit(event);
 }
 
 bool PostgresRival::Claim() {
@@ -145,8 +194,7 @@ bool PostgresRival::Claim() {
   Send("begin", {});
   Send("claim", {{"rival"}, {"60000000"}});
   Answers(2, [&](const Cells& row) { found = ReadJob(row).sequence >= 0; });
-  Send("commit", {});
-  Answers(1, [](const Cells&) {});
+  Commit(true);
   return found;
 }
 

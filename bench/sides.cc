@@ -119,6 +119,7 @@ class CatalogActor final : public Actor {
         CheckPage(Must(models_.List(kPageSize)).items.size());
         return 1;
       case Verb::kRegister:
+      case Verb::kInsert:
         params_.model_id = names_.New();
         Must(models_.Register(params_));
         return 1;
@@ -171,22 +172,28 @@ class CatalogSide final : public Side {
 class SqliteActor final : public Actor {
  public:
   SqliteActor(const std::filesystem::path& file, SideOptions options)
-      : names_(options.rows), rival_(file, options.event_bytes) {}
+      : rows_(options.rows), rival_(file, options.event_bytes) {
+    SetGroupSize(1);
+  }
 
-  void SetGroupSize(int size) { group_.resize(static_cast<size_t>(size)); }
+  void SetGroupSize(int size) {
+    group_.resize(static_cast<size_t>(size));
+    while (callers_.size() < group_.size()) callers_.emplace_back(rows_);
+  }
   void QueueAgain() { rival_.Run(kQueueAgain); }
 
   int Do(Verb verb) override {
     switch (verb) {
       case Verb::kGet:
-        if (!rival_.Get("", names_.There())) throw std::runtime_error("no such model");
+        if (!rival_.Get("", callers_.front().There())) throw std::runtime_error("no such model");
         return 1;
       case Verb::kList:
         CheckPage(rival_.Page("", Beginning()).size());
         return 1;
       case Verb::kRegister:
-        for (ModelKey& key : group_) key.name = names_.New();
-        rival_.Register(group_);
+      case Verb::kInsert:
+        for (size_t i = 0; i < group_.size(); ++i) group_[i].name = callers_[i].New();
+        rival_.Register(group_, verb == Verb::kRegister);
         return static_cast<int>(group_.size());
       case Verb::kClaim:
         return rival_.Claim(static_cast<int>(group_.size()));
@@ -195,9 +202,10 @@ class SqliteActor final : public Actor {
   }
 
  private:
-  Names names_;
+  const int64_t rows_;
   SqliteRival rival_;
-  std::vector<ModelKey> group_ = std::vector<ModelKey>(1);
+  std::vector<Names> callers_;  // one for each of a group: their names lie in as many places of the index
+  std::vector<ModelKey> group_;
 };
 
 class SqliteSide final : public Side {
@@ -229,8 +237,8 @@ class SqliteSide final : public Side {
 
 class PostgresActor final : public Actor {
  public:
-  PostgresActor(const std::string& url, SideOptions options)
-      : names_(options.rows), rival_(url, options.event_bytes) {}
+  PostgresActor(const std::string& url, SideOptions options, postgres::HeadPlaces& places)
+      : names_(options.rows), rival_(url, options.event_bytes, places) {}
 
   int Do(Verb verb) override {
     switch (verb) {
@@ -241,7 +249,8 @@ class PostgresActor final : public Actor {
         CheckPage(rival_.Page("", Beginning()).size());
         return 1;
       case Verb::kRegister:
-        rival_.Register(names_.New(), 1);
+      case Verb::kInsert:
+        rival_.Register(names_.New(), 1, verb == Verb::kRegister);
         return 1;
       case Verb::kClaim:
         return rival_.Claim() ? 1 : 0;
@@ -261,7 +270,7 @@ class PostgresSide final : public Side {
 
   Speed Run(Verb verb, int threads, double seconds, double /*group_size*/) override {
     return RunThreads(actors_, verb, threads, seconds,
-                      [&] { return std::make_unique<PostgresActor>(url_, options_); });
+                      [&] { return std::make_unique<PostgresActor>(url_, options_, places_); });
   }
   void QueueAgain() override {
     if (auto error = keeper_.Exec(std::string(kQueueAgain)); !error.empty()) throw std::runtime_error(error);
@@ -271,6 +280,7 @@ class PostgresSide final : public Side {
   const std::string url_;
   const SideOptions options_;
   test::RawPostgres keeper_;
+  postgres::HeadPlaces places_;  // one for all connections, as the catalog has it
   std::vector<std::unique_ptr<Actor>> actors_;
 };
 

@@ -10,7 +10,8 @@
 
 namespace jammi::bench {
 
-enum class Verb { kGet, kList, kRegister, kClaim };
+// kInsert is a registration whose other side writes no event, which shows what the event costs.
+enum class Verb { kGet, kList, kRegister, kInsert, kClaim };
 
 // What some threads have done.
 struct Speed {
@@ -35,7 +36,8 @@ struct SideOptions {
   int64_t event_bytes = 0;  // of the event that goes with a registration
 };
 [[nodiscard]] std::unique_ptr<Side> MakeCatalogSide(std::shared_ptr<Catalog> catalog, SideOptions options);
-// Several threads write as one loop that commits groups with savepoints.
+// Several threads write as one loop that commits groups with savepoints; the names that it registers are
+// those of so many callers.
 [[nodiscard]] std::unique_ptr<Side> MakeSqliteSide(const std::filesystem::path& file, SideOptions options);
 [[nodiscard]] std::unique_ptr<Side> MakePostgresSide(const std::string& url, SideOptions options);
 

@@ -155,12 +155,12 @@ void SqliteRival::AppendEvents(int64_t count) {
   }
 }
 
-void SqliteRival::Register(std::span<const ModelKey> models) {
+void SqliteRival::Register(std::span<const ModelKey> models, bool events) {
   Step(begin_);
   for (const ModelKey& key : models) {
     InSavepoint(models.size() > 1, [&] { InsertModel(key); });
   }
-  AppendEvents(static_cast<int64_t>(models.size()));
+  if (events) AppendEvents(static_cast<int64_t>(models.size()));
   Step(commit_);
 }
 

@@ -38,7 +38,7 @@ class SqliteRival {
 
   // Writes are groups as the catalog commits them: one transaction, a savepoint around each of several,
   // their events at the end.
-  void Register(std::span<const ModelKey> models);
+  void Register(std::span<const ModelKey> models, bool events = true);
   // Returns how many of `count` claims found a job.
   int Claim(int count);
 

@@ -17,10 +17,11 @@ struct NamedVerb {
   Verb verb;
   std::string_view name;
 };
-constexpr std::array<NamedVerb, 4> kVerbs = {{{Verb::kGet, "get"},
+constexpr std::array<NamedVerb, 5> kVerbs = {{{Verb::kGet, "get"},
                                               {Verb::kList, "list of 100"},
                                               {Verb::kClaim, "claim"},
-                                              {Verb::kRegister, "register"}}};
+                                              {Verb::kRegister, "register"},
+                                              {Verb::kInsert, "  no event"}}};
 
 struct Contest {
   std::unique_ptr<Side> ours;
@@ -74,10 +75,11 @@ void Race(Contest& contest, BackendKind kind, int rows, const NamedVerb& verb, i
 
 }  // namespace
 
-void RaceVerbs(Databases& databases, double seconds) {
+void RaceVerbs(Databases& databases, double seconds, std::optional<BackendKind> only) {
   fmt::print("{:<10} {:>7} {:>3} {:<12} {:>9} {:>9} {:>6}  {:<18} {}\n", "database", "rows", "thr", "verb",
              "ours/s", "raw/s", "group", "ratio (spread)", "of this process's cpu");
   for (const BackendKind kind : {BackendKind::kSqlite, BackendKind::kPostgres}) {
+    if (only && *only != kind) continue;
     for (const int rows : {1000, 100'000}) {
       Contest contest = Prepare(databases, kind, rows);
       for (const NamedVerb& verb : kVerbs) {
