@@ -21,6 +21,7 @@
 #include "jammi/channels.h"
 #include "jammi/clock.h"
 #include "jammi/config.h"
+#include "jammi/consumers.h"
 #include "jammi/evaluations.h"
 #include "jammi/ids.h"
 #include "jammi/index_segments.h"
@@ -30,6 +31,7 @@
 #include "jammi/result_tables.h"
 #include "jammi/scope.h"
 #include "jammi/sources.h"
+#include "jammi/topic_read.h"
 #include "jammi/trigger.h"
 
 namespace jammi {
@@ -94,6 +96,7 @@ class Session {
   [[nodiscard]] Evaluations evaluations() const { return Evaluations(access()); }
   [[nodiscard]] TrainingJobs training_jobs() const { return TrainingJobs(access()); }
   [[nodiscard]] Topics topics() const { return {core_, scope_}; }
+  [[nodiscard]] Consumers consumers() const { return {core_, scope_}; }
 
   // Appends `batch` to the topic as one event, stamped with this session's scope. The batch has exactly
   // the columns of a version of the topic's schema (names, order, types, nullability); zero rows are an event
@@ -110,14 +113,20 @@ class Session {
   void PublishAsync(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
                     std::move_only_function<void(Result<Offset>)> done, Deadline deadline = {}) const;
 
-  // Attaches a cursor to the topic of that name (own, else global). It sees events published by this
-  // scope or unscoped, and among their rows those that match options.predicate.
+  // Attaches a cursor to the topic. It sees events published by this scope or unscoped, and among their rows
+  // those that match options.predicate.
   // Errors: kNotFound with TopicNotFoundDetail; kInvalidArgument with PredicateParseDetail or
-  // PredicateUnsupportedDetail; kFailedPrecondition with OffsetEvictedDetail.
-  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(std::string_view topic, From from,
+  // PredicateUnsupportedDetail, or for a position of another topic; kFailedPrecondition with
+  // OffsetEvictedDetail or PositionOutdatedDetail.
+  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const TopicRef& topic, From from,
                                                                 SubscribeOptions options = {}) const;
-  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const TopicId& topic, From from,
-                                                                SubscribeOptions options = {}) const;
+
+  // The events that such a subscription would deliver, a page for each call: for tools, which come with a
+  // position and go with the next. A call does a bounded amount of work and leaves nothing behind.
+  // Errors: as Subscribe; kInvalidArgument for options out of range; of an event that cannot be delivered (as
+  // Subscription::Next): on the page that begins with it; kUnavailable.
+  [[nodiscard]] Result<EventPage> ReadTopic(const TopicRef& topic, From from,
+                                            const ReadOptions& options = {}) const;
 
  private:
   friend class Engine;
@@ -158,7 +167,7 @@ class Engine {
   [[nodiscard]] JobQueue job_queue() const;
 
   // Refuses new work, completes what has been accepted (every PublishAsync gets its answer), ends every
-  // subscription, checkpoints and closes the catalog. Idempotent. Not from a callback of PublishAsync or
+  // subscription, writes what consumers have acknowledged and gives back their leases, checkpoints and closes the catalog. Idempotent. Not from a callback of PublishAsync or
   // OnReady, which it waits for; nor may the engine be destroyed there.
   void Close();
 

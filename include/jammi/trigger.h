@@ -19,6 +19,7 @@
 
 #include "jammi/clock.h"
 #include "jammi/ids.h"
+#include "jammi/position.h"
 #include "jammi/predicate.h"
 #include "jammi/result.h"
 #include "jammi/scope.h"
@@ -34,6 +35,19 @@ struct Topic {
   std::map<std::string, std::string> broker_metadata;  //
   UnixMicros created_at = 0;
   TopicRetention retention = {};  // its own settings
+};
+
+// Which topic: by name (the scope's own, else the global one) or by id. For arguments: it borrows the name.
+class TopicRef {
+ public:
+  TopicRef(std::string_view name) : ref_(name) {}
+  TopicRef(const std::string& name) : ref_(std::string_view(name)) {}
+  TopicRef(const char* name) : ref_(std::string_view(name)) {}
+  TopicRef(const TopicId& id) : ref_(id) {}
+  [[nodiscard]] const std::variant<std::string_view, TopicId>& get() const { return ref_; }
+
+ private:
+  std::variant<std::string_view, TopicId> ref_;
 };
 
 struct TopicPage {
@@ -67,17 +81,23 @@ class From {
   [[nodiscard]] static From Time(UnixMicros time) { return From(Kind::kTime, 0, time); }
   // Events committed after the call of Subscribe() began to return; no replay.
   [[nodiscard]] static From Newest() { return From(Kind::kNewest, 0, 0); }
+  // Where a subscription, a reader or a consumer was, in the same topic. Refused in another topic, and with
+  // PositionOutdatedDetail in another history of the catalog: never taken for the same number.
+  [[nodiscard]] static From Position(const jammi::Position& position) { return From(position); }
 
-  enum class Kind : uint8_t { kOffset, kTime, kNewest };
+  enum class Kind : uint8_t { kOffset, kTime, kNewest, kPosition };
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] uint64_t offset() const { return offset_; }
   [[nodiscard]] UnixMicros time() const { return time_; }
+  [[nodiscard]] const jammi::Position& position() const { return position_; }
 
  private:
   From(Kind kind, uint64_t offset, UnixMicros time) : kind_(kind), offset_(offset), time_(time) {}
+  explicit From(const jammi::Position& position) : kind_(Kind::kPosition), position_(position) {}
   Kind kind_;
-  uint64_t offset_;
-  UnixMicros time_;
+  uint64_t offset_ = 0;
+  UnixMicros time_ = 0;
+  jammi::Position position_;
 };
 
 // A cursor over a topic. For an attached subscription no visible event at or above its start is
@@ -120,6 +140,9 @@ class Subscription {
   [[nodiscard]] virtual SubscriptionId id() const = 0;
   // The offset of the next event to look at: everything below was delivered, filtered or invisible.
   [[nodiscard]] virtual uint64_t position() const = 0;
+  // The same as a value to be stored: From::Position(bookmark()) goes on there, whatever was restarted
+  // meanwhile; bookmark().After(delivery.offset) goes on behind a delivery.
+  [[nodiscard]] virtual Position bookmark() const { return {.offset = position()}; }
   // Events of the topic at or above position(), of any tenant; what this process knows, without I/O.
   [[nodiscard]] virtual uint64_t lag() const = 0;
 

@@ -34,7 +34,7 @@ class ConsumersTest : public RepoTest {
     Ok(topics.Drop(owner, Ok(topics.FindByName(owner, name)).id, [](int64_t) {}));
   }
 
-  Consumer Create(const Scope& scope, int64_t topic_no, const std::string& name,
+  StoredConsumer Create(const Scope& scope, int64_t topic_no, const std::string& name,
                   std::optional<uint64_t> start = 0) {
     return Ok(As(scope).Create({.topic_no = topic_no, .name = name, .start = start}));
   }

@@ -73,7 +73,7 @@ class ConsumerModelTest : public ConsumersTest {
            consumer->epoch == token.epoch;
   }
 
-  void Expect(const Consumer& stored, const ModelConsumer& model) const {
+  void Expect(const StoredConsumer& stored, const ModelConsumer& model) const {
     EXPECT_EQ(stored.start, model.start);
     EXPECT_EQ(stored.position, model.position);
     EXPECT_EQ(stored.needs_reset, model.incarnation != incarnation_);

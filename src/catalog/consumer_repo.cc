@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <numeric>
+#include <tuple>
 
 #include "catalog/arguments.h"
 #include "catalog/backend_error.h"
@@ -103,7 +106,7 @@ Error BeyondHead(uint64_t position, uint64_t head) {
                fmt::format("position {} is beyond the topic's head, {}", position, head));
 }
 
-Error Outdated(const Consumer& consumer) {
+Error Outdated(const StoredConsumer& consumer) {
   return Error(ErrorCode::kFailedPrecondition,
                fmt::format("consumer {} is at a position of incarnation {}, which is not the catalog's any "
                            "more: it must be reset",
@@ -112,7 +115,7 @@ Error Outdated(const Consumer& consumer) {
 }
 
 // Why somebody else could not have the consumer.
-Error Held(const Consumer& consumer) {
+Error Held(const StoredConsumer& consumer) {
   if (!consumer.lease || !consumer.lease->live) {
     return Error(ErrorCode::kAborted, fmt::format("consumer {} was changed at the same time", consumer.name));
   }
@@ -140,8 +143,8 @@ Result<std::optional<ConsumerLease>> ReadLease(const Row& row) {
   return std::optional(std::move(lease));
 }
 
-Result<Consumer> ReadConsumer(const Row& row) {
-  Consumer consumer;
+Result<StoredConsumer> ReadConsumer(const Row& row) {
+  StoredConsumer consumer;
   JAMMI_ASSIGN(const auto topic, row.Get<std::string_view>("topic_id"));
   JAMMI_ASSIGN(consumer.topic, TopicId::Parse(topic));
   JAMMI_ASSIGN(consumer.topic_no, row.Get<int64_t>("topic_no"));
@@ -176,17 +179,18 @@ Result<std::optional<Topic>> FindTopic(Transaction& tx, const Scope& scope, int6
   });
 }
 
-Result<std::optional<Consumer>> FindConsumer(Transaction& tx, const Scope& scope, const ConsumerKey& key) {
+Result<std::optional<StoredConsumer>> FindConsumer(Transaction& tx, const Scope& scope,
+                                                   const ConsumerKey& key) {
   return tx.QueryFirst(kGet, {key.topic_no, scope.Key(), key.name}, ReadConsumer);
 }
 
-Result<Consumer> GetConsumer(Transaction& tx, const Scope& scope, const ConsumerKey& key) {
+Result<StoredConsumer> GetConsumer(Transaction& tx, const Scope& scope, const ConsumerKey& key) {
   JAMMI_ASSIGN(auto consumer, FindConsumer(tx, scope, key));
   if (!consumer) return NotFound(key);
   return std::move(*consumer);
 }
 
-bool Holds(const Consumer& consumer, const LeaseToken& token) {
+bool Holds(const StoredConsumer& consumer, const LeaseToken& token) {
   return consumer.lease && consumer.lease->live && consumer.lease->token == token;
 }
 
@@ -211,6 +215,45 @@ Result<void> Record(Transaction& tx, ChangeVerb verb, const Scope& owner, const 
   return RecordChange(tx, {.kind = kKind, .verb = verb, .owner = owner, .name = full_name});
 }
 
+Result<void> AckIn(Transaction& tx, const Scope& scope, const ConsumerKey& key, const LeaseToken& token,
+                   int64_t position) {
+  JAMMI_ASSIGN(const int64_t changed,
+               tx.Execute(kAck, {key.topic_no, scope.Key(), key.name, token.holder, token.epoch, position}));
+  if (changed == 1) return {};
+  JAMMI_ASSIGN(const auto consumer, FindConsumer(tx, scope, key));
+  if (!consumer || !Holds(*consumer, token)) return RefuseHolder(tx, scope, key, token);
+  if (consumer->needs_reset) return Outdated(*consumer);
+  const auto wanted = static_cast<uint64_t>(position);
+  if (wanted > consumer->head) return BeyondHead(wanted, consumer->head);
+  return {};  // it is there already
+}
+
+Result<void> DetachIn(Transaction& tx, const Scope& scope, const ConsumerKey& key, const LeaseToken& token) {
+  JAMMI_ASSIGN(const int64_t dropped,
+               tx.Execute(kDetach, {key.topic_no, scope.Key(), key.name, token.holder, token.epoch}));
+  return dropped == 1 ? Result<void>() : RefuseHolder(tx, scope, key, token);
+}
+
+Result<void> SettleIn(Transaction& tx, const ConsumerSettlement& settlement) {
+  const ConsumerKey key{settlement.topic_no, settlement.name};
+  JAMMI_TRY(CheckKey(key));
+  JAMMI_TRY(CheckLeaseToken(settlement.token));
+  Result<void> acked;
+  if (settlement.position) {
+    JAMMI_ASSIGN(const int64_t position, CheckPosition(*settlement.position));
+    acked = AckIn(tx, settlement.scope, key, settlement.token, position);
+  }
+  if (!settlement.release || (!acked && acked.error().As<LeaseLostDetail>() != nullptr)) return acked;
+  const auto released = DetachIn(tx, settlement.scope, key, settlement.token);
+  return acked ? released : acked;
+}
+
+// Of this one alone; after any other error the transaction cannot go on.
+bool IsRefusal(const Error& error) {
+  return error.As<BackendDetail>() == nullptr &&
+         (error.code() == ErrorCode::kFailedPrecondition || error.code() == ErrorCode::kInvalidArgument);
+}
+
 }  // namespace
 
 std::span<const RepoStatement> ConsumerStatements() { return kStatements; }
@@ -219,13 +262,13 @@ ConsumerRepo ConsumerRepo::WithDeadline(Deadline deadline) const {
   return ConsumerRepo(access_.Until(deadline));
 }
 
-Result<Consumer> ConsumerRepo::Create(const CreateConsumerParams& params) {
+Result<StoredConsumer> ConsumerRepo::Create(const CreateConsumerParams& params) {
   const ConsumerKey key{params.topic_no, params.name};
   JAMMI_TRY(CheckKey(key));
   JAMMI_TRY(CheckText("predicate", params.predicate, 0, kMaxPredicateBytes));
   if (params.start) JAMMI_TRY(CheckPosition(*params.start));
   const Scope& scope = access_.scope;
-  return TransactReferring(access_, [&](Transaction& tx) -> Result<Consumer> {
+  return TransactReferring(access_, [&](Transaction& tx) -> Result<StoredConsumer> {
     JAMMI_ASSIGN(const auto topic, FindTopic(tx, scope, key.topic_no));
     if (!topic) return NoSuchTopic(key.topic_no);
     const uint64_t start = params.start.value_or(topic->head);
@@ -242,14 +285,14 @@ Result<Consumer> ConsumerRepo::Create(const CreateConsumerParams& params) {
   });
 }
 
-Result<Consumer> ConsumerRepo::Get(const ConsumerKey& key) const {
+Result<StoredConsumer> ConsumerRepo::Get(const ConsumerKey& key) const {
   JAMMI_TRY(CheckKey(key));
   return access_.backend->Transact(access_.Reading(),
                                    [&](Transaction& tx) { return GetConsumer(tx, access_.scope, key); });
 }
 
-Result<Page<Consumer>> ConsumerRepo::List(int64_t topic_no, int page_size,
-                                          std::string_view page_token) const {
+Result<Page<StoredConsumer>> ConsumerRepo::List(int64_t topic_no, int page_size,
+                                                std::string_view page_token) const {
   JAMMI_TRY(CheckTopicNo(topic_no));
   JAMMI_TRY(CheckPageSize(page_size));
   std::string after;
@@ -257,8 +300,8 @@ Result<Page<Consumer>> ConsumerRepo::List(int64_t topic_no, int page_size,
     JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "s", page_token));
     after = std::get<std::string>(std::move(fields[0]));
   }
-  return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<Page<Consumer>> {
-    Page<Consumer> page;
+  return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<Page<StoredConsumer>> {
+    Page<StoredConsumer> page;
     const auto add = [&](const Row& row) -> Result<bool> {
       JAMMI_ASSIGN(page.items.emplace_back(), ReadConsumer(row));
       return true;
@@ -272,13 +315,13 @@ Result<Page<Consumer>> ConsumerRepo::List(int64_t topic_no, int page_size,
   });
 }
 
-Result<Consumer> ConsumerRepo::Attach(const ConsumerKey& key, std::string_view holder,
-                                      std::chrono::microseconds duration, OnLeased on_leased) {
+Result<StoredConsumer> ConsumerRepo::Attach(const ConsumerKey& key, std::string_view holder,
+                                            std::chrono::microseconds duration, OnLeased on_leased) {
   JAMMI_TRY(CheckKey(key));
   JAMMI_TRY(CheckLeaseHolder(holder));
   JAMMI_ASSIGN(const int64_t micros, LeaseMicros(duration));
   const Scope& scope = access_.scope;
-  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<Consumer> {
+  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<StoredConsumer> {
     JAMMI_ASSIGN(const int64_t taken, tx.Execute(kAttach, {key.topic_no, scope.Key(), key.name, holder,
                                                            micros, on_leased == OnLeased::kTakeOver}));
     JAMMI_ASSIGN(auto consumer, GetConsumer(tx, scope, key));
@@ -308,35 +351,22 @@ Result<void> ConsumerRepo::Ack(const ConsumerKey& key, const LeaseToken& token, 
   JAMMI_TRY(CheckKey(key));
   JAMMI_TRY(CheckLeaseToken(token));
   JAMMI_ASSIGN(const int64_t acked, CheckPosition(position));
-  const Scope& scope = access_.scope;
-  return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
-    JAMMI_ASSIGN(const int64_t changed,
-                 tx.Execute(kAck, {key.topic_no, scope.Key(), key.name, token.holder, token.epoch, acked}));
-    if (changed == 1) return {};
-    JAMMI_ASSIGN(const auto consumer, FindConsumer(tx, scope, key));
-    if (!consumer || !Holds(*consumer, token)) return RefuseHolder(tx, scope, key, token);
-    if (consumer->needs_reset) return Outdated(*consumer);
-    if (position > consumer->head) return BeyondHead(position, consumer->head);
-    return {};  // it is there already
-  });
+  return access_.backend->RunTransaction(
+      access_.Writing(), [&](Transaction& tx) { return AckIn(tx, access_.scope, key, token, acked); });
 }
 
 Result<void> ConsumerRepo::Detach(const ConsumerKey& key, const LeaseToken& token) {
   JAMMI_TRY(CheckKey(key));
   JAMMI_TRY(CheckLeaseToken(token));
-  const Scope& scope = access_.scope;
-  return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
-    JAMMI_ASSIGN(const int64_t dropped,
-                 tx.Execute(kDetach, {key.topic_no, scope.Key(), key.name, token.holder, token.epoch}));
-    return dropped == 1 ? Result<void>() : RefuseHolder(tx, scope, key, token);
-  });
+  return access_.backend->RunTransaction(
+      access_.Writing(), [&](Transaction& tx) { return DetachIn(tx, access_.scope, key, token); });
 }
 
-Result<Consumer> ConsumerRepo::Reset(const ConsumerKey& key, uint64_t position, OnLeased on_leased) {
+Result<StoredConsumer> ConsumerRepo::Reset(const ConsumerKey& key, uint64_t position, OnLeased on_leased) {
   JAMMI_TRY(CheckKey(key));
   JAMMI_ASSIGN(const int64_t next, CheckPosition(position));
   const Scope& scope = access_.scope;
-  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<Consumer> {
+  return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<StoredConsumer> {
     JAMMI_ASSIGN(const auto topic, FindTopic(tx, scope, key.topic_no));
     if (!topic) return NotFound(key);
     if (position > topic->head) return BeyondHead(position, topic->head);
@@ -360,6 +390,26 @@ Result<void> ConsumerRepo::Delete(const ConsumerKey& key, OnLeased on_leased) {
     if (deleted == 1) return Record(tx, ChangeVerb::kDeleted, scope, *topic, key.name);
     JAMMI_ASSIGN(const auto consumer, GetConsumer(tx, scope, key));
     return Held(consumer);
+  });
+}
+
+Result<std::vector<Result<void>>> SettleConsumers(CatalogBackend& backend,
+                                                  std::span<const ConsumerSettlement> settlements,
+                                                  Deadline deadline) {
+  // In the order of their keys: two who settle at once do not wait for one another in a circle.
+  std::vector<size_t> order(settlements.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t i) {
+    const ConsumerSettlement& each = settlements[i];
+    return std::tuple(each.topic_no, each.scope.Key(), std::string_view(each.name));
+  });
+  return backend.Transact({.deadline = deadline}, [&](Transaction& tx) -> Result<std::vector<Result<void>>> {
+    std::vector<Result<void>> outcomes(settlements.size());
+    for (const size_t i : order) {
+      outcomes[i] = SettleIn(tx, settlements[i]);
+      if (!outcomes[i] && !IsRefusal(outcomes[i].error())) return outcomes[i].error();
+    }
+    return outcomes;
   });
 }
 

@@ -18,11 +18,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "catalog/lease.h"
 #include "catalog/repo_statement.h"
 #include "jammi/catalog_access.h"
 #include "jammi/clock.h"
+#include "jammi/consumers.h"
 #include "jammi/ids.h"
 #include "jammi/result.h"
 #include "jammi/scope.h"
@@ -43,31 +45,25 @@ struct CreateConsumerParams {
       start;  // at most the topic's head, which is also the default: what comes from now on
 };
 
-struct ConsumerLease {
-  LeaseToken token;
-  UnixMicros expires_at = 0;  // on the database's clock
-  bool live = false;          // when this was read
-  bool operator==(const ConsumerLease&) const = default;
-};
-
-struct Consumer {
+// What is stored of a jammi::Consumer. `incarnation` is that of `position`; `needs_reset`: it is not the
+// catalog's any more.
+struct StoredConsumer {
   TopicId topic{Uuid{}};
   int64_t topic_no = 0;
   std::string name;
   Scope owner = Scope::Global();
   std::string predicate;
-  uint64_t start = 0;        // position at which it began
-  uint64_t position = 0;     // what was acknowledged lies below
-  std::string incarnation;   // of which its position is
-  bool needs_reset = false;  // which is not the catalog's any more
-  uint64_t head = 0;         // the topic's next offset
-  uint64_t low_water = 0;    // the oldest offset that can still be read
+  uint64_t start = 0;
+  uint64_t position = 0;
+  std::string incarnation;
+  bool needs_reset = false;
+  uint64_t head = 0;
+  uint64_t low_water = 0;
   std::optional<ConsumerLease> lease;
   UnixMicros created_at = 0;
 
-  // Events of the topic, visible or not, that are not acknowledged.
   [[nodiscard]] uint64_t Lag() const { return head > position ? head - position : 0; }
-  bool operator==(const Consumer&) const = default;
+  bool operator==(const StoredConsumer&) const = default;
 };
 
 // The statements whose plans matter.
@@ -80,26 +76,25 @@ struct Consumer {
 // CatalogBackend::RunTransaction.
 class ConsumerRepo {
  public:
-  // What a live lease means to a verb that needs the consumer for itself. kTakeOver ends it.
-  enum class OnLeased : uint8_t { kFail, kTakeOver };
+  using OnLeased = jammi::OnLeased;
 
   explicit ConsumerRepo(CatalogAccess access) : access_(std::move(access)) {}
   [[nodiscard]] ConsumerRepo WithDeadline(Deadline deadline) const;
 
   // Errors: kAlreadyExists; kNotFound with TopicNotFoundDetail: there is no such topic, or the scope does
   // not see it; kFailedPrecondition: `start` is beyond the head.
-  [[nodiscard]] Result<Consumer> Create(const CreateConsumerParams& params);
+  [[nodiscard]] Result<StoredConsumer> Create(const CreateConsumerParams& params);
 
-  [[nodiscard]] Result<Consumer> Get(const ConsumerKey& key) const;
+  [[nodiscard]] Result<StoredConsumer> Get(const ConsumerKey& key) const;
   // The scope's consumers of a topic by name, `page_size` (1..1000) at a time.
-  [[nodiscard]] Result<Page<Consumer>> List(int64_t topic_no, int page_size = kDefaultPageSize,
+  [[nodiscard]] Result<Page<StoredConsumer>> List(int64_t topic_no, int page_size = kDefaultPageSize,
                                             std::string_view page_token = {}) const;
 
   // Takes the lease of a consumer, for `duration` (kMinLease to kMaxLease): nobody else can until it
   // expires, but by kTakeOver. The holder of a live lease may attach again, which ends the lease before.
   // Errors: kFailedPrecondition with LeaseHeldDetail: another holds it; kFailedPrecondition with
   // PositionOutdatedDetail: it must be reset.
-  [[nodiscard]] Result<Consumer> Attach(const ConsumerKey& key, std::string_view holder,
+  [[nodiscard]] Result<StoredConsumer> Attach(const ConsumerKey& key, std::string_view holder,
                                         std::chrono::microseconds duration,
                                         OnLeased on_leased = OnLeased::kFail);
 
@@ -118,7 +113,7 @@ class ConsumerRepo {
 
   // Moves the consumer to `position`, in the catalog's present incarnation, and ends its lease.
   // Errors: kFailedPrecondition: beyond the topic's head; kFailedPrecondition with LeaseHeldDetail.
-  [[nodiscard]] Result<Consumer> Reset(const ConsumerKey& key, uint64_t position,
+  [[nodiscard]] Result<StoredConsumer> Reset(const ConsumerKey& key, uint64_t position,
                                        OnLeased on_leased = OnLeased::kFail);
 
   // Errors: kFailedPrecondition with LeaseHeldDetail.
@@ -127,5 +122,21 @@ class ConsumerRepo {
  private:
   CatalogAccess access_;
 };
+
+// What the holder of a lease tells at once: how far he has come, and whether he gives the lease back.
+struct ConsumerSettlement {
+  Scope scope = Scope::Global();
+  int64_t topic_no = 0;
+  std::string name;
+  LeaseToken token;
+  std::optional<uint64_t> position;  // as Ack()
+  bool release = false;              // as Detach(), after it
+};
+
+// Settles the affairs of many holders, of whatever scopes, in one transaction. What became of each, in their
+// order, with the errors of Ack() and Detach(): one who has lost his lease harms nobody else.
+// Errors of the whole: those of CatalogBackend::RunTransaction.
+[[nodiscard]] Result<std::vector<Result<void>>> SettleConsumers(
+    CatalogBackend& backend, std::span<const ConsumerSettlement> settlements, Deadline deadline);
 
 }  // namespace jammi

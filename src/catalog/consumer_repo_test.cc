@@ -26,7 +26,7 @@ JAMMI_ON_EVERY_DATABASE(ConsumersTest);
 TEST_P(ConsumersTest, AConsumerIsReadBackAsItWasMade) {
   const int64_t topic = MakeTopic(kA, "quakes", 5);
   const UnixMicros before = Now();
-  const Consumer made =
+  const StoredConsumer made =
       Ok(As(kA).Create({.topic_no = topic, .name = "alerts", .predicate = "mag >= 5.0", .start = 2}));
   EXPECT_EQ(made.topic, Ok(TopicRepo(backend()).FindByName(kA, "quakes")).id);
   EXPECT_EQ(made.owner, kA);
@@ -56,7 +56,7 @@ TEST_P(ConsumersTest, WithoutAStartItBeginsWithWhatComesNext) {
 
 TEST_P(ConsumersTest, ASecondOfTheNameIsRefused) {
   const int64_t topic = MakeTopic(kA, "quakes", 5);
-  const Consumer first = Create(kA, topic, "alerts", 1);
+  const StoredConsumer first = Create(kA, topic, "alerts", 1);
   EXPECT_EQ(CodeOf(As(kA).Create({.topic_no = topic, .name = "alerts", .start = 3})),
             ErrorCode::kAlreadyExists);
   EXPECT_EQ(Ok(As(kA).Get({topic, "alerts"})), first);
@@ -154,7 +154,7 @@ TEST_P(ConsumersTest, AResetMovesItEitherWayAndEndsTheLease) {
   const LeaseToken token = Attach(kA, key, "worker");
   EXPECT_EQ(HolderNamedBy(As(kA).Reset(key, 0)), "worker");
   EXPECT_EQ(PositionOf(kA, key), 10U);
-  const Consumer reset = Ok(As(kA).Reset(key, 0, OnLeased::kTakeOver));
+  const StoredConsumer reset = Ok(As(kA).Reset(key, 0, OnLeased::kTakeOver));
   EXPECT_EQ(reset.position, 0U);
   EXPECT_EQ(reset.lease, std::nullopt);
   EXPECT_TRUE(IsLeaseLost(As(kA).Ack(key, token, 9), token.epoch, token.epoch));
@@ -189,7 +189,7 @@ TEST_P(ConsumersTest, ASecondCannotAttachWhileTheLeaseLives) {
   const int64_t topic = MakeTopic(kA, "quakes", 10);
   const ConsumerKey key{topic, "alerts"};
   Create(kA, topic, "alerts");
-  const Consumer attached = Ok(As(kA).Attach(key, "one", kLease));
+  const StoredConsumer attached = Ok(As(kA).Attach(key, "one", kLease));
   EXPECT_EQ(attached.lease->token, (LeaseToken{"one", attached.created_at + 1}));
   EXPECT_TRUE(attached.lease->live);
   EXPECT_GE(attached.lease->expires_at, Now());
@@ -324,6 +324,67 @@ TEST_P(ConsumersTest, AcknowledgementsAtOnceLeaveTheHighest) {
     }
   }
   EXPECT_EQ(PositionOf(kA, key), 40U);
+}
+
+// --- Many at once.
+
+TEST_P(ConsumersTest, ManySettleInOneTransaction) {
+  const int64_t topic = MakeTopic(kGlobal, "quakes", 10);
+  const int64_t other = MakeTopic(kA, "floods", 10);
+  Create(kA, topic, "one");
+  Create(kB, topic, "one");
+  Create(kA, other, "one");
+  const LeaseToken a = Attach(kA, {topic, "one"}, "worker");
+  const LeaseToken b = Attach(kB, {topic, "one"}, "worker");
+  const LeaseToken of_other = Attach(kA, {other, "one"}, "worker");
+  const uint64_t before = backend().stats().transactions;
+  const auto outcomes = Ok(SettleConsumers(
+      backend(),
+      std::vector<ConsumerSettlement>{
+          {.scope = kA, .topic_no = other, .name = "one", .token = of_other, .position = 3, .release = true},
+          {.scope = kB, .topic_no = topic, .name = "one", .token = b, .release = true},
+          {.scope = kA, .topic_no = topic, .name = "one", .token = a, .position = 5}},
+      {}));
+  EXPECT_EQ(backend().stats().transactions, before + 1);
+  for (const auto& outcome : outcomes) EXPECT_TRUE(outcome) << outcome.error().ToString();
+  EXPECT_EQ(PositionOf(kA, {other, "one"}), 3U);
+  EXPECT_EQ(Ok(As(kA).Get({other, "one"})).lease, std::nullopt);
+  EXPECT_EQ(PositionOf(kB, {topic, "one"}), 0U);
+  EXPECT_EQ(Ok(As(kB).Get({topic, "one"})).lease, std::nullopt);
+  EXPECT_EQ(PositionOf(kA, {topic, "one"}), 5U);
+  EXPECT_TRUE(Ok(As(kA).Get({topic, "one"})).lease->live);
+}
+
+TEST_P(ConsumersTest, OneWhoIsRefusedHarmsNobodyWhoSettlesWithHim) {
+  const int64_t topic = MakeTopic(kGlobal, "quakes", 10);
+  for (const auto* name : {"beyond", "fenced", "fine"}) Create(kA, topic, name);
+  const LeaseToken fenced = Attach(kA, {topic, "fenced"}, "worker");
+  const LeaseToken now = Attach(kA, {topic, "fenced"}, "another", OnLeased::kTakeOver);
+  const LeaseToken fine = Attach(kA, {topic, "fine"}, "worker");
+  const LeaseToken beyond = Attach(kA, {topic, "beyond"}, "worker");
+  const auto one = [&](const Scope& scope, std::string name, const LeaseToken& token, uint64_t position) {
+    return ConsumerSettlement{.scope = scope,
+                              .topic_no = topic,
+                              .name = std::move(name),
+                              .token = token,
+                              .position = position,
+                              .release = true};
+  };
+  const std::vector<ConsumerSettlement> settlements = {
+      one(kA, "fenced", fenced, 9), one(kA, "fine", fine, 4), one(kA, "beyond", beyond, 11),
+      one(kB, "fine", fine, 9), one(kA, "fine", {"worker", 0}, 9)};
+  const auto outcomes = Ok(SettleConsumers(backend(), settlements, {}));
+  EXPECT_TRUE(IsLeaseLost(outcomes[0], fenced.epoch, now.epoch));
+  EXPECT_TRUE(outcomes[1]) << outcomes[1].error().ToString();
+  EXPECT_EQ(CodeOf(outcomes[2]), ErrorCode::kFailedPrecondition);
+  EXPECT_TRUE(IsLeaseLost(outcomes[3], fine.epoch, 0)) << "another scope has no such consumer";
+  EXPECT_EQ(CodeOf(outcomes[4]), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(PositionOf(kA, {topic, "fenced"}), 0U);
+  EXPECT_EQ(PositionOf(kA, {topic, "fine"}), 4U);
+  EXPECT_EQ(PositionOf(kA, {topic, "beyond"}), 0U);
+  EXPECT_EQ(Ok(As(kA).Get({topic, "fenced"})).lease->token, now);
+  EXPECT_EQ(Ok(As(kA).Get({topic, "beyond"})).lease, std::nullopt) << "given back all the same";
+  EXPECT_EQ(Ok(SettleConsumers(backend(), {}, {})).size(), 0U);
 }
 
 // --- Who sees and changes what.

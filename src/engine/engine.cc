@@ -92,14 +92,13 @@ void Session::PublishAsync(const TopicId& topic, const std::shared_ptr<arrow::Re
   core_->streams->PublishAsync(scope_, topic, batch, deadline, std::move(done));
 }
 
-Result<std::unique_ptr<Subscription>> Session::Subscribe(std::string_view topic, From from,
+Result<std::unique_ptr<Subscription>> Session::Subscribe(const TopicRef& topic, From from,
                                                          SubscribeOptions options) const {
   return core_->streams->Subscribe(scope_, topic, from, std::move(options));
 }
 
-Result<std::unique_ptr<Subscription>> Session::Subscribe(const TopicId& topic, From from,
-                                                         SubscribeOptions options) const {
-  return core_->streams->Subscribe(scope_, topic, from, std::move(options));
+Result<EventPage> Session::ReadTopic(const TopicRef& topic, From from, const ReadOptions& options) const {
+  return core_->streams->Read(scope_, topic, from, options);
 }
 
 // --- Engine -------------------------------------------------------------------------------------------

@@ -208,6 +208,44 @@ TEST_F(EngineTest, AClosedEngineSaysSo) {
       << "a session outlives its engine";
 }
 
+TEST_F(EngineTest, ANamedConsumerGoesOnWhereItWasAfterReopening) {
+  const AttachOptions from_start{.create_if_absent = {{.from = From::Offset(0)}}};
+  {
+    auto engine = Open();
+    const Session session = engine->ForTenant(a_);
+    const auto topic = session.topics().Register("quakes", QuakeSchema());
+    ASSERT_TRUE(topic) << topic.error().ToString();
+    for (int64_t i = 0; i < 4; ++i) ASSERT_TRUE(session.Publish(topic->id, Quakes({i})));
+    const auto reader = session.consumers().Attach("quakes", "indexer", from_start);
+    ASSERT_TRUE(reader) << reader.error().ToString();
+    for (uint64_t i = 0; i < 2; ++i) {
+      const auto next = (*reader)->Next(Patience());
+      ASSERT_TRUE(next && *next);
+      EXPECT_EQ((*next)->offset, i);
+    }
+    ASSERT_TRUE((*reader)->Ack(1));
+    engine->Close();  // with the reader attached
+  }
+  auto engine = Open();
+  const Session session = engine->ForTenant(a_);
+  EXPECT_EQ(session.consumers().Get("quakes", "indexer")->Lag(), 2U);
+  const auto reader = session.consumers().Attach("quakes", "indexer");
+  ASSERT_TRUE(reader) << reader.error().ToString();
+  const auto next = (*reader)->Next(Patience());
+  ASSERT_TRUE(next && *next);
+  EXPECT_EQ((*next)->offset, 2U);
+  const auto page = session.ReadTopic("quakes", From::Position((*reader)->bookmark()));
+  ASSERT_TRUE(page) << page.error().ToString();
+  EXPECT_EQ(page->deliveries.size(), 1U);
+
+  const Consumers others = engine->ForTenant(b_).consumers();
+  EXPECT_EQ(others.Get("quakes", "indexer").error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(session.consumers().List("quakes")->items.size(), 1U);
+  ASSERT_TRUE(session.consumers().Reset("quakes", "indexer", From::Newest(), OnLeased::kTakeOver));
+  ASSERT_TRUE(session.consumers().Delete("quakes", "indexer"));
+  ASSERT_TRUE(session.consumers().Create("quakes", "indexer"));
+}
+
 TEST_F(EngineTest, CloseRacesWithEveryKindOfCall) {
   auto engine = Open();
   const Session session = engine->Global();

@@ -8,15 +8,10 @@
 
 #include "base/callback.h"
 #include "base/sync_point.h"
+#include "trigger/topic_entry.h"
 
 namespace jammi {
 namespace {
-
-Error Evicted(uint64_t next, uint64_t low_water) {
-  return Error(ErrorCode::kFailedPrecondition,
-               fmt::format("offset {} is gone; the oldest that can be read is {}", next, low_water),
-               OffsetEvictedDetail{low_water});
-}
 
 Error Missing(uint64_t offset) {
   return Error(ErrorCode::kDataLoss, fmt::format("event {} is missing in the log", offset));
@@ -26,6 +21,12 @@ Error Missing(uint64_t offset) {
 
 Cursor::Cursor(std::shared_ptr<TopicFeed> feed, CursorStart start)
     : feed_(std::move(feed)), start_(std::move(start)), next_(start_.next) {}
+
+Position Cursor::bookmark() const {
+  Position bookmark = start_.bookmark;
+  bookmark.offset = position();
+  return bookmark;
+}
 
 uint64_t Cursor::lag() const {
   const uint64_t next = position();
@@ -40,20 +41,12 @@ uint64_t Cursor::last_pulled() const {
 
 // --- The consumer's thread ----------------------------------------------------------------------------
 
-Result<std::optional<Delivery>> Cursor::Next(Deadline deadline) {
-  for (;;) {
-    JAMMI_ASSIGN(auto polled, TryNext());
-    if (auto* delivery = std::get_if<Delivery>(&polled)) return std::optional(std::move(*delivery));
-    if (std::holds_alternative<Subscription::End>(polled)) return std::optional<Delivery>();
-    if (!Await(deadline)) return Error(ErrorCode::kDeadlineExceeded, "no event before the deadline");
-  }
-}
-
 Result<Subscription::Polled> Cursor::TryNext() {
   for (;;) {
     if (failed_) return *failed_;
     if (closed()) return Error(ErrorCode::kCancelled, "the subscription was closed");
     if (ended_ || Reached()) return End();
+    if (aborted_.load(std::memory_order_acquire)) return FailAborted();
     if (Buffered()) {
       auto delivery = TakeBuffered();
       if (!delivery) return Fail(std::move(delivery).error());
@@ -77,28 +70,19 @@ Result<Delivery> Cursor::TakeBuffered() {
     return delivery;
   }
   const LogEvent& event = page_->events[page_at_];
-  auto delivery = Look(event);
+  auto delivery = LookAt(event, *start_.reader, start_.codec, start_.predicate->predicate);
   if (!delivery) return std::move(delivery).error().While(fmt::format("event {}", event.offset));
   next_.store(event.offset + 1, std::memory_order_release);
   if (++page_at_ == page_->events.size()) page_.reset();
   return delivery;
 }
 
-// The tenant first, then the predicate: nobody pays for, or fails on, rows that he may not see (W-18).
+// As LookAt() does.
 Result<Delivery> Cursor::Look(const Frame& frame) const {
   Delivery delivery{
       .offset = frame.offset(), .produced_at = frame.committed_at(), .tenant = frame.scope().tenant()};
   if (start_.reader && !start_.reader->Sees(frame.scope())) return delivery;
   JAMMI_ASSIGN(delivery.batch, frame.Select(start_.codec, *start_.predicate));
-  return delivery;
-}
-
-Result<Delivery> Cursor::Look(const LogEvent& event) const {
-  Delivery delivery{
-      .offset = event.offset, .produced_at = event.committed_at, .tenant = event.scope.tenant()};
-  if (event.payload == nullptr || !start_.reader->Sees(event.scope)) return delivery;
-  JAMMI_ASSIGN(const auto batch, start_.codec.Decode(event.payload, event.row_count));
-  JAMMI_ASSIGN(delivery.batch, SelectRows(batch, start_.predicate->predicate));
   return delivery;
 }
 
@@ -114,7 +98,7 @@ Result<Cursor::Refill> Cursor::FillFromRing() {
     case TopicFeed::Found::kBelowRing:
       break;
   }
-  if (feed_->runtime().log == nullptr) return Evicted(next, feed_->ring_start());
+  if (feed_->runtime().log == nullptr) return OffsetEvicted(next, feed_->ring_start());
   loading_ = feed_->runtime().loader.Post([self = shared_from_this(), next] { self->LoadPage(next); });
   return loading_ ? Refill::kNotReady : Refill::kEnded;
 }
@@ -135,7 +119,7 @@ Result<Cursor::Refill> Cursor::FillFromPage() {
 
 Result<Cursor::Refill> Cursor::TakePage(LogPage page) {
   const uint64_t next = position();
-  if (next < page.head.low_water) return Evicted(next, page.head.low_water);
+  if (next < page.head.low_water) return OffsetEvicted(next, page.head.low_water);
   feed_->RaiseHead(page.head.next_offset);
   if (page.events.empty() || page.events.front().offset != next) return Missing(next);
   page_ = std::make_unique<LogPage>(std::move(page));
@@ -155,8 +139,16 @@ Error Cursor::Fail(Error error) {
   return error;
 }
 
+Error Cursor::FailAborted() {
+  std::unique_lock lock(mutex_);
+  Error error = *abort_;
+  lock.unlock();
+  return Fail(std::move(error));
+}
+
 bool Cursor::Arm() {
-  if (failed_ || ended_ || closed() || Buffered() || Reached()) return true;
+  const bool over = failed_ || ended_ || closed() || aborted_.load(std::memory_order_acquire);
+  if (over || Buffered() || Reached()) return true;
   if (loading_) {
     const std::lock_guard lock(mutex_);
     return loaded_.has_value();
@@ -246,6 +238,22 @@ void Cursor::RunCallback() {
   if (again) PostCallback();
 }
 
+void Cursor::Abort(Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (abort_) return;
+    abort_ = std::move(error);
+    aborted_.store(true, std::memory_order_release);
+  }
+  feed_->Unpark(this);
+  Wake();
+}
+
+bool Cursor::InCallback() const {
+  const std::lock_guard lock(mutex_);
+  return callback_ == Callback::kRunning && callback_thread_ == std::this_thread::get_id();
+}
+
 void Cursor::Close() {
   std::move_only_function<void()> dropped;  // dies outside the lock
   {
@@ -282,6 +290,7 @@ class SubscriptionHandle final : public Subscription {
   }
   [[nodiscard]] SubscriptionId id() const override { return cursor_->id(); }
   [[nodiscard]] uint64_t position() const override { return cursor_->position(); }
+  [[nodiscard]] Position bookmark() const override { return cursor_->bookmark(); }
   [[nodiscard]] uint64_t lag() const override { return cursor_->lag(); }
 
  private:

@@ -21,6 +21,7 @@ struct CursorStart {
   std::optional<uint64_t> stop_at;  // ends before this offset; absent: follows for ever
   std::optional<Scope> reader;      // sees its own and unscoped events; absent: everything, as a driver does
   std::shared_ptr<const SharedPredicate> predicate;  // bound to that version
+  Position bookmark;                                 // the subscription's, but for the offset
 };
 
 // The state behind a Subscription; outlives its handle while a wake-up or a page is under way.
@@ -28,13 +29,30 @@ class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> 
  public:
   Cursor(std::shared_ptr<TopicFeed> feed, CursorStart start);
 
-  [[nodiscard]] Result<std::optional<Delivery>> Next(Deadline deadline);
+  [[nodiscard]] Result<std::optional<Delivery>> Next(Deadline deadline) {
+    return Next(deadline, [this] { return TryNext(); });
+  }
+  // The same by `poll`, which calls TryNext().
+  template <class Poll>
+  [[nodiscard]] Result<std::optional<Delivery>> Next(Deadline deadline, Poll poll) {
+    for (;;) {
+      JAMMI_ASSIGN(auto polled, poll());
+      if (auto* delivery = std::get_if<Delivery>(&polled)) return std::optional(std::move(*delivery));
+      if (std::holds_alternative<Subscription::End>(polled)) return std::optional<Delivery>();
+      if (!Await(deadline)) return Error(ErrorCode::kDeadlineExceeded, "no event before the deadline");
+    }
+  }
   [[nodiscard]] Result<Subscription::Polled> TryNext();
   void OnReady(std::move_only_function<void()> ready);
   void Close();
+  // Ends the stream with `error`, unless it has ended; from any thread. What is buffered is not delivered.
+  void Abort(Error error);
+  // Is this thread inside of its callback?
+  [[nodiscard]] bool InCallback() const;
 
   [[nodiscard]] const SubscriptionId& id() const { return id_; }
   [[nodiscard]] uint64_t position() const { return next_.load(std::memory_order_acquire); }
+  [[nodiscard]] Position bookmark() const;
   [[nodiscard]] uint64_t lag() const;
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
   // The offset looked at last, or 0 (TRG-061).
@@ -53,11 +71,11 @@ class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> 
   // The next buffered event as its subscriber sees it; without a batch if he sees nothing of it.
   [[nodiscard]] Result<Delivery> TakeBuffered();
   [[nodiscard]] Result<Delivery> Look(const Frame& frame) const;
-  [[nodiscard]] Result<Delivery> Look(const LogEvent& event) const;
   [[nodiscard]] bool Reached() const { return start_.stop_at && position() >= *start_.stop_at; }
   [[nodiscard]] bool Buffered() const { return !burst_.empty() || page_ != nullptr; }
   [[nodiscard]] Result<Subscription::Polled> End();
   [[nodiscard]] Error Fail(Error error);
+  [[nodiscard]] Error FailAborted();
   // True if TryNext() may have something to say now; else Wake() comes when it may.
   [[nodiscard]] bool Arm();
   [[nodiscard]] bool Await(Deadline deadline);
@@ -81,10 +99,12 @@ class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> 
   std::optional<Error> failed_;
 
   std::atomic<bool> closed_ = false;
-  std::mutex mutex_;
+  std::atomic<bool> aborted_ = false;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
   bool woken_ = false;
+  std::optional<Error> abort_;
   std::optional<Result<LogPage>> loaded_;
   std::move_only_function<void()> on_ready_;
   Callback callback_ = Callback::kIdle;

@@ -6,46 +6,79 @@
 #include <vector>
 
 namespace jammi {
+namespace {
+
+Result<void> CheckPosition(const Topic& topic, const Position& position, const Uuid& incarnation) {
+  if (position.incarnation.IsNil() || position.topic != topic.id) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("the position is none of topic '{}'", topic.name));
+  }
+  if (position.incarnation == incarnation) return {};
+  return Error(
+      ErrorCode::kFailedPrecondition,
+      fmt::format("topic '{}': position {} counts in incarnation {}, and the catalog is of another by now",
+                  topic.name, position.offset, position.incarnation.ToString()),
+      PositionOutdatedDetail{position.incarnation.ToString()});
+}
+
+}  // namespace
 
 Feeds::Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads,
-             std::chrono::milliseconds head_poll)
+             std::chrono::milliseconds head_poll, const Uuid& incarnation)
     : runtime_(std::make_shared<FeedRuntime>(&log, limits, dispatch_threads, loader_threads)),
+      incarnation_(incarnation),
       poll_([this, head_poll](const std::stop_token& stop) { PollHeads(stop, head_poll); }) {}
 
 Result<std::unique_ptr<Subscription>> Feeds::Attach(const TopicEntry& topic, const Scope& reader, From from,
                                                     const SubscribeOptions& options) {
+  JAMMI_ASSIGN(auto cursor, MakeCursor(topic, reader, from, options));
+  return MakeSubscription(std::move(cursor));
+}
+
+Result<std::shared_ptr<Cursor>> Feeds::MakeCursor(const TopicEntry& topic, const Scope& reader, From from,
+                                                  const SubscribeOptions& options) {
   // The feed first, then the head: what is committed after the head was read comes to the feed, or is
   // below a head that will.
   const auto feed = FindOrMake(topic.topic_no);
   CursorStart start{.codec = topic.codec, .reader = reader};
   JAMMI_ASSIGN(start.predicate, feed->Compile(options.predicate, topic.codec));
 
-  const auto head = runtime_->log->ReadHead(topic.topic_no);
-  if (!head) {
+  JAMMI_ASSIGN(const Start found, FindStart(topic, from));
+  feed->RaiseHead(found.head.next_offset);
+  start.next = found.next;
+  start.bookmark = {.incarnation = incarnation_, .topic = topic.topic.id};
+  if (!options.follow) start.stop_at = found.head.next_offset;
+  return std::make_shared<Cursor>(feed, std::move(start));
+}
+
+Result<Feeds::Start> Feeds::FindStart(const TopicEntry& topic, const From& from) const {
+  if (from.kind() == From::Kind::kPosition)
+    JAMMI_TRY(CheckPosition(topic.topic, from.position(), incarnation_));
+  Start start;
+  if (const auto head = runtime_->log->ReadHead(topic.topic_no)) {
+    start.head = *head;
+  } else {
     return head.error().code() == ErrorCode::kNotFound ? TopicNotFound(topic.topic.id.ToString())
                                                        : head.error();
   }
-  feed->RaiseHead(head->next_offset);
   switch (from.kind()) {
     case From::Kind::kOffset:
       start.next = from.offset();
       break;
+    case From::Kind::kPosition:
+      start.next = from.position().offset;
+      break;
     case From::Kind::kNewest:
-      start.next = head->next_offset;
+      start.next = start.head.next_offset;
       break;
     case From::Kind::kTime: {
       JAMMI_ASSIGN(start.next, runtime_->log->FindTime(topic.topic_no, from.time()));
       break;
     }
   }
-  if (start.next < head->low_water) {
-    return Error(ErrorCode::kFailedPrecondition,
-                 fmt::format("topic '{}': offset {} is gone; the oldest that can be read is {}",
-                             topic.topic.name, start.next, head->low_water),
-                 OffsetEvictedDetail{head->low_water});
+  if (start.next < start.head.low_water) {
+    return OffsetEvicted(start.next, start.head.low_water).While(fmt::format("topic '{}'", topic.topic.name));
   }
-  if (!options.follow) start.stop_at = head->next_offset;
-  return MakeSubscription(std::make_shared<Cursor>(feed, std::move(start)));
+  return start;
 }
 
 void Feeds::OnCommitted(std::span<const CommittedEvent> events) {
@@ -73,17 +106,20 @@ void Feeds::OnHead(int64_t topic_no, uint64_t next_offset) {
   if (const auto feed = Find(topic_no)) feed->RaiseHead(next_offset);
 }
 
-void Feeds::CheckDropped(int64_t topic_no) {
-  if (const auto feed = Find(topic_no)) ReadHead(*feed);
+bool Feeds::CheckDropped(int64_t topic_no) {
+  const auto feed = Find(topic_no);
+  return feed != nullptr && ReadHead(*feed);
 }
 
-void Feeds::ReadHead(TopicFeed& feed) const {
+bool Feeds::ReadHead(TopicFeed& feed) const {
   const auto head = runtime_->log->ReadHead(feed.topic_no());
   if (head) {
     feed.RaiseHead(head->next_offset);
-  } else if (head.error().code() == ErrorCode::kNotFound) {
-    feed.End(/*drain=*/true);
+    return false;
   }
+  const bool gone = head.error().code() == ErrorCode::kNotFound;
+  if (gone) feed.End(/*drain=*/true);
+  return gone;
 }
 
 void Feeds::PollHeads(const std::stop_token& stop, std::chrono::milliseconds interval) const {

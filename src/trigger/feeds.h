@@ -22,15 +22,26 @@ class Feeds {
  public:
   // The log must live until Shutdown() has returned. Every `head_poll` the heads of topics that somebody
   // waits for are read from it: the safety net under the listeners, which do not hear of a commit whose
-  // outcome was unknown, and may hear late of other processes.
+  // outcome was unknown, and may hear late of other processes. `incarnation` is the catalog's.
   Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads,
-        std::chrono::milliseconds head_poll = std::chrono::seconds(1));
+        std::chrono::milliseconds head_poll = std::chrono::seconds(1), const Uuid& incarnation = {});
   ~Feeds() { Shutdown(); }
 
   // A cursor over the topic for `reader`, which reads with this entry's version of the schema. Reads the
   // head, and for a start by time looks that up. Errors: as Session::Subscribe.
   [[nodiscard]] Result<std::unique_ptr<Subscription>> Attach(const TopicEntry& topic, const Scope& reader,
                                                              From from, const SubscribeOptions& options);
+  [[nodiscard]] Result<std::shared_ptr<Cursor>> MakeCursor(const TopicEntry& topic, const Scope& reader,
+                                                           From from, const SubscribeOptions& options);
+
+  // Where `from` is in the topic's log: the offset of the next event, and the log's head then.
+  struct Start {
+    uint64_t next = 0;
+    LogHead head;
+  };
+  // Errors: kNotFound with TopicNotFoundDetail; kFailedPrecondition with OffsetEvictedDetail or
+  // PositionOutdatedDetail; kInvalidArgument: a position of another topic, or of no catalog; the log's.
+  [[nodiscard]] Result<Start> FindStart(const TopicEntry& topic, const From& from) const;
 
   // What the log's listener hears.
   void OnCommitted(std::span<const CommittedEvent> events);
@@ -40,8 +51,9 @@ class Feeds {
 
   // What another process has done to the topic, as the log's head listener hears it.
   void OnHead(int64_t topic_no, uint64_t next_offset);
-  // Looks now whether the topic is still there. On a thread that may wait for the catalog.
-  void CheckDropped(int64_t topic_no);
+  // Looks now whether the topic is still there. On a thread that may wait for the catalog. True: it is
+  // known to be gone, and its subscriptions end.
+  bool CheckDropped(int64_t topic_no);
 
   // Ends every subscription, lets callbacks finish, ends the threads; the log is not touched after it.
   // Idempotent. Not from a callback.
@@ -58,7 +70,7 @@ class Feeds {
   [[nodiscard]] std::vector<std::shared_ptr<TopicFeed>> All() const;
   [[nodiscard]] std::shared_ptr<TopicFeed> FindOrMake(int64_t topic_no);
 
-  void ReadHead(TopicFeed& feed) const;
+  bool ReadHead(TopicFeed& feed) const;  // true: the topic is gone
   void PollHeads(const std::stop_token& stop, std::chrono::milliseconds interval) const;
 
   // Outlives the registry where a subscription does: a feed that dies tells it.
@@ -67,6 +79,7 @@ class Feeds {
     std::unordered_map<int64_t, std::weak_ptr<TopicFeed>> feeds;
   };
   const std::shared_ptr<FeedRuntime> runtime_;
+  const Uuid incarnation_;
   const std::shared_ptr<Registry> registry_ = std::make_shared<Registry>();
   std::jthread poll_;
 };

@@ -69,4 +69,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> SelectRows(const std::shared_ptr<arr
   return predicate.Filter(batch);
 }
 
+Result<Delivery> LookAt(const LogEvent& event, const Scope& reader, const EventCodec& codec,
+                        const Predicate& predicate) {
+  Delivery delivery{
+      .offset = event.offset, .produced_at = event.committed_at, .tenant = event.scope.tenant()};
+  if (event.payload == nullptr || !reader.Sees(event.scope)) return delivery;
+  JAMMI_ASSIGN(const auto batch, codec.Decode(event.payload, event.row_count));
+  JAMMI_ASSIGN(delivery.batch, SelectRows(batch, predicate));
+  return delivery;
+}
+
 }  // namespace jammi

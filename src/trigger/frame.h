@@ -14,6 +14,7 @@
 #include "jammi/predicate.h"
 #include "jammi/result.h"
 #include "jammi/scope.h"
+#include "jammi/trigger.h"
 #include "trigger/codec.h"
 
 namespace jammi {
@@ -85,5 +86,10 @@ class Frame {
 // event all the same: it is selected by match-all, and by nothing else.
 [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> SelectRows(
     const std::shared_ptr<arrow::RecordBatch>& batch, const Predicate& predicate);
+
+// An event of a page as `reader` sees it; without a batch if he sees nothing of it. The tenant first, then
+// the predicate: nobody pays for, or fails on, rows that he may not see (W-18).
+[[nodiscard]] Result<Delivery> LookAt(const LogEvent& event, const Scope& reader, const EventCodec& codec,
+                                      const Predicate& predicate);
 
 }  // namespace jammi

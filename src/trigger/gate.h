@@ -35,4 +35,19 @@ class Gate {
   int64_t inside_ = 0;
 };
 
+// Inside as long as it lives.
+class Pass {
+ public:
+  explicit Pass(Gate& gate) : gate_(gate.Enter() ? &gate : nullptr) {}
+  ~Pass() {
+    if (gate_ != nullptr) gate_->Leave();
+  }
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+  explicit operator bool() const { return gate_ != nullptr; }
+
+ private:
+  Gate* gate_;
+};
+
 }  // namespace jammi

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/sync_point.h"
+#include "trigger/event_reader.h"
 #include "trigger/topic_schema.h"
 
 namespace jammi {
@@ -15,8 +16,6 @@ namespace {
 
 // Beyond it one goes for each that comes; a topic costs a look-up then, no more.
 constexpr size_t kMaxEntries = 16384;
-
-Error Closed() { return Error(ErrorCode::kUnavailable, "the engine is closed"); }
 
 Result<void> CheckOptions(const StreamsOptions& options) {
   const auto check = [](std::string_view name, int64_t value) -> Result<void> {
@@ -47,21 +46,6 @@ Result<TopicEntry> ToEntry(StoredTopic stored) {
                     .codec = *std::move(codec)};
 }
 
-// Inside as long as it lives.
-class Pass {
- public:
-  explicit Pass(Gate& gate) : gate_(gate.Enter() ? &gate : nullptr) {}
-  ~Pass() {
-    if (gate_ != nullptr) gate_->Leave();
-  }
-  Pass(const Pass&) = delete;
-  Pass& operator=(const Pass&) = delete;
-  explicit operator bool() const { return gate_ != nullptr; }
-
- private:
-  Gate* gate_;
-};
-
 // Leaves the gate that somebody else has entered.
 class Leaving {
  public:
@@ -80,24 +64,30 @@ Result<std::unique_ptr<Streams>> Streams::Open(Catalog& catalog, const StreamsOp
                                                std::shared_ptr<TriggerBroker> broker) {
   JAMMI_TRY(CheckOptions(options));
   JAMMI_ASSIGN(ChangeReader changes, ChangeReader::AtHead(catalog.backend()));
-  std::unique_ptr<Streams> streams(new Streams(catalog, options, std::move(broker), std::move(changes)));
+  const auto incarnation = Uuid::Parse(catalog.incarnation());
+  if (!incarnation) return Error(ErrorCode::kDataLoss, "the catalog's incarnation is no UUID");
+  std::unique_ptr<Streams> streams(
+      new Streams(catalog, options, std::move(broker), std::move(changes), *incarnation));
   streams->SchedulePurge();
   return streams;
 }
 
 Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
-                 ChangeReader changes)
+                 ChangeReader changes, const Uuid& incarnation)
     : repo_(catalog.backend()),
+      incarnation_(incarnation),
+      page_(options.page),
       log_(catalog.log()),
       publisher_(catalog.log(), options.max_batch_bytes),
       broker_(std::move(broker)),
-      feeds_(std::make_shared<Feeds>(catalog.log(),
-                                     FeedLimits{.ring_bytes = options.ring_bytes, .page = options.page},
-                                     options.dispatch_threads, options.page_loader_threads)),
+      feeds_(std::make_shared<Feeds>(
+          catalog.log(), FeedLimits{.ring_bytes = options.ring_bytes, .page = options.page},
+          options.dispatch_threads, options.page_loader_threads, std::chrono::seconds(1), incarnation)),
       outbox_(broker_ == nullptr ? nullptr
                                  : std::make_shared<Outbox>(
                                        broker_, [this](int64_t topic_no) { return LookUpNumber(topic_no); },
                                        options.ring_bytes)),
+      consumers_(catalog, incarnation, feeds_, options.attachments),
       changes_(std::move(changes)) {
   catalog.log().SetListener([feeds = feeds_, outbox = outbox_](std::span<const CommittedEvent> events) {
     feeds->OnCommitted(events);
@@ -185,6 +175,16 @@ Result<void> Streams::DropTopic(const Scope& scope, const TopicId& id) {
   if (outbox_ != nullptr) outbox_->Drop(topic_no, id);
   SchedulePurge();
   return {};
+}
+
+// From the catalog, so that the schema is the newest.
+Result<Streams::Entry> Streams::Find(const Scope& scope, const TopicRef& topic) {
+  if (const auto* name = std::get_if<std::string_view>(&topic.get())) {
+    JAMMI_ASSIGN(auto stored, repo_.FindByName(scope, *name));
+    return Remember(std::move(stored));
+  }
+  JAMMI_ASSIGN(auto stored, repo_.FindById(scope, std::get<TopicId>(topic.get())));
+  return Remember(std::move(stored));
 }
 
 Result<Streams::Entry> Streams::Resolve(const TopicId& id) {
@@ -332,23 +332,21 @@ void Streams::PublishAsync(const Scope& scope, const TopicId& topic,
 
 // --- Subscribe ----------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Subscription>> Streams::Subscribe(const Scope& scope, std::string_view name, From from,
+Result<std::unique_ptr<Subscription>> Streams::Subscribe(const Scope& scope, const TopicRef& topic, From from,
                                                          const SubscribeOptions& options) {
   const Pass pass(gate_);
   if (!pass) return Closed();
-  JAMMI_ASSIGN(auto stored, repo_.FindByName(scope, name));
-  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
+  JAMMI_ASSIGN(const auto entry, Find(scope, topic));
   return feeds_->Attach(*entry, scope, from, options);
 }
 
-Result<std::unique_ptr<Subscription>> Streams::Subscribe(const Scope& scope, const TopicId& id, From from,
-                                                         const SubscribeOptions& options) {
+Result<EventPage> Streams::Read(const Scope& scope, const TopicRef& topic, From from,
+                                const ReadOptions& options) {
   const Pass pass(gate_);
   if (!pass) return Closed();
-  // From the catalog, so that the schema is the newest.
-  JAMMI_ASSIGN(auto stored, repo_.FindById(scope, id));
-  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
-  return feeds_->Attach(*entry, scope, from, options);
+  JAMMI_ASSIGN(const auto entry, Find(scope, topic));
+  JAMMI_ASSIGN(const auto start, feeds_->FindStart(*entry, from));
+  return ReadEvents(log_, page_, *entry, scope, {incarnation_, entry->topic.id, start.next}, options);
 }
 
 void Streams::Shutdown() {
@@ -357,6 +355,7 @@ void Streams::Shutdown() {
   background_.Stop();
   if (outbox_ != nullptr) outbox_->Shutdown();
   feeds_->Shutdown();
+  consumers_.Shutdown();  // what the last callbacks have acknowledged too
 }
 
 }  // namespace jammi

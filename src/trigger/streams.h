@@ -10,15 +10,18 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
 #include "catalog/catalog.h"
 #include "catalog/change_reader.h"
 #include "catalog/topic_repo.h"
+#include "jammi/topic_read.h"
 #include "jammi/trigger.h"
 #include "trigger/feeds.h"
 #include "trigger/gate.h"
+#include "trigger/named_consumers.h"
 #include "trigger/outbox.h"
 #include "trigger/publisher.h"
 #include "trigger/topic_entry.h"
@@ -31,6 +34,7 @@ struct StreamsOptions {
   int64_t max_batch_bytes = 16 << 20;  // of one event, encoded
   int page_loader_threads = 2;         // reads of the log that run at once
   int dispatch_threads = 2;            // for doorbells and OnReady callbacks
+  AttachmentOptions attachments;       // to named consumers
 };
 
 // Thread-safe. What each call means, and its errors: Topics and Session in jammi/engine.h.
@@ -64,26 +68,42 @@ class Streams {
                     const std::shared_ptr<arrow::RecordBatch>& batch, Deadline deadline,
                     Publisher::Done done);
 
-  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const Scope& scope, std::string_view name,
+  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const Scope& scope, const TopicRef& topic,
                                                                 From from,
                                                                 const SubscribeOptions& options = {});
-  [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const Scope& scope, const TopicId& id,
-                                                                From from,
-                                                                const SubscribeOptions& options = {});
+  [[nodiscard]] Result<EventPage> Read(const Scope& scope, const TopicRef& topic, From from,
+                                       const ReadOptions& options = {});
+
+  // Calls `verb(NamedConsumers&, const TopicEntry&)`, and returns what it does.
+  // Errors: kNotFound with TopicNotFoundDetail; kUnavailable.
+  template <class Verb>
+  [[nodiscard]] auto OnConsumers(const Scope& scope, const TopicRef& topic, Verb verb)
+      -> std::invoke_result_t<Verb, NamedConsumers&, const TopicEntry&> {
+    const Pass pass(gate_);
+    if (!pass) return Closed();
+    JAMMI_ASSIGN(const auto entry, Find(scope, topic));
+    return verb(consumers_, *entry);
+  }
 
   // Refuses new work with kUnavailable, answers every publish that was accepted, ends every subscription.
-  // The catalog is not touched after it. Idempotent. Not from a callback of a publish or a subscription.
+  // Consumers' last acknowledgements are written. The catalog is not touched after it. Idempotent. Not from a
+  // callback of a publish or a subscription.
   void Shutdown();
 
   // For tests and statistics: topics that cost memory because somebody subscribes to them.
   [[nodiscard]] size_t feeds() const { return feeds_->size(); }
+  [[nodiscard]] Attachments& attachments() { return consumers_.attachments(); }
 
  private:
   using Entry = std::shared_ptr<const TopicEntry>;
 
-  Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
-          ChangeReader changes);
+  [[nodiscard]] static Error Closed() { return Error(ErrorCode::kUnavailable, "the engine is closed"); }
 
+  Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
+          ChangeReader changes, const Uuid& incarnation);
+
+  // A topic that the scope sees.
+  [[nodiscard]] Result<Entry> Find(const Scope& scope, const TopicRef& topic);
   // The topic, whoever owns it; asks the catalog the first time.
   [[nodiscard]] Result<Entry> Resolve(const TopicId& id);
   // The same for who publishes a batch: if its schema may be that of a version which this process has not
@@ -101,6 +121,8 @@ class Streams {
   std::vector<int64_t> ForgetNamed(const Scope& owner, std::string_view name);
 
   TopicRepo repo_;
+  const Uuid incarnation_;
+  const PageLimit page_;
   EventLog& log_;
   Publisher publisher_;
   const std::shared_ptr<TriggerBroker> broker_;  // may be null
@@ -110,6 +132,7 @@ class Streams {
   std::unordered_map<TopicId, Entry> entries_;
   const std::shared_ptr<Feeds> feeds_;        // shared with the log's listener, which may outlive us
   const std::shared_ptr<Outbox> outbox_;      // likewise; null without a broker
+  NamedConsumers consumers_;
   std::atomic<int64_t> behind_ = 0;           // asynchronous publishes that wait for a look-up on background_
   std::atomic<bool> changes_posted_ = false;  // ReadChanges() is on its way
   ChangeReader changes_;                      // of background_

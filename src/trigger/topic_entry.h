@@ -22,4 +22,11 @@ struct TopicEntry {
                TopicNotFoundDetail{std::string(topic)});
 }
 
+[[nodiscard]] inline Error OffsetEvicted(uint64_t offset, uint64_t low_water) {
+  return Error(ErrorCode::kFailedPrecondition,
+               "offset " + std::to_string(offset) + " is gone; the oldest that can be read is " +
+                   std::to_string(low_water),
+               OffsetEvictedDetail{low_water});
+}
+
 }  // namespace jammi

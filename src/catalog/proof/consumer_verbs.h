@@ -8,7 +8,7 @@
 
 namespace jammi::proof {
 
-inline void Show(Writer& out, const Consumer& consumer) {
+inline void Show(Writer& out, const StoredConsumer& consumer) {
   out.Id(consumer.topic.ToString()).Owner(consumer.owner);
   out << consumer.name << consumer.predicate << static_cast<int64_t>(consumer.start)
       << static_cast<int64_t>(consumer.position) << (consumer.needs_reset ? "outdated" : "current")
