@@ -49,6 +49,9 @@ struct JetStreamBrokerConfig {
   Secret url;
   uint64_t retention_seconds = 604'800;  // of the NATS streams, not of the log
   std::optional<std::filesystem::path> credentials_path;
+  std::optional<std::filesystem::path> tls_authority_path;
+  std::optional<std::filesystem::path> tls_certificate_path;
+  std::optional<std::filesystem::path> tls_key_path;
 };
 using BrokerConfig = std::variant<InMemoryBrokerConfig, JetStreamBrokerConfig>;
 

@@ -70,6 +70,9 @@ class Topics {
   // kInvalidArgument as Register(), or for no columns, or one that may not be null.
   [[nodiscard]] Result<Topic> AppendColumns(const TopicId& id, const arrow::FieldVector& columns);
 
+  // How this engine's broker takes the topic's events. Errors: kNotFound with TopicNotFoundDetail.
+  [[nodiscard]] Result<FanOutStatus> FanOut(const TopicId& id) const;
+
   // Drops a topic that the scope owns; its subscriptions end after what they have buffered. The name is
   // free at once. Errors: kNotFound with TopicNotFoundDetail, also for a global or another's topic.
   [[nodiscard]] Result<void> Drop(const TopicId& id);

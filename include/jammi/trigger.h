@@ -7,7 +7,9 @@
 
 #include <arrow/type_fwd.h>
 
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,6 +25,7 @@
 #include "jammi/predicate.h"
 #include "jammi/result.h"
 #include "jammi/scope.h"
+#include "jammi/secret.h"
 #include "jammi/topic_retention.h"
 
 namespace jammi {
@@ -168,14 +171,39 @@ struct ConsumerOffsetSnapshot {
   uint64_t last_ack_stream_sequence = 0;
 };
 
+// Rings when a topic may have new events, as long as it lives. Destroying it waits for a ring that is under
+// way: not from inside it.
+class BrokerBell {
+ public:
+  virtual ~BrokerBell() = default;
+};
+
+// How an engine gets on with handing a topic's events to its broker, since it was opened. Subscribers of
+// engines do not depend on it: they read the log.
+struct FanOutStatus {
+  bool failing = false;    // the last attempt failed; it is tried again
+  std::string last_error;  // empty: none so far
+  UnixMicros last_error_at = 0;
+  uint64_t lost = 0;     // events that the broker never got: it was away too long, or refused them
+  uint64_t waiting = 0;  // events that it has not acknowledged yet
+};
+
+// What went wrong with a topic's messages in this process, for people.
+struct BrokerTopicReport {
+  uint64_t skipped = 0;    // messages that a subscription could not read, and left out
+  std::string last_error;  // empty: none so far
+  UnixMicros last_error_at = 0;
+};
+
 // Transport for topics: carries published events to subscribers, keeps nothing, filters by nothing but
-// the predicate. A driver works alone, without an engine. Thread-safe. Rules TRG-049...063.
+// the predicate. A driver works alone, without an engine. Thread-safe. Rules TRG-049...077.
 class TriggerBroker {
  public:
   virtual ~TriggerBroker() = default;
 
-  // Makes the topic known. The same id with an equal schema is a no-op.
-  // Errors: kFailedPrecondition with SchemaConflictDetail.
+  // Makes the topic known. The same id with an equal schema is a no-op, but for settings of the driver
+  // in `broker_metadata`, which are brought up to date.
+  // Errors: kFailedPrecondition with SchemaConflictDetail; kInvalidArgument: a setting that cannot be read.
   [[nodiscard]] virtual Result<void> RegisterTopic(const Topic& topic) = 0;
 
   // The topic's schema has grown: nullable columns stand behind those that the driver knows. Subscriptions
@@ -194,6 +222,29 @@ class TriggerBroker {
                                                const std::shared_ptr<arrow::RecordBatch>& batch,
                                                UnixMicros produced_at, uint64_t offset,
                                                const std::optional<TenantId>& publish_tenant) = 0;
+
+  // The same without waiting for the broker: `done` is called once, by this call or later on a thread of the
+  // driver, which it must not hold up. What one thread hands over for a topic goes out in that order. A topic
+  // that is not known is kNotFound, nobody is asked. kOutcomeUnknown: it may have gone out; the same offset
+  // can be published again, and who has it already does not get it twice.
+  // Errors: as Publish(); kResourceExhausted: too much is on its way.
+  using PublishDone = std::move_only_function<void(Result<Offset>)>;
+  virtual void PublishAsync(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+                            UnixMicros produced_at, uint64_t offset,
+                            const std::optional<TenantId>& publish_tenant, PublishDone done) {
+    done(Publish(topic, batch, produced_at, offset, publish_tenant));
+  }
+
+  // A bell for a topic: `ring` is called when somebody, in any process, may have published to it, and when
+  // rings may have been missed. It is a hint, and whoever may publish to the broker can forge it: `offset`
+  // is what the message says that it carries, absent if it says nothing or if anything may have happened.
+  // `ring` runs on a thread of the driver: short, waiting for nothing. nullptr: the driver has no bells.
+  using Ring = std::function<void(std::optional<uint64_t> offset)>;
+  [[nodiscard]] virtual std::unique_ptr<BrokerBell> Listen(const TopicId& /*topic*/, Ring /*ring*/) {
+    return nullptr;
+  }
+
+  [[nodiscard]] virtual BrokerTopicReport Report(const TopicId& /*topic*/) { return {}; }
 
   // Attaches to the live tail. `from_offset` is a lower bound on the engine's offset: nothing at or above
   // it that the driver still has is skipped, and a driver may deliver earlier events too. Without it:
@@ -226,5 +277,42 @@ struct MemoryBrokerOptions {
 // published to a topic must ascend (gaps are allowed): kInvalidArgument otherwise. Its subscriptions end
 // when it is destroyed; not from one of their callbacks.
 [[nodiscard]] std::unique_ptr<TriggerBroker> NewMemoryBroker(const MemoryBrokerOptions& options = {});
+
+struct JetStreamBrokerOptions {
+  // "nats://host:4222", several with commas; tls:// asks for TLS. user:password@ or token@ may stand before
+  // the host, percent-encoded. At most one way to say who we are, there or below; none is anonymous.
+  Secret url;
+  std::optional<std::filesystem::path> credentials_path;  // a .creds file
+  std::string user;
+  Secret password;
+  Secret token;
+  // PEM files; any of them asks for TLS.
+  std::optional<std::filesystem::path> tls_authority_path;    // absent: the system's
+  std::optional<std::filesystem::path> tls_certificate_path;  // our own, with its key
+  std::optional<std::filesystem::path> tls_key_path;
+
+  uint64_t retention_seconds = 604'800;  // of a topic that does not say it in its metadata; 0 = without end
+  // The first part of message ids, by which the server leaves out an event that is published twice: the same
+  // in all processes that publish the same events. An engine uses its catalog's incarnation.
+  std::string publisher = "jammi";
+  std::chrono::milliseconds timeout{5000};  // of whatever waits for the server
+  // What a subscription holds that was not taken yet.
+  size_t buffer_events = 256;
+  size_t buffer_bytes = size_t{8} << 20;
+  // What asynchronous publishes may have on its way.
+  size_t window_events = 4096;
+  size_t window_bytes = size_t{64} << 20;
+};
+
+// The driver over NATS JetStream: one stream for each topic, which other processes and plain NATS users read
+// too; docs/formats.md says what is in it. It returns at once and connects in the background, for ever:
+// calls that need the server answer kUnavailable meanwhile. A topic that has a stream needs no
+// RegisterTopic() here. A subscription survives everything but the loss of what was in the stream, and what
+// the stream no longer holds is skipped: `from_offset` below it starts at what is there. It delivers
+// ascending offsets only; what comes again, or cannot be read, is left out and counted in Report(). Its
+// subscriptions end when it is destroyed; not from one of their callbacks. Errors: kInvalidArgument with
+// BrokerDetail; kUnimplemented: this build has no NATS.
+[[nodiscard]] Result<std::unique_ptr<TriggerBroker>> NewJetStreamBroker(
+    const JetStreamBrokerOptions& options);
 
 }  // namespace jammi

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/base64.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/sync_point.h"
@@ -174,6 +175,18 @@ TEST(Text, Utf8RefusesOverlongSurrogatesAndCutSequences) {
 }
 
 TEST(Text, TrimRemovesSpaceOfEveryKind) { EXPECT_EQ(Trim(" \t a b\r\n"), "a b"); }
+
+TEST(Text, Base64ThereAndBack) {
+  EXPECT_EQ(ToBase64(""), "");
+  EXPECT_EQ(ToBase64("f"), "Zg==");
+  EXPECT_EQ(ToBase64("fo"), "Zm8=");
+  EXPECT_EQ(ToBase64("foobar"), "Zm9vYmFy");
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  EXPECT_EQ(FromBase64(ToBase64(bytes)), bytes);
+  for (const auto* text : {"Zg=", "Zg", "Z===", "Zh==", "Zg==Zg==", "Z g=", "Zm9v\n"})
+    EXPECT_FALSE(FromBase64(text)) << text;
+}
 
 TEST(Log, LevelsAreParsedOrRefused) {
   EXPECT_EQ(*ParseLogLevel("warn"), LogLevel::kWarning);

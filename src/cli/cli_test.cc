@@ -84,8 +84,13 @@ TEST_F(Cli, Cfg002CheckNeedsTheFileItIsGiven) {
 TEST_F(Cli, Cfg031CheckRefusesWhatThisBuildCannotDo) {
   const auto run = Run({"config", "check", "--config", JAMMI_EXAMPLES "/sample-postgres.toml"},
                        {"POSTGRES_URL=postgres://jammi:hunter2@db:5432/jammi", "NATS_HOST=nats.example"});
+  EXPECT_THAT(run.err + run.out, Not(HasSubstr("hunter2")));
+#if defined(JAMMI_HAS_NATS) && defined(JAMMI_HAS_POSTGRES)
+  EXPECT_EQ(run.exit, 0) << run.err;
+#else
   EXPECT_EQ(run.exit, 1);
-  EXPECT_THAT(run.err, AllOf(HasSubstr("broker.kind = \"jet_stream\": "), Not(HasSubstr("hunter2"))));
+  EXPECT_THAT(run.err, HasSubstr(".kind = "));
+#endif
 }
 
 TEST_F(Cli, ShowSaysWhereEachValueIsFrom) {

@@ -25,6 +25,14 @@ constexpr std::string_view kPostgresRefusal =
     "-DJAMMI_POSTGRES=ON";
 #endif
 
+#ifdef JAMMI_HAS_NATS
+constexpr std::string_view kJetStreamRefusal;
+#else
+constexpr std::string_view kJetStreamRefusal =
+    "this build has no NATS; use broker.kind = \"in_memory\" (the default), or configure the build with "
+    "-DJAMMI_NATS=ON";
+#endif
+
 std::vector<TaggedSection> MakeTaggedSections() {
   std::vector<TaggedSection> sections;
   sections.push_back(
@@ -39,8 +47,7 @@ std::vector<TaggedSection> MakeTaggedSections() {
        .kinds = {{.name = "in_memory", .text = "Within this process. Needs nothing."},
                  {.name = "jet_stream",
                   .text = "NATS JetStream: events also reach subscribers of other processes and NATS users.",
-                  .refusal = "this version has no JetStream broker yet; use broker.kind = \"in_memory\" "
-                             "(the default), or a later version built with NATS"}}},
+                  .refusal = kJetStreamRefusal}}},
       &Config::broker));
   sections.push_back(
       BindSection({.key = "signing_key",
@@ -158,12 +165,14 @@ void AddCatalog(std::vector<Setting>& all) {
 void AddBroker(std::vector<Setting>& all) {
   using JetStream = JetStreamBrokerConfig;
   all.push_back(KindSetting("broker.kind", true, "How a published event reaches subscribers."));
-  all.push_back(Bind({.key = "broker.url",
-                      .kind = "jet_stream",
-                      .text = "`nats://host:4222`; several servers with commas between them.",
-                      .format = CheckNotEmpty,
-                      .required = true},
-                     &Config::broker, &JetStream::url));
+  all.push_back(
+      Bind({.key = "broker.url",
+            .kind = "jet_stream",
+            .text = "`nats://host:4222`; several servers with commas between them; `tls://` asks for "
+                    "TLS; `user:password@` or `token@` may stand before the host, percent-encoded.",
+            .format = CheckNotEmpty,
+            .required = true},
+           &Config::broker, &JetStream::url));
   all.push_back(Bind({.key = "broker.retention_seconds",
                       .kind = "jet_stream",
                       .unit = "seconds",
@@ -178,6 +187,24 @@ void AddBroker(std::vector<Setting>& all) {
                       .default_text = "not set: anonymous",
                       .format = CheckNotEmpty},
                      &Config::broker, &JetStream::credentials_path));
+  all.push_back(Bind({.key = "broker.tls_authority_path",
+                      .kind = "jet_stream",
+                      .text = "Who signed the server's certificate, PEM. Setting it asks for TLS.",
+                      .default_text = "not set: whom the system trusts",
+                      .format = CheckNotEmpty},
+                     &Config::broker, &JetStream::tls_authority_path));
+  all.push_back(Bind({.key = "broker.tls_certificate_path",
+                      .kind = "jet_stream",
+                      .text = "A certificate of our own, PEM, for a server that asks for one.",
+                      .default_text = "not set: none is shown",
+                      .format = CheckNotEmpty},
+                     &Config::broker, &JetStream::tls_certificate_path));
+  all.push_back(Bind({.key = "broker.tls_key_path",
+                      .kind = "jet_stream",
+                      .text = "The key of `broker.tls_certificate_path`, PEM.",
+                      .default_text = "not set",
+                      .format = CheckNotEmpty},
+                     &Config::broker, &JetStream::tls_key_path));
 }
 
 void AddTrigger(std::vector<Setting>& all) {

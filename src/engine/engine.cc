@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "engine/engine_core.h"
+#include "trigger/jetstream/jetstream_broker.h"
 
 namespace jammi {
 namespace {
@@ -45,6 +46,24 @@ std::string Describe(const Config& config) {
                                                                      : "on PostgreSQL";
 }
 
+// A broker that cannot be reached now is none of Open()'s errors: it is connected to in the background.
+Result<std::shared_ptr<TriggerBroker>> MakeBroker(const BrokerConfig& config,
+                                                  const std::string& incarnation) {
+  const auto* const jetstream = std::get_if<JetStreamBrokerConfig>(&config);
+  if (jetstream == nullptr) return std::shared_ptr<TriggerBroker>(NewMemoryBroker());
+  JetStreamBrokerOptions options;
+  options.url = jetstream->url;
+  options.credentials_path = jetstream->credentials_path;
+  options.tls_authority_path = jetstream->tls_authority_path;
+  options.tls_certificate_path = jetstream->tls_certificate_path;
+  options.tls_key_path = jetstream->tls_key_path;
+  options.retention_seconds = jetstream->retention_seconds;
+  options.publisher = incarnation;
+  auto broker = NewJetStreamBroker(options);
+  if (!broker) return std::move(broker).error().While("[broker]");
+  return std::shared_ptr<TriggerBroker>(std::move(*broker));
+}
+
 StreamsOptions TriggerOptions(const Config& config) {
   StreamsOptions made;
   made.ring_bytes = config.trigger.ring_bytes;
@@ -75,6 +94,8 @@ Result<Topics::Page> Topics::List(int page_size, std::string_view page_token) co
 Result<Topic> Topics::AppendColumns(const TopicId& id, const arrow::FieldVector& columns) {
   return core_->streams->AppendColumns(scope_, id, columns);
 }
+
+Result<FanOutStatus> Topics::FanOut(const TopicId& id) const { return core_->streams->FanOut(scope_, id); }
 
 Result<void> Topics::Drop(const TopicId& id) { return core_->streams->DropTopic(scope_, id); }
 
@@ -112,9 +133,13 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
 
   auto core = std::make_shared<EngineCore>();
   JAMMI_ASSIGN(core->catalog, OpenCatalog(config, options));
-  auto broker =
-      options.broker != nullptr ? options.broker : std::shared_ptr<TriggerBroker>(NewMemoryBroker());
-  JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, TriggerOptions(config), std::move(broker)));
+  auto broker = options.broker;
+  auto trigger = TriggerOptions(config);
+  if (broker == nullptr) {
+    JAMMI_ASSIGN(broker, MakeBroker(config.broker, core->catalog->incarnation()));
+    trigger.end_broker = [broker] { CloseJetStreamBroker(*broker); };
+  }
+  JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, trigger, std::move(broker)));
   Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", Describe(config),
       core->catalog->incarnation());
   return std::unique_ptr<Engine>(new Engine(std::move(core)));

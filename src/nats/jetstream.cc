@@ -131,13 +131,7 @@ Result<StreamInfo> JetStream::EnsureStream(const StreamSettings& settings) const
     if (!found) return std::move(found).error();
   }
   Json config = Object(*found, "config");
-  // A server that does not keep metadata would be asked again each time.
-  StreamSettings kept = settings;
-  const bool has_metadata = config.contains("metadata");
-  if (!has_metadata && !settings.description.empty() &&
-      Get<std::string>(config, "description") == settings.description)
-    kept.metadata.clear();
-  if (!Apply(kept, &config)) return ToStreamInfo(*found);
+  if (!Apply(settings, &config)) return ToStreamInfo(*found);
   JAMMI_ASSIGN(const auto updated,
                Call(connection_, "STREAM.UPDATE." + settings.name, config, timeout_, doing));
   return ToStreamInfo(updated);

@@ -56,7 +56,6 @@ ErrorCode CodeOfApi(int code, int api_code) {
     case JSMemoryResourcesExceededErr:
     case JSStorageResourcesExceededErr:
     case JSStreamLimitsErr:
-    case JSStreamMessageExceedsMaximumErr:
     case JSStreamStoreFailedErr:
     case JSStreamMaxStreamBytesExceededErr:
       return ErrorCode::kResourceExhausted;

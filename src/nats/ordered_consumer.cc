@@ -27,7 +27,12 @@ constexpr int kHeartbeatsPerRequest = 6;
 class OrderedConsumer::State : public std::enable_shared_from_this<State> {
  public:
   State(Connection& connection, OrderedConsumerOptions options, Owner& owner)
-      : connection_(connection), jetstream_(connection), options_(std::move(options)), owner_(&owner) {}
+      : connection_(connection),
+        jetstream_(connection),
+        options_(std::move(options)),
+        owner_(&owner),
+        stream_created_(options_.stream_created),
+        next_sequence_(options_.start.sequence) {}
 
   void PostStart(std::chrono::milliseconds after = std::chrono::milliseconds(0));
   void PostWatch();
@@ -68,8 +73,8 @@ class OrderedConsumer::State : public std::enable_shared_from_this<State> {
   std::string inbox_subject_;
   std::string consumer_;
   // The place.
-  std::string stream_created_;  // empty: never started
-  uint64_t next_sequence_ = 0;  // of the stream, once it was started
+  std::string stream_created_;  // empty: unknown
+  uint64_t next_sequence_;      // of the stream, once it was started
   uint64_t consumer_sequence_ = 0;
   // What was asked for and what is held.
   size_t outstanding_ = 0;  // messages asked for that did not come yet; 0: no request
@@ -248,14 +253,14 @@ void OrderedConsumer::State::OnMessage(uint64_t start, const std::shared_ptr<con
     ++held_messages_;
     held_bytes_ += message->body().size();
   }
+  const size_t bytes = message->body().size();
   if (options_.acknowledge) {
     IgnoreError(
         connection_.Publish({.subject = std::string(message->reply()), .headers = {}, .body = "+ACK"}),
         "it is for who looks at the consumer");
   }
-  if (owner_ != nullptr) owner_->OnMessage(message, *place);
-  const std::lock_guard lock(mutex_);
-  PullLocked();
+  const bool held = owner_ != nullptr && owner_->OnMessage(message, *place);
+  Release(held ? 0 : 1, held ? 0 : bytes);
 }
 
 // mutex_ is held.

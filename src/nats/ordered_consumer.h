@@ -17,6 +17,9 @@ struct OrderedConsumerOptions {
   std::string stream;
   std::string subject;
   ConsumerStart start;
+  // Of the stream that a `start` by sequence was chosen for: another one of the name, made meanwhile, is read
+  // from its first message. Empty: whatever is there.
+  std::string stream_created;
   bool headers_only = false;
   // Every message is acknowledged when it arrives: whoever lists the consumers sees how far this one is.
   bool acknowledge = false;
@@ -36,7 +39,9 @@ class OrderedConsumer {
    public:
     virtual ~Owner() = default;
     // In the order of the stream, each once; on a thread that all handlers share: short, waiting for nothing.
-    virtual void OnMessage(std::shared_ptr<const Message> message, const DeliveryPlace& place) = 0;
+    // True: it is held until Release(); false: it was used up.
+    [[nodiscard]] virtual bool OnMessage(std::shared_ptr<const Message> message,
+                                         const DeliveryPlace& place) = 0;
     // The consumer was made, the first time or anew. `new_stream`: it is another stream of the name than
     // before, which is read from its first message; what the old one held behind the last message is lost.
     // On the connection's worker; no message comes before it returns.

@@ -46,7 +46,7 @@ class PublishWindow {
   // that is known at once, by this call before it returns. It must be short, may publish again, and must not
   // call Close().
   // Errors: kUnavailable: not connected; kResourceExhausted: the window is full, or the message is larger
-  // than the server or the stream takes: nothing was stored. kNotFound: no stream takes the subject.
+  // than the server takes: nothing was stored. kNotFound: no stream takes the subject.
   // kOutcomeUnknown: the connection was lost, or the deadline passed, before the acknowledgement came: it
   // may be stored. kCancelled: closed meanwhile, also unknown. The rest is FromApi()'s.
   using Done = std::move_only_function<void(Result<PublishAck>)>;

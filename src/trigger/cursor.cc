@@ -53,6 +53,7 @@ Result<Subscription::Polled> Cursor::TryNext() {
       if (delivery->batch != nullptr) return *std::move(delivery);
       continue;
     }
+    if (start_.before_refill) start_.before_refill();
     const auto refill = loading_ ? FillFromPage() : FillFromRing();
     if (!refill) return Fail(refill.error());
     if (*refill == Refill::kNotReady) return Subscription::NotReady{};

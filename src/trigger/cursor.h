@@ -22,6 +22,8 @@ struct CursorStart {
   std::optional<Scope> reader;      // sees its own and unscoped events; absent: everything, as a driver does
   std::shared_ptr<const SharedPredicate> predicate;  // bound to that version
   Position bookmark;                                 // the subscription's, but for the offset
+  // Called by the consumer's thread whenever it has looked at all that it had taken: a driver makes room.
+  std::function<void()> before_refill = {};
 };
 
 // The state behind a Subscription; outlives its handle while a wake-up or a page is under way.

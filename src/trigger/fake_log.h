@@ -58,6 +58,10 @@ class FakeLog final : public EventLog {
     const std::lock_guard lock(mutex_);
     return reads_;
   }
+  [[nodiscard]] int head_reads() const {
+    const std::lock_guard lock(mutex_);
+    return head_reads_;
+  }
   void set_now(UnixMicros now) {
     const std::lock_guard lock(mutex_);
     now_ = now;
@@ -140,6 +144,7 @@ class FakeLog final : public EventLog {
   }
   Result<LogHead> ReadHead(int64_t topic_no) override {
     const std::lock_guard lock(mutex_);
+    ++head_reads_;
     const auto topic = topics_.find(topic_no);
     if (topic == topics_.end()) return Error(ErrorCode::kNotFound, "no head");
     return LogHead{topic->second.low_water, topic->second.events.size()};
@@ -182,6 +187,7 @@ class FakeLog final : public EventLog {
   std::function<Result<void>()> before_read_;
   bool silent_ = false;
   int reads_ = 0;
+  int head_reads_ = 0;
   UnixMicros now_ = 1'000'000;
 };
 

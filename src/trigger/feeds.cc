@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <utility>
 #include <vector>
+
+#include "catalog/changes.h"
 
 namespace jammi {
 namespace {
@@ -22,11 +26,20 @@ Result<void> CheckPosition(const Topic& topic, const Position& position, const U
 
 }  // namespace
 
+namespace {
+
+constexpr std::chrono::milliseconds kRingInterval{2};
+
+}  // namespace
+
 Feeds::Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads,
-             std::chrono::milliseconds head_poll, const Uuid& incarnation)
+             std::chrono::milliseconds head_poll, const Uuid& incarnation, BellMaker bells)
     : runtime_(std::make_shared<FeedRuntime>(&log, limits, dispatch_threads, loader_threads)),
       incarnation_(incarnation),
-      poll_([this, head_poll](const std::stop_token& stop) { PollHeads(stop, head_poll); }) {}
+      make_bell_(std::move(bells)),
+      poll_([this, head_poll](const std::stop_token& stop) { PollHeads(stop, head_poll); }) {
+  if (make_bell_) answer_ = std::jthread([this](const std::stop_token& stop) { AnswerBells(stop); });
+}
 
 Result<std::unique_ptr<Subscription>> Feeds::Attach(const TopicEntry& topic, const Scope& reader, From from,
                                                     const SubscribeOptions& options) {
@@ -38,7 +51,7 @@ Result<std::shared_ptr<Cursor>> Feeds::MakeCursor(const TopicEntry& topic, const
                                                   const SubscribeOptions& options) {
   // The feed first, then the head: what is committed after the head was read comes to the feed, or is
   // below a head that will.
-  const auto feed = FindOrMake(topic.topic_no);
+  const auto feed = FindOrMake(topic);
   CursorStart start{.codec = topic.codec, .reader = reader};
   JAMMI_ASSIGN(start.predicate, feed->Compile(options.predicate, topic.codec));
 
@@ -136,9 +149,38 @@ void Feeds::PollHeads(const std::stop_token& stop, std::chrono::milliseconds int
   }
 }
 
+// A ring says only that it may be worth looking, so it costs a look at most; all that rang while it was being
+// looked is one look.
+void Feeds::AnswerBells(const std::stop_token& stop) const {
+  std::unique_lock lock(rings_->mutex);
+  while (rings_->changed.wait(lock, stop, [this] { return !rings_->topics.empty(); })) {
+    const auto began = std::chrono::steady_clock::now();
+    const auto rang = std::exchange(rings_->topics, {});
+    lock.unlock();
+    for (const auto& [topic_no, claimed] : rang) {
+      const auto feed = Find(topic_no);
+      // What claims to be known already is known, true or not.
+      if (feed != nullptr && !(claimed && *claimed < feed->head())) ReadHead(*feed);
+    }
+    const auto took = std::chrono::steady_clock::now() - began;
+    lock.lock();
+    const auto pause = std::max<std::chrono::steady_clock::duration>(kRingInterval, took);
+    std::condition_variable_any().wait_for(lock, stop, pause, [] { return false; });
+  }
+}
+
 void Feeds::Shutdown() {
   poll_.request_stop();
+  answer_.request_stop();
   if (poll_.joinable()) poll_.join();
+  if (answer_.joinable()) answer_.join();
+  std::vector<std::shared_ptr<BrokerBell>> bells;  // end outside the lock
+  {
+    const std::lock_guard lock(registry_->mutex);
+    shut_ = true;
+    for (auto& [topic_no, in_use] : registry_->feeds) bells.push_back(std::move(in_use.bell));
+  }
+  bells.clear();
   for (const auto& feed : All()) feed->End(/*drain=*/false);
   runtime_->loader.Stop();
   runtime_->dispatch.Stop();
@@ -147,8 +189,8 @@ void Feeds::Shutdown() {
 std::vector<std::shared_ptr<TopicFeed>> Feeds::All() const {
   std::vector<std::shared_ptr<TopicFeed>> feeds;
   const std::lock_guard lock(registry_->mutex);
-  for (const auto& [topic_no, weak] : registry_->feeds) {
-    if (auto feed = weak.lock()) feeds.push_back(std::move(feed));
+  for (const auto& [topic_no, in_use] : registry_->feeds) {
+    if (auto feed = in_use.feed.lock()) feeds.push_back(std::move(feed));
   }
   return feeds;
 }
@@ -161,22 +203,34 @@ size_t Feeds::size() const {
 std::shared_ptr<TopicFeed> Feeds::Find(int64_t topic_no) const {
   const std::lock_guard lock(registry_->mutex);
   const auto it = registry_->feeds.find(topic_no);
-  return it == registry_->feeds.end() ? nullptr : it->second.lock();
+  return it == registry_->feeds.end() ? nullptr : it->second.feed.lock();
 }
 
-std::shared_ptr<TopicFeed> Feeds::FindOrMake(int64_t topic_no) {
+std::shared_ptr<TopicFeed> Feeds::FindOrMake(const TopicEntry& topic) {
   const std::lock_guard lock(registry_->mutex);
-  auto& entry = registry_->feeds[topic_no];
-  if (auto feed = entry.lock()) return feed;
+  auto& in_use = registry_->feeds[topic.topic_no];
+  if (auto feed = in_use.feed.lock()) return feed;
   // With its last subscription the feed goes, and its entry, unless a new one has taken its place.
-  const auto forget = [registry = registry_, topic_no](TopicFeed* feed) {
+  const auto forget = [registry = registry_, topic_no = topic.topic_no](TopicFeed* feed) {
     delete feed;
+    std::shared_ptr<BrokerBell> bell;  // ends outside the lock
     const std::lock_guard relock(registry->mutex);
     const auto it = registry->feeds.find(topic_no);
-    if (it != registry->feeds.end() && it->second.expired()) registry->feeds.erase(it);
+    if (it == registry->feeds.end() || !it->second.feed.expired()) return;
+    bell = std::move(it->second.bell);
+    registry->feeds.erase(it);
   };
-  std::shared_ptr<TopicFeed> feed(new TopicFeed(runtime_, topic_no), forget);
-  entry = feed;
+  std::shared_ptr<TopicFeed> feed(new TopicFeed(runtime_, topic.topic_no), forget);
+  in_use.feed = feed;
+  // The bell stays where a new feed takes the place of one that is just going.
+  if (make_bell_ && !shut_ && in_use.bell == nullptr && topic.topic_no != kChangesTopicNo) {
+    in_use.bell = make_bell_(topic.topic.id, [rings = rings_, topic_no = topic.topic_no](auto offset) {
+      const std::lock_guard ringing(rings->mutex);
+      const auto [it, first] = rings->topics.try_emplace(topic_no, offset);
+      if (!first) it->second = it->second && offset ? std::max(it->second, offset) : std::nullopt;
+      rings->changed.notify_all();
+    });
+  }
   return feed;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/sync_point.h"
+#include "trigger/broker_metadata.h"
 #include "trigger/event_reader.h"
 #include "trigger/topic_schema.h"
 
@@ -46,6 +47,13 @@ Result<TopicEntry> ToEntry(StoredTopic stored) {
                     .codec = *std::move(codec)};
 }
 
+Feeds::BellMaker BellsOf(const std::shared_ptr<TriggerBroker>& broker) {
+  if (broker == nullptr || broker->driver_kind() == BrokerKind::kInMemory) return nullptr;
+  return [broker](const TopicId& topic, TriggerBroker::Ring ring) {
+    return broker->Listen(topic, std::move(ring));
+  };
+}
+
 // Leaves the gate that somebody else has entered.
 class Leaving {
  public:
@@ -80,13 +88,15 @@ Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_pt
       log_(catalog.log()),
       publisher_(catalog.log(), options.max_batch_bytes),
       broker_(std::move(broker)),
+      end_broker_(options.end_broker),
       feeds_(std::make_shared<Feeds>(
           catalog.log(), FeedLimits{.ring_bytes = options.ring_bytes, .page = options.page},
-          options.dispatch_threads, options.page_loader_threads, std::chrono::seconds(1), incarnation)),
+          options.dispatch_threads, options.page_loader_threads, std::chrono::seconds(1), incarnation,
+          BellsOf(broker_))),
       outbox_(broker_ == nullptr ? nullptr
-                                 : std::make_shared<Outbox>(
+                                 : Outbox::Start(
                                        broker_, [this](int64_t topic_no) { return LookUpNumber(topic_no); },
-                                       options.ring_bytes)),
+                                       OutboxLimits{.queue_bytes = options.ring_bytes})),
       consumers_(catalog, incarnation, feeds_, options.attachments),
       changes_(std::move(changes)) {
   catalog.log().SetListener([feeds = feeds_, outbox = outbox_](std::span<const CommittedEvent> events) {
@@ -106,15 +116,13 @@ Result<Topic> Streams::RegisterTopic(const Scope& scope, std::string_view name,
                                      const std::map<std::string, std::string>& broker_metadata) {
   const Pass pass(gate_);
   if (!pass) return Closed();
+  JAMMI_TRY(RetentionSeconds(broker_metadata));
   JAMMI_ASSIGN(const auto prepared, PrepareTopicSchema(schema));
   JAMMI_ASSIGN(const auto bytes, EncodeSchema(*prepared));
   JAMMI_ASSIGN(auto stored, repo_.Register(scope, name, bytes, broker_metadata));
   JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
-  // The catalog first: a driver that is not there now learns of the topic at its first event (W-20).
-  if (const auto known = broker_ == nullptr ? Result<void>() : broker_->RegisterTopic(entry->topic); !known) {
-    Log(LogLevel::kWarning, "topic '{}': registered, but not with the broker: {}", name,
-        known.error().ToString());
-  }
+  // The catalog first: a driver that is not there now learns of the topic with its first event (W-20).
+  if (outbox_ != nullptr) outbox_->Register(entry);
   return entry->topic;
 }
 
@@ -158,12 +166,22 @@ Result<Topic> Streams::AppendColumns(const Scope& scope, const TopicId& id,
   };
   JAMMI_ASSIGN(auto stored, repo_.AppendColumns(scope, id, grow));
   JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
-  // A driver that is not there now learns of it at the next event.
-  if (const auto known = broker_ == nullptr ? Result<void>() : broker_->GrowTopic(entry->topic); !known) {
-    Log(LogLevel::kWarning, "topic '{}': its schema has grown, but not with the broker: {}",
-        entry->topic.name, known.error().ToString());
-  }
+  if (outbox_ != nullptr) outbox_->Register(entry);
   return entry->topic;
+}
+
+Result<FanOutStatus> Streams::FanOut(const Scope& scope, const TopicId& id) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_ASSIGN(const auto stored, repo_.FindById(scope, id));
+  if (outbox_ == nullptr) return FanOutStatus();
+  auto status = outbox_->Status(stored.topic_no);
+  auto report = broker_->Report(id);
+  if (report.last_error_at > status.last_error_at) {
+    status.last_error = std::move(report.last_error);
+    status.last_error_at = report.last_error_at;
+  }
+  return status;
 }
 
 Result<void> Streams::DropTopic(const Scope& scope, const TopicId& id) {
@@ -353,6 +371,8 @@ void Streams::Shutdown() {
   gate_.Shut();
   if (listening_.exchange(false)) log_.SetHeadListener(nullptr);
   background_.Stop();
+  if (outbox_ != nullptr) outbox_->Drain(Deadline::After(std::chrono::seconds(1)));
+  if (end_broker_) end_broker_();
   if (outbox_ != nullptr) outbox_->Shutdown();
   feeds_->Shutdown();
   consumers_.Shutdown();  // what the last callbacks have acknowledged too

@@ -35,6 +35,8 @@ struct StreamsOptions {
   int page_loader_threads = 2;         // reads of the log that run at once
   int dispatch_threads = 2;            // for doorbells and OnReady callbacks
   AttachmentOptions attachments;       // to named consumers
+  // Called by Shutdown() when the broker has had a moment to take what is left: ends what it still waits for.
+  std::function<void()> end_broker = {};
 };
 
 // Thread-safe. What each call means, and its errors: Topics and Session in jammi/engine.h.
@@ -60,6 +62,7 @@ class Streams {
   [[nodiscard]] Result<Topic> AppendColumns(const Scope& scope, const TopicId& id,
                                             const arrow::FieldVector& fields);
   [[nodiscard]] Result<void> DropTopic(const Scope& scope, const TopicId& id);
+  [[nodiscard]] Result<FanOutStatus> FanOut(const Scope& scope, const TopicId& id);
 
   [[nodiscard]] Result<Offset> Publish(const Scope& scope, const TopicId& topic,
                                        const std::shared_ptr<arrow::RecordBatch>& batch,
@@ -126,6 +129,7 @@ class Streams {
   EventLog& log_;
   Publisher publisher_;
   const std::shared_ptr<TriggerBroker> broker_;  // may be null
+  const std::function<void()> end_broker_;
   Gate gate_;
   std::atomic<bool> listening_ = true;  // to what other processes do
   std::mutex entries_mutex_;

@@ -74,6 +74,17 @@ void TopicFeed::ClearRing() {
   ring_start_ = ring_end_ = head_.load(std::memory_order_relaxed);
 }
 
+void TopicFeed::DropBelow(uint64_t below) {
+  std::vector<std::shared_ptr<const Frame>> dropped;  // dies outside the lock
+  const std::lock_guard lock(mutex_);
+  while (!ring_.empty() && ring_.front()->offset() < below) {
+    ring_start_ = ring_.front()->offset() + 1;
+    ring_bytes_ -= ring_.front()->bytes();
+    dropped.push_back(std::move(ring_.front()));
+    ring_.pop_front();
+  }
+}
+
 TopicFeed::Found TopicFeed::FindLocked(uint64_t next) const {
   if (state_ == State::kEnded) return Found::kEnded;
   if (next >= ring_start_ && next < ring_end_) return Found::kFrames;

@@ -94,6 +94,8 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
   [[nodiscard]] bool HasWaiters() const;
   // A driver without subscribers keeps nothing.
   void ClearRing();
+  // Forgets the frames below an offset that nobody will ask for any more.
+  void DropBelow(uint64_t below);
 
   // --- Cursors.
 

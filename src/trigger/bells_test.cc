@@ -1,0 +1,103 @@
+// Bells of a broker: they say when to look, and nothing that they say is believed.
+#include "trigger/test_support.h"
+
+namespace jammi {
+namespace {
+
+class BellsTest : public FeedsTest {
+ protected:
+  BellsTest() { StartWithBells(); }
+
+  void StartWithBells() {
+    log_.SetListener(nullptr);
+    feeds_ = std::make_unique<Feeds>(
+        log_, FeedLimits{}, 2, 2, std::chrono::hours(1), Uuid{},
+        [this](const TopicId& topic, TriggerBroker::Ring ring) { return Make(topic, std::move(ring)); });
+    log_.SetListener([this](std::span<const CommittedEvent> events) { feeds_->OnCommitted(events); });
+    log_.set_silent(true);  // what is published is published by another process
+  }
+
+  std::unique_ptr<BrokerBell> Make(const TopicId& topic, TriggerBroker::Ring ring) {
+    class Bell final : public BrokerBell {
+     public:
+      explicit Bell(std::atomic<int>& bells) : bells_(bells) { ++bells_; }
+      ~Bell() override { --bells_; }
+
+     private:
+      std::atomic<int>& bells_;
+    };
+    EXPECT_EQ(topic, topic_.topic.id);
+    ring_ = std::move(ring);
+    return std::make_unique<Bell>(bells_);
+  }
+
+  ~BellsTest() override { feeds_.reset(); }
+
+  std::atomic<int> bells_ = 0;
+  TriggerBroker::Ring ring_;
+};
+
+TEST_F(BellsTest, ARingBringsWhatAnotherProcessPublished) {
+  const auto subscription = Attach(From::Newest());
+  PublishMany(3);
+  ring_(2);
+  EXPECT_EQ(NextOffsets(*subscription, 3), Range(0, 3));
+  PublishMany(1);
+  ring_(std::nullopt);  // something may have happened
+  EXPECT_EQ(NextOf(*subscription).offset, 3U);
+}
+
+TEST_F(BellsTest, ThereIsOneForEachTopicInUse) {
+  EXPECT_EQ(bells_, 0);
+  auto first = Attach(From::Newest());
+  auto second = Attach(From::Newest());
+  EXPECT_EQ(bells_, 1);
+  first.reset();
+  EXPECT_EQ(bells_, 1);
+  second.reset();
+  EXPECT_EQ(bells_, 0);
+  first = Attach(From::Newest());
+  EXPECT_EQ(bells_, 1);
+  feeds_->Shutdown();
+  EXPECT_EQ(bells_, 0);
+}
+
+TEST_F(BellsTest, WhatAForgedRingClaimsIsNotBelieved) {
+  const auto subscription = Attach(From::Newest());
+  PublishMany(1);
+  for (const uint64_t claim : {uint64_t{0}, uint64_t{1000}, UINT64_MAX}) ring_(claim);
+  EXPECT_EQ(NextOf(*subscription).offset, 0U);
+  ring_(5000);
+  ExpectNothing(*subscription);
+  EXPECT_EQ(subscription->lag(), 0U);
+}
+
+TEST_F(BellsTest, AFloodOfRingsCostsFewReads) {
+  const auto subscription = Attach(From::Newest());
+  const int before = log_.head_reads();
+  const auto began = std::chrono::steady_clock::now();
+  for (uint64_t i = 0; i < 200'000; ++i) ring_(UINT64_MAX - i);
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  EXPECT_LE(log_.head_reads() - before, took.count() / 2 + 2);
+  PublishMany(1);
+  ring_(std::nullopt);
+  EXPECT_EQ(NextOf(*subscription).offset, 0U) << "and a true one is heard behind them";
+}
+
+TEST_F(BellsTest, WhatIsKnownAlreadyIsNotReadAgain) {
+  log_.set_silent(false);
+  const auto subscription = Attach(From::Newest());
+  PublishMany(10);
+  EXPECT_EQ(NextOffsets(*subscription, 10), Range(0, 10));
+  const int before = log_.head_reads();
+  for (uint64_t own = 0; own < 10; ++own) ring_(own);  // the echo of what this process published
+  log_.set_silent(true);
+  PublishMany(1);
+  ring_(10);
+  EXPECT_EQ(NextOf(*subscription).offset, 10U);
+  EXPECT_EQ(log_.head_reads() - before, 1);
+}
+
+}  // namespace
+}  // namespace jammi
