@@ -115,6 +115,7 @@ void NatsServer::Kill() { End(SIGKILL); }
 
 void NatsServer::Suspend() {
   kill(pid_, SIGSTOP);
+  waitpid(pid_, nullptr, WUNTRACED);  // its threads stop one after the other
   suspended_ = true;
 }
 
