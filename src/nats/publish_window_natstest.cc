@@ -79,7 +79,7 @@ TEST_P(PublishWindowTest, TheWindowIsBoundedInMessagesAndBytes) {
 }
 
 TEST_P(PublishWindowTest, ALostConnectionLeavesTheOutcomeUnknownAndThenNothingIsSent) {
-  PublishWindow window(connection_);
+  PublishWindow window(connection_, {.acknowledge_within = std::chrono::hours(1)});  // it is told at once
   server_.Suspend();
   for (int i = 0; i < 3; ++i) Publish(window, i, std::to_string(i));
   server_.Kill();
