@@ -150,6 +150,35 @@ void BenchPublish(const Settings& settings) {
   }
 }
 
+// Many one-row batches, by one thread. The limit is one event of as many rows.
+void BenchBulk(const Settings& settings) {
+  constexpr size_t kBatches = 1000;
+  const std::vector<std::shared_ptr<arrow::RecordBatch>> batches(kBatches, MakeBatch(1));
+  const auto whole = MakeBatch(kBatches);
+  const auto events_of = [&](auto work) {
+    Stage stage(settings);
+    return RateOf(settings, 1, [&] { work(stage); }) * kBatches;
+  };
+  const double limit =
+      events_of([&](Stage& stage) { Must(stage.streams().Publish(Scope::Global(), stage.topic(), whole)); });
+  const auto print = [&](std::string_view how, double rate) {
+    fmt::print("  {:<28} {:>10.0f} {:>15.0f} {:>7.2f}\n", how, rate, limit, rate / limit);
+  };
+  fmt::print("\n{} one-row batches               rows/s   in one event   ratio\n", kBatches);
+  print("a call for each", events_of([&](Stage& stage) {
+          for (const auto& batch : batches)
+            Must(stage.streams().Publish(Scope::Global(), stage.topic(), batch));
+        }));
+  print("one call", events_of([&](Stage& stage) {
+          Must(stage.streams().PublishMany(Scope::Global(), stage.topic(), batches, {}));
+        }));
+  int64_t number = 0;
+  print("one call with a key", events_of([&](Stage& stage) {
+          Must(stage.streams().PublishMany(Scope::Global(), stage.topic(), batches,
+                                           {.producer_key = fmt::format("{}", ++number)}));
+        }));
+}
+
 void Fill(Stage& stage, int64_t events, const std::shared_ptr<arrow::RecordBatch>& batch) {
   constexpr int64_t kInFlight = 512;
   std::mutex mutex;
@@ -316,6 +345,7 @@ int Main(int argc, char** argv) {
   if (wanted("replay")) BenchReplay(settings);
   if (wanted("fanout")) BenchFanOut(settings);
   if (wanted("publish")) BenchPublish(settings);
+  if (wanted("bulk")) BenchBulk(settings);
   return 0;
 }
 

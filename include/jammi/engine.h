@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -115,6 +116,27 @@ class Session {
   // at once, on the caller's; it must be short. Calls of one thread for one topic get offsets in order.
   void PublishAsync(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
                     std::move_only_function<void(Result<Offset>)> done, Deadline deadline = {}) const;
+
+  // The same, once: see PublishOptions. Errors: also kAlreadyExists with ProducerKeyConflictDetail; the
+  // offset in it is of an event of this scope.
+  [[nodiscard]] Result<PublishOutcome> Publish(const TopicId& topic,
+                                               const std::shared_ptr<arrow::RecordBatch>& batch,
+                                               const PublishOptions& options, Deadline deadline = {}) const;
+
+  // Appends each batch as one event, all of them in one commit, with consecutive offsets; or none of them.
+  // All are checked before anything is written; the error of one says which: "batch 3: ...".
+  // Errors: as Publish; also kInvalidArgument for no batch, more than kMaxPublishBatches, or more than
+  // kMaxPublishBytes of them together.
+  [[nodiscard]] Result<PublishOutcome> PublishMany(
+      const TopicId& topic, std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
+      const PublishOptions& options = {}, Deadline deadline = {}) const;
+
+  // Both without waiting, as the other PublishAsync.
+  using PublishDone = std::move_only_function<void(Result<PublishOutcome>)>;
+  void PublishAsync(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+                    const PublishOptions& options, PublishDone done, Deadline deadline = {}) const;
+  void PublishManyAsync(const TopicId& topic, std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
+                        const PublishOptions& options, PublishDone done, Deadline deadline = {}) const;
 
   // Attaches a cursor to the topic. It sees events published by this scope or unscoped, and among their rows
   // those that match options.predicate.

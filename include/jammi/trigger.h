@@ -65,6 +65,25 @@ struct Offset {
   auto operator<=>(const Offset& other) const { return value <=> other.value; }
 };
 
+struct PublishOptions {
+  // Makes a publish happen once, however often it is repeated: 1 to 256 bytes of UTF-8 without U+0000, of
+  // the caller's choice; empty = none. It names the publish among all of the same topic and scope, as long
+  // as its first event is retained. A publish with a key that is known and the same batches, encoded to the
+  // same bytes, is a success with the offsets of the first and publishes nothing: so after kOutcomeUnknown,
+  // kUnavailable or a crash repeat the call, with the same batches, until it succeeds. With other batches
+  // it is refused: kAlreadyExists with ProducerKeyConflictDetail.
+  std::string producer_key;
+};
+
+struct PublishOutcome {
+  Offset offset;           // of the first batch; each other has the next one, and the same time
+  bool duplicate = false;  // these are of an earlier publish with the same producer key
+};
+
+// What one publish may hold.
+constexpr size_t kMaxPublishBatches = 10'000;
+constexpr int64_t kMaxPublishBytes = 64 << 20;  // encoded; one batch alone may have trigger.max_batch_bytes
+
 // An event, as a subscriber sees it: the rows that its predicate selected, in order.
 struct Delivery {
   uint64_t offset = 0;

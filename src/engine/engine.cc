@@ -108,9 +108,32 @@ Result<Offset> Session::Publish(const TopicId& topic, const std::shared_ptr<arro
   return core_->streams->Publish(scope_, topic, batch, deadline);
 }
 
+Result<PublishOutcome> Session::Publish(const TopicId& topic,
+                                        const std::shared_ptr<arrow::RecordBatch>& batch,
+                                        const PublishOptions& options, Deadline deadline) const {
+  return PublishMany(topic, {&batch, 1}, options, deadline);
+}
+
+Result<PublishOutcome> Session::PublishMany(const TopicId& topic,
+                                            std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
+                                            const PublishOptions& options, Deadline deadline) const {
+  return core_->streams->PublishMany(scope_, topic, batches, options, deadline);
+}
+
 void Session::PublishAsync(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
                            std::move_only_function<void(Result<Offset>)> done, Deadline deadline) const {
   core_->streams->PublishAsync(scope_, topic, batch, deadline, std::move(done));
+}
+
+void Session::PublishAsync(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
+                           const PublishOptions& options, PublishDone done, Deadline deadline) const {
+  PublishManyAsync(topic, {&batch, 1}, options, std::move(done), deadline);
+}
+
+void Session::PublishManyAsync(const TopicId& topic,
+                               std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
+                               const PublishOptions& options, PublishDone done, Deadline deadline) const {
+  core_->streams->PublishManyAsync(scope_, topic, batches, options, deadline, std::move(done));
 }
 
 Result<std::unique_ptr<Subscription>> Session::Subscribe(const TopicRef& topic, From from,

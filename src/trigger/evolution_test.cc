@@ -288,8 +288,10 @@ class StaleTest : public FeedsTest {
 
 TEST_F(StaleTest, AnOldEntryReadsNewEventsCut) {
   const auto live = Attach(From::Newest(), "id >= 0");
-  JAMMI_OK(publisher_.Publish(later_, Scope::Global(), *DeepBatch(1), Soon()));
-  JAMMI_OK(publisher_.Publish(topic_, Scope::Global(), *BatchS(2), Soon()));
+  const auto deep = DeepBatch(1);
+  const auto flat = BatchS(2);
+  JAMMI_OK(publisher_.Publish(later_, Scope::Global(), {&deep, 1}, {}, Soon()));
+  JAMMI_OK(publisher_.Publish(topic_, Scope::Global(), {&flat, 1}, {}, Soon()));
   const auto replay = Attach(From::Offset(0));
   for (Subscription* each : {live.get(), replay.get()}) {
     EXPECT_TRUE(NextOf(*each).batch->Equals(*BatchS(1)));

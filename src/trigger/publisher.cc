@@ -1,9 +1,11 @@
 #include "trigger/publisher.h"
 
+#include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <fmt/format.h>
 
 #include "catalog/changes.h"
+#include "catalog/producer_keys.h"
 #include "trigger/topic_schema.h"
 
 namespace jammi {
@@ -27,8 +29,19 @@ Result<void> CheckTenant(const TopicEntry& entry, const Scope& scope) {
       PublishTenantMismatchDetail{topic.name, topic.owner.Key(), scope.Key()});
 }
 
-Result<Offset> ToOffset(const TopicId& topic, Result<AppendOutcome> outcome) {
-  if (outcome) return Offset{outcome->offset, outcome->committed_at};
+Error Refused(const TopicEntry& topic, Error error) {
+  return std::move(error).While(fmt::format("publish to topic '{}'", topic.topic.name));
+}
+
+Result<void> CheckCount(size_t batches) {
+  if (batches == 0) return Error(ErrorCode::kInvalidArgument, "there is no batch to publish");
+  if (batches <= kMaxPublishBatches) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("{} batches in one publish, more than {}", batches, kMaxPublishBatches));
+}
+
+Result<PublishOutcome> ToOutcome(const TopicId& topic, Result<AppendOutcome> outcome) {
+  if (outcome) return PublishOutcome{{outcome->offset, outcome->committed_at}, outcome->duplicate};
   // Without a head there is no topic: it was dropped after we had looked it up.
   if (outcome.error().code() == ErrorCode::kNotFound) return TopicNotFound(topic.ToString());
   return std::move(outcome).error();
@@ -36,33 +49,57 @@ Result<Offset> ToOffset(const TopicId& topic, Result<AppendOutcome> outcome) {
 
 }  // namespace
 
-Result<EventAppend> Publisher::Prepare(const TopicEntry& topic, const Scope& scope,
-                                       const arrow::RecordBatch& batch) const {
-  JAMMI_TRY(CheckTenant(topic, scope));
-  JAMMI_TRY(CheckBatchSchema(topic.topic.name, topic.codec, *batch.schema()));
-  auto encoded = topic.codec.Encode(batch, max_batch_bytes_);
-  if (!encoded)
-    return std::move(encoded).error().While(fmt::format("publish to topic '{}'", topic.topic.name));
+Result<EventAppend> Publisher::PrepareOne(const TopicEntry& topic, const Scope& scope,
+                                          const arrow::RecordBatch* batch) const {
+  if (batch == nullptr) return Error(ErrorCode::kInvalidArgument, "there is no batch to publish");
+  JAMMI_TRY(CheckBatchSchema(topic.topic.name, topic.codec, *batch->schema()));
+  auto encoded = topic.codec.Encode(*batch, max_batch_bytes_);
+  if (!encoded) return Refused(topic, std::move(encoded).error());
   return EventAppend{.topic_no = topic.topic_no,
                      .scope = scope,
-                     .row_count = batch.num_rows(),
+                     .row_count = batch->num_rows(),
                      .checksum = encoded->checksum,
                      .payload = std::move(encoded->payload)};
 }
 
-Result<Offset> Publisher::Publish(const TopicEntry& topic, const Scope& scope,
-                                  const arrow::RecordBatch& batch, Deadline deadline) {
-  JAMMI_ASSIGN(auto event, Prepare(topic, scope, batch));
-  return ToOffset(topic.topic.id, log_.Append(std::move(event), deadline));
+Result<AppendRequest> Publisher::Prepare(const TopicEntry& topic, const Scope& scope, Batches batches,
+                                         const PublishOptions& options) const {
+  JAMMI_TRY(CheckTenant(topic, scope));
+  JAMMI_TRY(CheckCount(batches.size()));
+  if (!options.producer_key.empty()) JAMMI_TRY(CheckProducerKey(options.producer_key));
+  AppendRequest request;
+  request.events.reserve(batches.size());
+  request.producer_key = options.producer_key;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    auto event = PrepareOne(topic, scope, batches[i].get());
+    if (!event && batches.size() == 1) return std::move(event).error();
+    if (!event) return std::move(event).error().While(fmt::format("batch {}", i));
+    bytes += event->payload->size();
+    if (i > 0 && bytes > kMaxPublishBytes) {
+      return Refused(topic,
+                     Error(ErrorCode::kInvalidArgument,
+                           fmt::format("batch {}: with it the batches take more than {} bytes together", i,
+                                       kMaxPublishBytes)));
+    }
+    request.events.push_back(std::move(*event));
+  }
+  return request;
 }
 
-void Publisher::PublishAsync(const TopicEntry& topic, const Scope& scope, const arrow::RecordBatch& batch,
-                             Deadline deadline, Done done) {
-  auto event = Prepare(topic, scope, batch);
-  if (!event) return done(std::move(event).error());
-  log_.AppendAsync(std::move(*event), deadline,
+Result<PublishOutcome> Publisher::Publish(const TopicEntry& topic, const Scope& scope, Batches batches,
+                                          const PublishOptions& options, Deadline deadline) {
+  JAMMI_ASSIGN(auto request, Prepare(topic, scope, batches, options));
+  return ToOutcome(topic.topic.id, log_.Append(std::move(request), deadline));
+}
+
+void Publisher::PublishAsync(const TopicEntry& topic, const Scope& scope, Batches batches,
+                             const PublishOptions& options, Deadline deadline, Done done) {
+  auto request = Prepare(topic, scope, batches, options);
+  if (!request) return done(std::move(request).error());
+  log_.AppendAsync(std::move(*request), deadline,
                    [id = topic.topic.id, done = std::move(done)](Result<AppendOutcome> outcome) mutable {
-                     done(ToOffset(id, std::move(outcome)));
+                     done(ToOutcome(id, std::move(outcome)));
                    });
 }
 

@@ -1,4 +1,4 @@
-// From a batch to an event in the log: checks, encodes, appends. What must happen after the commit is
+// From batches to events in the log: checks, encodes, appends. What must happen after the commit is
 // the log's listener's business.
 #pragma once
 
@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "catalog/event_log.h"
 #include "jammi/trigger.h"
@@ -18,18 +19,21 @@ class Publisher {
  public:
   Publisher(EventLog& log, int64_t max_batch_bytes) : log_(log), max_batch_bytes_(max_batch_bytes) {}
 
-  [[nodiscard]] Result<Offset> Publish(const TopicEntry& topic, const Scope& scope,
-                                       const arrow::RecordBatch& batch, Deadline deadline);
+  using Batches = std::span<const std::shared_ptr<arrow::RecordBatch>>;
+  [[nodiscard]] Result<PublishOutcome> Publish(const TopicEntry& topic, const Scope& scope, Batches batches,
+                                               const PublishOptions& options, Deadline deadline);
 
-  using Done = std::move_only_function<void(Result<Offset>)>;
-  void PublishAsync(const TopicEntry& topic, const Scope& scope, const arrow::RecordBatch& batch,
-                    Deadline deadline, Done done);
+  using Done = std::move_only_function<void(Result<PublishOutcome>)>;
+  void PublishAsync(const TopicEntry& topic, const Scope& scope, Batches batches,
+                    const PublishOptions& options, Deadline deadline, Done done);
 
  private:
   // The tenant first, before any I/O: who may not publish learns nothing of the schema. Then the schema,
   // the size, the encoding. (TRG-031 has the schema first; docs/decisions has why we do not.)
-  [[nodiscard]] Result<EventAppend> Prepare(const TopicEntry& topic, const Scope& scope,
-                                            const arrow::RecordBatch& batch) const;
+  [[nodiscard]] Result<AppendRequest> Prepare(const TopicEntry& topic, const Scope& scope, Batches batches,
+                                              const PublishOptions& options) const;
+  [[nodiscard]] Result<EventAppend> PrepareOne(const TopicEntry& topic, const Scope& scope,
+                                               const arrow::RecordBatch* batch) const;
 
   EventLog& log_;
   const int64_t max_batch_bytes_;

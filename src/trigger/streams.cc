@@ -4,6 +4,7 @@
 #include <arrow/type.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -214,9 +215,12 @@ Result<Streams::Entry> Streams::Resolve(const TopicId& id) {
   return Remember(std::move(stored));
 }
 
-Result<Streams::Entry> Streams::ResolveFor(const TopicId& id, const arrow::RecordBatch& batch) {
+Result<Streams::Entry> Streams::ResolveFor(const TopicId& id, Publisher::Batches batches) {
   JAMMI_ASSIGN(auto entry, Resolve(id));
-  if (!IsGrowthOf(*entry->topic.schema, *batch.schema())) return entry;
+  const auto may_be_newer = [&](const std::shared_ptr<arrow::RecordBatch>& batch) {
+    return batch != nullptr && IsGrowthOf(*entry->topic.schema, *batch->schema());
+  };
+  if (std::ranges::none_of(batches, may_be_newer)) return entry;
   JAMMI_ASSIGN(auto stored, repo_.FindAnyById(id));
   return Remember(std::move(stored));
 }
@@ -309,38 +313,55 @@ std::vector<int64_t> Streams::ForgetNamed(const Scope& owner, std::string_view n
 
 Result<Offset> Streams::Publish(const Scope& scope, const TopicId& topic,
                                 const std::shared_ptr<arrow::RecordBatch>& batch, Deadline deadline) {
-  const Pass pass(gate_);
-  if (!pass) return Closed();
-  if (batch == nullptr) return Error(ErrorCode::kInvalidArgument, "there is no batch to publish");
-  JAMMI_ASSIGN(const auto entry, ResolveFor(topic, *batch));
-  auto offset = publisher_.Publish(*entry, scope, *batch, deadline);
-  if (!offset && offset.error().code() == ErrorCode::kNotFound) Forget(topic);
-  return offset;
+  JAMMI_ASSIGN(const PublishOutcome outcome, PublishMany(scope, topic, {&batch, 1}, {}, deadline));
+  return outcome.offset;
 }
 
 void Streams::PublishAsync(const Scope& scope, const TopicId& topic,
                            const std::shared_ptr<arrow::RecordBatch>& batch, Deadline deadline,
-                           Publisher::Done done) {
+                           std::move_only_function<void(Result<Offset>)> done) {
+  PublishManyAsync(scope, topic, {&batch, 1}, {}, deadline,
+                   [done = std::move(done)](Result<PublishOutcome> outcome) mutable {
+                     if (outcome) return done(outcome->offset);
+                     done(std::move(outcome).error());
+                   });
+}
+
+Result<PublishOutcome> Streams::PublishMany(const Scope& scope, const TopicId& topic,
+                                            Publisher::Batches batches, const PublishOptions& options,
+                                            Deadline deadline) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_ASSIGN(const auto entry, ResolveFor(topic, batches));
+  auto outcome = publisher_.Publish(*entry, scope, batches, options, deadline);
+  if (!outcome && outcome.error().code() == ErrorCode::kNotFound) Forget(topic);
+  return outcome;
+}
+
+void Streams::PublishManyAsync(const Scope& scope, const TopicId& topic, Publisher::Batches batches,
+                               const PublishOptions& options, Deadline deadline, Publisher::Done done) {
   if (!gate_.Enter()) return done(Closed());
-  auto leave_after = [this, topic, done = std::move(done)](Result<Offset> offset) mutable {
+  auto leave_after = [this, topic, done = std::move(done)](Result<PublishOutcome> outcome) mutable {
     const Leaving leaving(gate_);  // also when `done` throws; what it holds has died before
-    if (!offset && offset.error().code() == ErrorCode::kNotFound) Forget(topic);
-    std::exchange(done, nullptr)(std::move(offset));
+    if (!outcome && outcome.error().code() == ErrorCode::kNotFound) Forget(topic);
+    std::exchange(done, nullptr)(std::move(outcome));
   };
-  if (batch == nullptr)
-    return leave_after(Error(ErrorCode::kInvalidArgument, "there is no batch to publish"));
   if (behind_ == 0) {
-    const auto entry = ResolveFor(topic, *batch);
-    if (entry) return publisher_.PublishAsync(**entry, scope, *batch, deadline, std::move(leave_after));
+    const auto entry = ResolveFor(topic, batches);
+    if (entry) {
+      return publisher_.PublishAsync(**entry, scope, batches, options, deadline, std::move(leave_after));
+    }
     if (entry.error().code() != ErrorCode::kInvalidState) return leave_after(entry.error());
   }
   // Called from a callback of the log, where nothing may be read: the look-up goes to another thread, and
   // whatever comes while it is under way goes behind it. We are inside the gate, so that thread is there.
   ++behind_;
-  background_.Post([this, scope, topic, batch, deadline, leave_after = std::move(leave_after)]() mutable {
-    const auto entry = ResolveFor(topic, *batch);
+  std::vector<std::shared_ptr<arrow::RecordBatch>> kept(batches.begin(), batches.end());
+  background_.Post([this, scope, topic, kept = std::move(kept), options, deadline,
+                    leave_after = std::move(leave_after)]() mutable {
+    const auto entry = ResolveFor(topic, kept);
     if (entry) {
-      publisher_.PublishAsync(**entry, scope, *batch, deadline, std::move(leave_after));
+      publisher_.PublishAsync(**entry, scope, kept, options, deadline, std::move(leave_after));
     } else {
       leave_after(entry.error());
     }

@@ -69,7 +69,12 @@ class Streams {
                                        Deadline deadline = {});
   void PublishAsync(const Scope& scope, const TopicId& topic,
                     const std::shared_ptr<arrow::RecordBatch>& batch, Deadline deadline,
-                    Publisher::Done done);
+                    std::move_only_function<void(Result<Offset>)> done);
+  [[nodiscard]] Result<PublishOutcome> PublishMany(const Scope& scope, const TopicId& topic,
+                                                   Publisher::Batches batches, const PublishOptions& options,
+                                                   Deadline deadline = {});
+  void PublishManyAsync(const Scope& scope, const TopicId& topic, Publisher::Batches batches,
+                        const PublishOptions& options, Deadline deadline, Publisher::Done done);
 
   [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const Scope& scope, const TopicRef& topic,
                                                                 From from,
@@ -109,9 +114,9 @@ class Streams {
   [[nodiscard]] Result<Entry> Find(const Scope& scope, const TopicRef& topic);
   // The topic, whoever owns it; asks the catalog the first time.
   [[nodiscard]] Result<Entry> Resolve(const TopicId& id);
-  // The same for who publishes a batch: if its schema may be that of a version which this process has not
+  // The same for who publishes: if the schema of a batch may be that of a version which this process has not
   // heard of, the catalog is asked again.
-  [[nodiscard]] Result<Entry> ResolveFor(const TopicId& id, const arrow::RecordBatch& batch);
+  [[nodiscard]] Result<Entry> ResolveFor(const TopicId& id, Publisher::Batches batches);
   // What is known with the latest version of its schema.
   [[nodiscard]] Result<Entry> Remember(StoredTopic stored);
   [[nodiscard]] Result<Entry> LookUpNumber(int64_t topic_no);

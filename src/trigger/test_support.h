@@ -159,9 +159,9 @@ class FeedsTest : public testing::Test {
   }
 
   uint64_t Publish(const std::shared_ptr<arrow::RecordBatch>& batch, const Scope& scope = Scope::Global()) {
-    const auto offset = publisher_.Publish(topic_, scope, *batch, Soon());
+    const auto offset = publisher_.Publish(topic_, scope, {&batch, 1}, {}, Soon());
     EXPECT_TRUE(offset) << offset.error().ToString();
-    return offset ? offset->value : UINT64_MAX;
+    return offset ? offset->offset.value : UINT64_MAX;
   }
   void PublishMany(int64_t count) {
     for (int64_t i = 0; i < count; ++i) Publish(BatchS(i));

@@ -62,7 +62,8 @@ class Scenario {
     }
   }
 
-  // Registers a topic and a model and publishes to the topic: one event, a large one, a burst.
+  // Registers a topic and a model and publishes to the topic: one event, a large one, a pair under a producer
+  // key, a burst.
   void Work(const std::string& name) {
     const LedgerEntry topic{.kind = Kind::kTopic, .topic = name};
     const LedgerEntry model{.kind = Kind::kModel, .key = name};
@@ -70,7 +71,14 @@ class Scenario {
     if (!Call(topic, system_->RegisterTopic(name))) return;
     Publish(name, MakeKey(name + "-small", 100));
     Publish(name, MakeKey(name + "-large", 30'000));
+    pairs_.push_back(name);
+    PublishOnce(name);
     PublishBurst(name);
+  }
+
+  // Publishes every pair once more, answered or not; false when that fails.
+  bool RepeatPairs() {
+    return std::ranges::all_of(pairs_, [this](const std::string& topic) { return PublishOnce(topic); });
   }
 
   // Calls until the engine answers again: after an error in COMMIT it refuses work until it has opened its
@@ -131,6 +139,24 @@ class Scenario {
              system_->Publish(topic, PayloadOf(key), Deadline::Never()));
   }
 
+  bool PublishOnce(const std::string& topic) {
+    const EventPair pair = MakePair(topic, 3000);
+    LedgerEntry first{.kind = Kind::kOnce, .topic = topic, .key = pair.first};
+    LedgerEntry second{.kind = Kind::kOnce, .topic = topic, .key = pair.second};
+    ledger_.Ask(first);
+    ledger_.Ask(second);
+    const auto offset = system_->PublishOnce(topic, {PayloadOf(pair.first), PayloadOf(pair.second)}, topic);
+    if (!offset) {
+      errors_.push_back(offset.error());
+      return false;
+    }
+    first.offset = *offset;
+    second.offset = *offset + 1;
+    ledger_.Acknowledge(std::move(first));
+    ledger_.Acknowledge(std::move(second));
+    return true;
+  }
+
   void Answered(LedgerEntry entry, const Result<uint64_t>& offset) {
     if (offset) entry.offset = *offset;
     Call(std::move(entry), offset ? Result<void>() : Result<void>(offset.error()));
@@ -165,6 +191,7 @@ class Scenario {
   FaultVfs vfs_;
   Ledger ledger_;
   std::vector<LedgerEntry> refused_;
+  std::vector<std::string> pairs_;  // topics to which one was published, or may have been
   std::vector<Error> errors_;
   std::unique_ptr<System> system_;
 };
@@ -243,6 +270,7 @@ class FaultTest : public ::testing::TestWithParam<FaultCase> {
       return fired;
     }
     EXPECT_TRUE(scenario.AwaitService());
+    EXPECT_TRUE(scenario.RepeatPairs());
     scenario.Work("after");
     EXPECT_EQ(scenario.errors().size(), errors_before)
         << "does not work when the fault is gone: " << scenario.errors().back().ToString();
@@ -291,7 +319,7 @@ TEST_P(FaultTest, WhileRecovered) {
     auto read = (*system)->ReadAll();
     ASSERT_TRUE(read) << read.error().ToString();
     contents = std::move(*read);
-    EXPECT_EQ(contents.topics.at("before").size(), 2u + kBurst);
+    EXPECT_EQ(contents.topics.at("before").size(), 4u + kBurst);
   }
   FailEach(disk, contents);
 }

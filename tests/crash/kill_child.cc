@@ -1,7 +1,7 @@
 // The program that the kill test kills: opens a database, publishes from four threads, and writes each
 // call and each success to its standard output before it goes on.
 //
-//   kill_child DATABASE NAME SEED STEPS
+//   kill_child DATABASE NAME SEED STEPS ONCE
 #include <unistd.h>
 
 #include <cstdio>
@@ -25,7 +25,7 @@ void Say(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
+  if (argc != 6) return 2;
   Say("begin");
   auto system = System::Open({.path = argv[1]});
   if (!system) {
@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   Say("open");
   WorkloadOptions options{.name = argv[2],
                           .seed = std::strtoull(argv[3], nullptr, 10),
+                          .once = argv[5],
                           .steps = static_cast<int>(std::strtol(argv[4], nullptr, 10))};
   for (const auto& [topic, payloads] : contents->topics) options.topics.insert(topic);
   Ledger ledger([](const LedgerEntry& entry) { Say(ToLine(entry)); });

@@ -12,6 +12,8 @@ namespace jammi::test {
 namespace {
 
 constexpr char kEndOfKey = '|';
+constexpr std::string_view kFirst = "+first/";
+constexpr std::string_view kSecond = "+second/";
 
 size_t SizeIn(std::string_view key) {
   size_t size = 0;
@@ -64,6 +66,21 @@ size_t Ledger::length() const {
 std::vector<LedgerEntry> Ledger::entries() const {
   std::lock_guard lock(mutex_);
   return entries_;
+}
+
+EventPair MakePair(std::string_view name, size_t size) {
+  return {fmt::format("{}{}{}", name, kFirst, size), fmt::format("{}{}{}", name, kSecond, size)};
+}
+
+bool IsFirstHalf(std::string_view key) { return key.find(kFirst) != key.npos; }
+
+std::string OtherHalf(std::string_view key) {
+  const bool is_first = IsFirstHalf(key);
+  const std::string_view own = is_first ? kFirst : kSecond;
+  std::string other(key);
+  const size_t place = other.find(own);
+  if (place == other.npos) return {};
+  return other.replace(place, own.size(), is_first ? kSecond : kFirst);
 }
 
 std::string MakeKey(std::string_view name, size_t size) { return fmt::format("{}/{}", name, size); }

@@ -14,11 +14,13 @@ namespace jammi::test {
 
 // One line of the ledger. Names and keys hold no space.
 struct LedgerEntry {
-  enum class Kind : uint8_t { kTopic, kModel, kEvent };
+  // kOnce: an event that is published under a producer key: it may be asked for and acknowledged again, and
+  // is always the same one.
+  enum class Kind : uint8_t { kTopic, kModel, kEvent, kOnce };
   Kind kind = Kind::kTopic;
   bool acknowledged = false;  // else it was only asked for
-  std::string topic;          // kTopic, kEvent
-  std::string key;            // kModel: its name; kEvent: what tells this event from all others
+  std::string topic;          // kTopic, kEvent, kOnce
+  std::string key;            // kModel: its name; of an event: what tells this event from all others
   uint64_t offset = 0;        // of an acknowledged event
 
   bool operator==(const LedgerEntry&) const = default;
@@ -47,6 +49,16 @@ class Ledger {
   mutable std::mutex mutex_;
   std::vector<LedgerEntry> entries_;
 };
+
+// The events of one atomic publish under a producer key.
+struct EventPair {
+  std::string first;  // keys
+  std::string second;
+};
+EventPair MakePair(std::string_view name, size_t size);
+// The key of the other half; empty: this event is not of a pair.
+std::string OtherHalf(std::string_view key);
+[[nodiscard]] bool IsFirstHalf(std::string_view key);
 
 // The bytes of the event `key`, "<name>/<size>": made from the key alone, so that what is read back can
 // be held against them without a copy.

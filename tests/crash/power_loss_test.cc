@@ -78,7 +78,8 @@ class PowerLoss {
 
   std::vector<Crash> RunRound(const DiskImage& disk, const Contents& contents, int round, Random& random,
                               Ledger& ledger, std::vector<std::string>& problems) {
-    WorkloadOptions options{.name = fmt::format("r{}", round), .seed = random.Next()};
+    WorkloadOptions options{
+        .name = fmt::format("r{}", round), .seed = random.Next(), .once = fmt::format("once{}", round / 2)};
     for (const auto& [topic, payloads] : contents.topics) options.topics.insert(topic);
     // The last round of a chain is heavy: the checkpoint thread works beside the publishers.
     const bool heavy = round == kRoundsPerChain - 1;

@@ -66,6 +66,15 @@ class EngineSystem final : public System {
                           });
   }
 
+  Result<uint64_t> PublishOnce(const std::string& topic, const std::vector<std::string>& payloads,
+                               const std::string& producer_key) override {
+    std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
+    for (const std::string& payload : payloads) batches.push_back(ToBatch(payload));
+    JAMMI_ASSIGN(const PublishOutcome outcome,
+                 session_.PublishMany(IdOf(topic), batches, {.producer_key = producer_key}));
+    return outcome.offset.value;
+  }
+
   Result<Contents> ReadAll() override {
     JAMMI_TRY(FindTopics());
     Contents contents;

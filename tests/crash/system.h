@@ -42,6 +42,10 @@ class System {
                                                  Deadline deadline) = 0;
   virtual void PublishAsync(const std::string& topic, std::string_view payload,
                             std::move_only_function<void(Result<uint64_t>)> done) = 0;
+  // Publishes all of `payloads` or none, once under this key; the offset of the first.
+  [[nodiscard]] virtual Result<uint64_t> PublishOnce(const std::string& topic,
+                                                     const std::vector<std::string>& payloads,
+                                                     const std::string& producer_key) = 0;
   // Errors: those of the engine; kDataLoss with the offset when the offsets of a topic are not 0, 1, 2, ...
   [[nodiscard]] virtual Result<Contents> ReadAll() = 0;
   virtual void Close() = 0;

@@ -41,14 +41,21 @@ class Judgement {
   void Collect(const LedgerEntry& entry) {
     if (entry.kind == Kind::kTopic) asked_.topics.insert(entry.topic);
     if (entry.kind == Kind::kModel) asked_.models.insert(entry.key);
-    if (entry.kind != Kind::kEvent) return;
+    if (entry.kind != Kind::kEvent && entry.kind != Kind::kOnce) return;
     asked_.events.emplace(entry.topic, entry.key);
-    if (!entry.acknowledged) return;
-    if (!taken_.emplace(entry.topic, entry.offset).second) {
-      Blame("offset {} of {} was acknowledged twice", entry.offset, entry.topic);
+    if (entry.acknowledged) CollectAcknowledged(entry);
+  }
+
+  void CollectAcknowledged(const LedgerEntry& entry) {
+    const auto [at, is_new] = acknowledged_.try_emplace({entry.topic, entry.key}, entry.offset);
+    if (entry.kind == Kind::kOnce && !is_new) {
+      if (at->second != entry.offset)
+        Blame("event {} was acknowledged at {} and at {}", entry.key, at->second, entry.offset);
+      return;
     }
-    if (!acknowledged_.emplace(entry.topic, entry.key).second)
-      Blame("event {} was acknowledged twice", entry.key);
+    if (!taken_.emplace(entry.topic, entry.offset).second)
+      Blame("offset {} of {} was acknowledged twice", entry.offset, entry.topic);
+    if (!is_new) Blame("event {} was acknowledged twice", entry.key);
   }
 
   void JudgeTopic(const std::string& topic, const std::vector<std::string>& payloads) {
@@ -62,6 +69,10 @@ class Judgement {
         Blame("{} at {}: event {} was never published", topic, offset, key);
       } else if (!seen.insert(key).second) {
         Blame("{} at {}: event {} for the second time", topic, offset, key);
+      } else if (const std::string other = OtherHalf(key); !other.empty()) {
+        const size_t expected = IsFirstHalf(key) ? offset + 1 : offset - 1;
+        if (expected >= payloads.size() || KeyOf(payloads[expected]) != other)
+          Blame("{} at {}: event {} without its other half", topic, offset, key);
       }
     }
   }
@@ -74,7 +85,7 @@ class Judgement {
     const auto topic = contents_.topics.find(entry.topic);
     if (topic == contents_.topics.end()) {
       if (entry.kind == Kind::kTopic) Blame("topic {} is lost, with its events", entry.topic);
-    } else if (entry.kind == Kind::kEvent &&
+    } else if (entry.kind != Kind::kTopic &&
                (entry.offset >= topic->second.size() || KeyOf(topic->second[entry.offset]) != entry.key)) {
       Blame("event {} at {} of {} is lost", entry.key, entry.offset, entry.topic);
     }
@@ -83,7 +94,7 @@ class Judgement {
   const Contents& contents_;
   Claims asked_;
   std::set<std::pair<std::string, uint64_t>> taken_;
-  std::set<std::pair<std::string, std::string>> acknowledged_;
+  std::map<std::pair<std::string, std::string>, uint64_t> acknowledged_;
   std::vector<std::string> problems_;
 };
 

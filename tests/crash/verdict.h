@@ -13,7 +13,8 @@ namespace jammi::test {
 // crash. Right is:
 // * every topic, model and event acknowledged by then is there, the event at its offset, with its bytes;
 // * nothing is there that was never asked for, and no event twice;
-// * no offset of a topic was acknowledged for two events, no event at two offsets.
+// * no offset of a topic was acknowledged for two events, no event at two offsets;
+// * of a pair that was published together both are there, one behind the other, or neither is.
 [[nodiscard]] std::vector<std::string> Judge(const Contents& contents,
                                              const std::vector<LedgerEntry>& entries,
                                              size_t acknowledged_until);

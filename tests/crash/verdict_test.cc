@@ -57,6 +57,27 @@ TEST_F(Verdict, SwappedEvents) {
   EXPECT_EQ(Judge().size(), 2u);
 }
 
+TEST_F(Verdict, APublishUnderAKeyMayBeAcknowledgedAgainAtItsPlaceOnly) {
+  LedgerEntry once{.kind = Kind::kOnce, .topic = "t", .key = kSecond, .offset = 1};
+  ledger_.Acknowledge(once);
+  EXPECT_THAT(Judge(), IsEmpty());
+  once.offset = 2;
+  ledger_.Acknowledge(once);
+  EXPECT_THAT(Judge(), testing::Contains("event second/0 was acknowledged at 1 and at 2"));
+}
+
+TEST_F(Verdict, HalfAPair) {
+  const EventPair pair = MakePair("pair", 10);
+  ledger_.Ask({.kind = Kind::kOnce, .topic = "t", .key = pair.first});
+  ledger_.Ask({.kind = Kind::kOnce, .topic = "t", .key = pair.second});
+  contents_.topics["t"].push_back(PayloadOf(pair.first));
+  EXPECT_THAT(Judge(), ElementsAre("t at 2: event pair+first/10 without its other half"));
+  contents_.topics["t"].push_back(PayloadOf(pair.second));
+  EXPECT_THAT(Judge(), IsEmpty());
+  contents_.topics["t"].erase(contents_.topics["t"].begin() + 2);
+  EXPECT_THAT(Judge(), ElementsAre("t at 2: event pair+second/10 without its other half"));
+}
+
 TEST_F(Verdict, DoubledEvent) {
   contents_.topics["t"].push_back(PayloadOf(kFirst));
   EXPECT_THAT(Judge(), ElementsAre("t at 2: event first/100 for the second time"));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <latch>
 #include <mutex>
 #include <thread>
@@ -18,6 +19,9 @@ constexpr int kNewTopics = 2;       // before the publishers start
 constexpr int kLateTopics = 2;      // beside them
 constexpr int kModelsPerTopic = 3;  // beside each late topic
 constexpr int kBurst = 8;
+constexpr int kOnceEvery = 3;  // steps
+constexpr int kAttempts = 3;
+constexpr const char* kOnceTopic = "once";
 
 class Workload {
  public:
@@ -29,6 +33,7 @@ class Workload {
 
   std::vector<Error> Run() {
     for (int i = 0; i < kNewTopics; ++i) RegisterTopic(fmt::format("{}-t{}", options_.name, i));
+    if (!options_.once.empty() && !options_.topics.contains(kOnceTopic)) RegisterTopic(kOnceTopic);
     Random random(options_.seed);
     {
       std::vector<std::jthread> threads;
@@ -66,6 +71,7 @@ class Workload {
   void PublishFrom(int thread, Random random) {
     for (int step = 0; step < options_.steps; ++step) {
       const std::string name = fmt::format("{}-p{}-{}", options_.name, thread, step);
+      if (!options_.once.empty() && step % kOnceEvery == 0) PublishOnce(thread, step);
       if (random.Percent(25)) {
         PublishBurst(name, random);
       } else {
@@ -90,6 +96,35 @@ class Workload {
     if (!offset) return Failed(offset.error());
     entry.offset = *offset;
     ledger_.Acknowledge(entry);
+  }
+
+  // What an earlier run of the same name has published, acknowledged or not, is there already.
+  void PublishOnce(int thread, int step) {
+    if (!Knows(kOnceTopic)) return;
+    const std::string name = fmt::format("{}-p{}-{}", options_.once, thread, step);
+    const EventPair pair = MakePair(name, std::hash<std::string>{}(name) % (options_.max_payload + 1));
+    LedgerEntry first{.kind = Kind::kOnce, .topic = kOnceTopic, .key = pair.first};
+    LedgerEntry second{.kind = Kind::kOnce, .topic = kOnceTopic, .key = pair.second};
+    ledger_.Ask(first);
+    ledger_.Ask(second);
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      const auto offset =
+          system_.PublishOnce(kOnceTopic, {PayloadOf(pair.first), PayloadOf(pair.second)}, name);
+      if (!offset) {
+        Failed(offset.error());
+        continue;
+      }
+      first.offset = *offset;
+      second.offset = *offset + 1;
+      ledger_.Acknowledge(first);
+      ledger_.Acknowledge(second);
+      if (step % 2 == 0) return;  // else it is repeated though it has succeeded
+    }
+  }
+
+  bool Knows(const std::string& topic) {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::find(topics_, topic) != topics_.end();
   }
 
   void PublishBurst(const std::string& name, Random& random) {

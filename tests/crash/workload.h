@@ -1,5 +1,6 @@
 // What the crash tests do to an engine: publishing from several threads to several topics, one event at a
-// time and in bursts that share commits, beside registrations of topics and models.
+// time, in bursts that share commits, and in pairs under a producer key, beside registrations of topics and
+// models.
 #pragma once
 
 #include <set>
@@ -16,9 +17,12 @@ struct WorkloadOptions {
   std::string name;              // part of every name and key; of this run alone
   uint64_t seed = 0;             //
   std::set<std::string> topics;  // registered already
-  int publishers = 4;            // threads
-  int steps = 25;                // per thread; a step is one event or a burst
-  size_t max_payload = 2000;     // bytes
+  // Part of the producer keys; runs of the same name publish the same once more. Empty: nothing is published
+  // under a key.
+  std::string once = {};
+  int publishers = 4;         // threads
+  int steps = 25;             // per thread; a step is one event or a burst
+  size_t max_payload = 2000;  // bytes
 };
 
 // Enters each call and its success into `ledger`. Returns the errors of all calls that failed.

@@ -4,13 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <deque>
-#include <iterator>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "catalog/backend_error.h"
@@ -188,15 +185,20 @@ class TopicAppends {
   [[nodiscard]] int64_t topic_no() const { return appends_.front().topic_no(); }
   [[nodiscard]] bool has_keys() const { return !with_key_.empty(); }
 
+  [[nodiscard]] Statement Hold(HeadPlaces& places) {
+    place_ = places.Get(topic_no());
+    hold_params_ = {topic_no(), place_};
+    return {kHoldHead, hold_params_};
+  }
   [[nodiscard]] Statement Search() {
     search_.emplace(topic_no(), with_key_);
     return search_->statement();
   }
-  // `next_offset`: of the head, which is held; none: there is no head, and the keys of a topic that was
-  // dropped say nothing. `found`: what the search found.
-  void Settle(std::optional<uint64_t> next_offset, const ResultSet& found) {
-    next_offset_ = next_offset;
-    if (!next_offset) return;
+  // What holding the head and the search have found. Without a head there is no topic, and the keys of one
+  // that was dropped say nothing.
+  void Settle(const ResultSet& head, const ResultSet& found) {
+    if (head.rows() == 0) return;
+    next_offset_ = static_cast<uint64_t>(head.Int(0, 0));
     std::vector<std::optional<KeyRecord>> known(with_key_.size());
     for (int i = 0; i < found.rows(); ++i) {
       known.at(static_cast<size_t>(found.Int(i, 0) - 1)) = {
@@ -257,6 +259,8 @@ class TopicAppends {
 
   std::span<PendingAppend> appends_;
   std::vector<PendingAppend*> with_key_;
+  std::string place_;
+  std::vector<SqlValue> hold_params_;
   std::optional<uint64_t> next_offset_;  // of a head that is held
   KeyedAppends keyed_;
   std::optional<KeySearch> search_;
@@ -265,31 +269,20 @@ class TopicAppends {
   std::optional<size_t> index_;  // of the statement that writes the events
 };
 
-// Takes the heads of all topics and looks the keys up.
+// Takes the heads of all topics, in their order, and looks the keys up.
 Result<void> SettleKeys(Connection& connection, std::span<const Statement> before,
-                        std::deque<TopicAppends>& topics) {
-  std::string numbers = "{";
-  for (const TopicAppends& topic : topics) {
-    fmt::format_to(std::back_inserter(numbers), "{}{}", numbers.size() > 1 ? "," : "", topic.topic_no());
-  }
-  numbers += '}';
-  const std::array<SqlValue, 1> heads_params = {numbers};
+                        std::deque<TopicAppends>& topics, HeadPlaces& places) {
   std::vector<Statement> statements(before.begin(), before.end());
-  statements.push_back({kHoldHeads, heads_params});
+  for (TopicAppends& topic : topics) statements.push_back(topic.Hold(places));
   for (TopicAppends& topic : topics) {
     if (topic.has_keys()) statements.push_back(topic.Search());
   }
   JAMMI_ASSIGN(const auto results, connection.Run(statements));
-
-  std::unordered_map<int64_t, uint64_t> next_offsets;
-  const ResultSet& heads = results[before.size()];
-  for (int i = 0; i < heads.rows(); ++i)
-    next_offsets[heads.Int(i, 0)] = static_cast<uint64_t>(heads.Int(i, 1));
-  size_t result = before.size() + 1;
+  size_t head = before.size();
+  size_t found = head + topics.size();
   for (TopicAppends& topic : topics) {
-    if (!topic.has_keys()) continue;
-    const auto head = next_offsets.find(topic.topic_no());
-    topic.Settle(head == next_offsets.end() ? std::nullopt : std::optional(head->second), results[result++]);
+    if (topic.has_keys()) topic.Settle(results[head], results[found++]);
+    ++head;
   }
   return {};
 }
@@ -308,7 +301,7 @@ Result<void> WriteEvents(Connection& connection, std::span<const Statement> befo
   }
   std::vector<Statement> statements;
   if (std::ranges::any_of(topics, &TopicAppends::has_keys)) {
-    JAMMI_TRY(SettleKeys(connection, before, topics));
+    JAMMI_TRY(SettleKeys(connection, before, topics, places));
   } else {
     statements.assign(before.begin(), before.end());
   }

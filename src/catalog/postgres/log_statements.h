@@ -30,11 +30,14 @@ constexpr std::string_view kAppendToTopic =
     " SELECT first_offset, last_committed_at, place FROM head";
 #undef JAMMI_TAKE_OFFSETS
 
-// Holds the heads of the topics in $1, "{7,9}", to the end of the transaction; in the order in which appends
-// take them, so that nobody waits in a circle.
-constexpr std::string_view kHoldHeads =
-    "SELECT topic_no, next_offset FROM topic_heads"
-    " WHERE topic_no = ANY (CAST(CAST($1 AS TEXT) AS BIGINT[])) ORDER BY topic_no FOR NO KEY UPDATE";
+// Holds the head of topic $1, looked for as above at $2, to the end of the transaction.
+#define JAMMI_HOLD_HEAD(where) \
+  " SELECT next_offset FROM topic_heads WHERE topic_no = $1 AND " where " FOR NO KEY UPDATE"
+constexpr std::string_view kHoldHead =
+    "WITH near AS (" JAMMI_HOLD_HEAD("ctid = CAST(CAST($2 AS TEXT) AS tid)") "),"
+    " far AS (" JAMMI_HOLD_HEAD("NOT EXISTS (SELECT 1 FROM near)") ")"
+    " SELECT next_offset FROM near UNION ALL SELECT next_offset FROM far";
+#undef JAMMI_HOLD_HEAD
 
 // What is there of the producer keys $3 of the scopes $2 of topic $1, and which it is of, from 1 on.
 constexpr std::string_view kFindKeys =
