@@ -1,7 +1,6 @@
 // What every catalog must do, whatever database it is on: the cases are in conformance_test.cc.
 #pragma once
 
-#include <arrow/buffer.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -9,9 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "base/hash.h"
 #include "catalog/harness.h"
-#include "jammi/ids.h"
+#include "catalog/test_events.h"
 
 namespace jammi::conformance {
 
@@ -43,30 +41,12 @@ class Conformance : public testing::TestWithParam<test::MakeHarness> {
 
   // A statement in a transaction of its own.
   Result<int64_t> Execute(std::string_view sql, std::initializer_list<SqlValue> params = {}) {
-    return backend().Transact({}, [&](Transaction& tx) { return tx.Execute(sql, params); });
+    return test::Execute(backend(), sql, params);
   }
-  // The column `v` of the first row.
-  Result<int64_t> GetInt(std::string_view sql) {
-    return backend().Transact({.read_only = true}, [&](Transaction& tx) -> Result<int64_t> {
-      JAMMI_ASSIGN(const auto value,
-                   tx.QueryFirst(sql, {}, [](const Row& row) { return row.Get<int64_t>("v"); }));
-      if (!value) return Error(ErrorCode::kNotFound, "no row");
-      return *value;
-    });
-  }
-
-  void MakeTopic(int64_t topic_no) {
-    JAMMI_OK(Execute(
-        "INSERT INTO topics (topic_no, topic_id, name, schema, created_at) VALUES ($1, $2, $3, $4, 0)",
-        {topic_no, Uuid::RandomV4().ToString(), fmt::format("topic-{}", topic_no), SqlBytes()}));
-    JAMMI_OK(Execute("INSERT INTO topic_heads (topic_no) VALUES ($1)", {topic_no}));
-  }
-
+  Result<int64_t> GetInt(std::string_view sql) { return test::GetInt(backend(), sql); }
+  void MakeTopic(int64_t topic_no) { JAMMI_OK(test::AddTopic(backend(), topic_no)); }
   static EventAppend Event(int64_t topic_no, std::string text, Scope scope = Scope::Global()) {
-    EventAppend event{.topic_no = topic_no, .scope = scope, .row_count = 1};
-    event.payload = arrow::Buffer::FromString(std::move(text));
-    event.checksum = Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())});
-    return event;
+    return test::MakeEvent(topic_no, std::move(text), std::move(scope));
   }
 
   // Appends "0", "1", ... and fails the test unless they get the offsets from `first` on.

@@ -1,9 +1,6 @@
 // Topics with events, and consumers of them, on the database under test.
 #pragma once
 
-#include <arrow/buffer.h>
-
-#include "base/hash.h"
 #include "catalog/consumer_repo.h"
 #include "catalog/repo_fixture.h"
 #include "catalog/topic_repo.h"
@@ -23,10 +20,7 @@ class ConsumersTest : public RepoTest {
   }
   void Publish(int64_t topic_no, int events) {
     for (int i = 0; i < events; ++i) {
-      EventAppend event{
-          .topic_no = topic_no, .row_count = 1, .payload = arrow::Buffer::FromString("payload")};
-      event.checksum = Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())});
-      Ok(catalog_->log().Append(event, {}));
+      Ok(catalog_->log().Append(MakeEvent(topic_no, "payload"), {}));
     }
   }
   void Drop(const Scope& owner, const std::string& name) {

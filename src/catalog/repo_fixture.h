@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "catalog/harness.h"
+#include "catalog/test_events.h"
 #include "jammi/catalog_access.h"
 #include "jammi/models.h"
 
@@ -55,15 +56,11 @@ class RepoTest : public testing::TestWithParam<MakeHarness> {
 
   // A statement in a transaction of its own; rows changed.
   int64_t Sql(std::string_view sql, std::initializer_list<SqlValue> params = {}) {
-    return Ok(backend().Transact({}, [&](Transaction& tx) { return tx.Execute(sql, params); }));
+    return Ok(Execute(backend(), sql, params));
   }
   // The column `v` of the first row.
   int64_t GetInt(std::string_view sql, std::initializer_list<SqlValue> params = {}) {
-    return Ok(backend().Transact({.read_only = true}, [&](Transaction& tx) -> Result<int64_t> {
-      JAMMI_ASSIGN(const auto value,
-                   tx.QueryFirst(sql, params, [](const Row& row) { return row.Get<int64_t>("v"); }));
-      return value ? Result<int64_t>(*value) : Error(ErrorCode::kNotFound, "no row");
-    }));
+    return Ok(test::GetInt(backend(), sql, params));
   }
   // The database's time.
   UnixMicros Now() { return GetInt("SELECT jammi_now() AS v"); }

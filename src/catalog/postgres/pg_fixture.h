@@ -1,17 +1,14 @@
 // A database of a test's own on the test program's server, and a catalog in it.
 #pragma once
 
-#include <arrow/buffer.h>
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 
-#include "base/hash.h"
 #include "base/sync_point.h"
 #include "catalog/catalog.h"
-#include "jammi/ids.h"
+#include "catalog/test_events.h"
 #include "support/pg_server.h"
 #include "support/raw_postgres.h"
 #include "support/tcp_proxy.h"
@@ -43,21 +40,13 @@ class PgTest : public testing::Test {
 
   static Result<int64_t> Execute(Catalog& catalog, std::string_view sql,
                                  std::initializer_list<SqlValue> params = {}) {
-    return catalog.backend().Transact({}, [&](Transaction& tx) { return tx.Execute(sql, params); });
+    return test::Execute(catalog.backend(), sql, params);
   }
-
   static void MakeTopic(Catalog& catalog, int64_t topic_no) {
-    Ok(Execute(catalog,
-               "INSERT INTO topics (topic_no, topic_id, name, schema, created_at) VALUES ($1, $2, $3, $4, 0)",
-               {topic_no, Uuid::RandomV4().ToString(), fmt::format("topic-{}", topic_no), SqlBytes()}));
-    Ok(Execute(catalog, "INSERT INTO topic_heads (topic_no) VALUES ($1)", {topic_no}));
+    Ok(test::AddTopic(catalog.backend(), topic_no));
   }
-
   static EventAppend Event(int64_t topic_no, std::string text) {
-    EventAppend event{.topic_no = topic_no, .row_count = 1};
-    event.payload = arrow::Buffer::FromString(std::move(text));
-    event.checksum = Checksum({event.payload->data(), static_cast<size_t>(event.payload->size())});
-    return event;
+    return test::MakeEvent(topic_no, std::move(text));
   }
 
   const std::string database_;
