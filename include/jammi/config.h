@@ -57,12 +57,40 @@ using BrokerConfig = std::variant<InMemoryBrokerConfig, JetStreamBrokerConfig>;
 
 // --- [trigger]: publishing and subscribing.
 
+// Of topics that have no settings of their own; 0 = without limit.
+struct RetentionConfig {
+  uint64_t max_age_secs = 0;
+  uint64_t max_bytes = 0;
+  uint64_t max_events = 0;
+  bool keep_for_consumers = false;
+  uint64_t trim_interval_ms = 10'000;
+};
+
 struct TriggerConfig {
   uint64_t ring_bytes = 8 << 20;  // per topic in use
   uint64_t page_bytes = 1 << 20;
   uint64_t page_events = 1024;
   uint64_t max_batch_bytes = 16 << 20;
   uint32_t page_loader_threads = 2;
+  RetentionConfig retention;
+};
+
+// --- [quotas]: what tenants may use. The global scope is not limited.
+
+// What one tenant has instead; absent: as everybody.
+struct TenantQuotaConfig {
+  std::optional<uint64_t> max_topics;
+  std::optional<uint64_t> max_bytes;
+  std::optional<uint64_t> events_per_second;
+  std::optional<uint64_t> bytes_per_second;
+};
+// 0 = without limit.
+struct QuotaConfig {
+  uint64_t max_topics = 0;
+  uint64_t max_bytes = 0;
+  uint64_t events_per_second = 0;
+  uint64_t bytes_per_second = 0;
+  std::map<std::string, TenantQuotaConfig> tenants;  // by the text of their ids
 };
 
 // --- [engine], [gpu], [inference], [embedding], [fine_tuning], [training], [cache]: work on data.
@@ -222,6 +250,7 @@ struct Config {
   CatalogConfig catalog;
   BrokerConfig broker;
   TriggerConfig trigger;
+  QuotaConfig quotas;
   GpuConfig gpu;
   InferenceConfig inference;
   EmbeddingConfig embedding;

@@ -33,6 +33,7 @@
 #include "jammi/scope.h"
 #include "jammi/sources.h"
 #include "jammi/topic_read.h"
+#include "jammi/topic_retention.h"
 #include "jammi/trigger.h"
 
 namespace jammi {
@@ -48,9 +49,11 @@ class Topics {
   // Creates a topic owned by the session's scope. `name` is 1..512 bytes of UTF-8; `schema` has one
   // column at least, of any type Arrow IPC carries; metadata is dropped.
   // Errors: kAlreadyExists with TopicExistsDetail; kInvalidArgument with UnsupportedSchemaTypeDetail, or
-  // naming a column whose name is reserved or equal to another's but for case.
+  // naming a column whose name is reserved or equal to another's but for case; kResourceExhausted with
+  // QuotaExceededDetail.
   [[nodiscard]] Result<Topic> Register(std::string_view name, const std::shared_ptr<arrow::Schema>& schema,
-                                       const std::map<std::string, std::string>& broker_metadata = {});
+                                       const std::map<std::string, std::string>& broker_metadata = {},
+                                       const TopicRetention& retention = {});
 
   // The scope's own topic of that name, else the global one. Errors: kNotFound with TopicNotFoundDetail.
   [[nodiscard]] Result<Topic> Find(std::string_view name) const;
@@ -73,6 +76,14 @@ class Topics {
 
   // How this engine's broker takes the topic's events. Errors: kNotFound with TopicNotFoundDetail.
   [[nodiscard]] Result<FanOutStatus> FanOut(const TopicId& id) const;
+
+  // Replaces the retention of a topic that the scope owns, all of it. What is beyond the new limits goes in
+  // the background, soon. Errors: kInvalidArgument for a negative limit; kNotFound with TopicNotFoundDetail,
+  // also for a global or another's topic.
+  [[nodiscard]] Result<Topic> SetRetention(const TopicId& id, const TopicRetention& retention);
+
+  // What the log has of a visible topic now. Errors: kNotFound with TopicNotFoundDetail.
+  [[nodiscard]] Result<TopicStats> Stats(const TopicId& id) const;
 
   // Drops a topic that the scope owns; its subscriptions end after what they have buffered. The name is
   // free at once. Errors: kNotFound with TopicNotFoundDetail, also for a global or another's topic.
@@ -108,7 +119,8 @@ class Session {
   // Success: the event is durable and has this offset. Errors: kNotFound with TopicNotFoundDetail;
   // kInvalidArgument with BatchSchemaMismatchDetail, or for a batch that is damaged or larger than
   // `trigger.max_batch_bytes`; kPermissionDenied with PublishTenantMismatchDetail; kResourceExhausted
-  // (disk or queue full), kDeadlineExceeded, kUnavailable: it is not in the log; kOutcomeUnknown: it may be.
+  // with QuotaExceededDetail, which says when to try again; kResourceExhausted (disk or queue full),
+  // kDeadlineExceeded, kUnavailable: it is not in the log; kOutcomeUnknown: it may be.
   [[nodiscard]] Result<Offset> Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
                                        Deadline deadline = {}) const;
 
@@ -202,6 +214,7 @@ class Engine {
   // UUID of this catalog's history; part of every stored position.
   [[nodiscard]] const std::string& incarnation() const;
   [[nodiscard]] BackendStats stats() const;
+  [[nodiscard]] RetentionStats retention_stats() const;
 
  private:
   explicit Engine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {}

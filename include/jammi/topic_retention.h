@@ -34,4 +34,16 @@ struct TopicStats {
   TopicRetention retention = {};        // what holds: the topic's own settings, else the configuration's
 };
 
+// What this engine has taken out of the log since it was opened. (Of several engines on a catalog one at a
+// time does it.)
+struct RetentionStats {
+  uint64_t rounds = 0;         // looks at all topics, those that failed included
+  uint64_t failed_rounds = 0;  // the log says why
+  uint64_t trimmed_events = 0;
+  uint64_t trimmed_bytes = 0;
+  uint64_t purged_events = 0;  // of dropped topics
+  uint64_t purged_bytes = 0;
+  uint64_t purged_topics = 0;
+};
+
 }  // namespace jammi

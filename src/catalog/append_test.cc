@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/sync_point.h"
 #include "catalog/event_key.h"
+#include "catalog/log_trim.h"
 #include "catalog/producer_keys.h"
 #include "catalog/repo_fixture.h"
 #include "catalog/topic_repo.h"
@@ -84,9 +85,7 @@ class AppendTest : public test::RepoTest {
     Ok(backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
       JAMMI_TRY(
           tx.Execute("UPDATE topic_heads SET low_water = $2 WHERE topic_no = $1", {topic_no, low_water}));
-      JAMMI_TRY(tx.Execute("DELETE FROM events WHERE event_key >= $1 AND event_key < $2",
-                           {EventKey(topic_no, 0), EventKey(topic_no, low_water)}));
-      return DeleteProducerKeys(tx, topic_no, low_water);
+      return RemoveEvents(tx, topic_no, 0, low_water - 1);
     }));
   }
 
@@ -279,7 +278,9 @@ TEST_P(AppendTest, ADroppedTopicIsNotFoundUnderAKnownKeyAndItsKeysArePurged) {
   Ok(topics.Drop(kGlobal, topic.id, [](int64_t) {}));
   EXPECT_EQ(CodeOf(Append({"a", "b"}, "key-0", kGlobal, topic.topic_no)), ErrorCode::kNotFound);
   EXPECT_EQ(Keys(), 4);
-  while (Ok(topics.PurgeStep({}))) {
+  LogTrim trim(backend(), {std::chrono::microseconds(0), 0, 0, false}, "engine");
+  ASSERT_TRUE(Ok(trim.Claim({})));
+  while (Ok(trim.Purge({})).more) {
   }
   EXPECT_EQ(Keys(), 1);
 }

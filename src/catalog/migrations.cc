@@ -10,6 +10,7 @@
 #include "catalog/migrations/0007_result_tables.h"
 #include "catalog/migrations/0008_evaluation.h"
 #include "catalog/migrations/0009_sessions_consumers.h"
+#include "catalog/migrations/0010_retention.h"
 #include "catalog/migrations/0011_producer_keys.h"
 #include "catalog/migrations/0012_topic_versions.h"
 
@@ -25,6 +26,7 @@ constexpr std::array kMigrations = {
     Migration{"0007_result_tables", kResultTablesMigration},
     Migration{"0008_evaluation", kEvaluationMigration},
     Migration{"0009_sessions_consumers", kSessionsConsumersMigration},
+    Migration{"0010_retention", kRetentionMigration},
     Migration{"0011_producer_keys", kProducerKeysMigration},
     Migration{"0012_topic_versions", kTopicVersionsMigration},
 };

@@ -10,10 +10,8 @@
 
 #include "catalog/arguments.h"
 #include "catalog/changes.h"
-#include "catalog/event_key.h"
 #include "catalog/listing.h"
 #include "catalog/page_token.h"
-#include "catalog/producer_keys.h"
 
 namespace jammi {
 namespace {
@@ -22,18 +20,17 @@ constexpr size_t kMaxNameBytes = 512;
 constexpr std::string_view kReservedPrefix = "jammi.";
 constexpr std::string_view kList = "topics";
 constexpr size_t kMaxMetadataBytes = 64 << 10;
-// One step of a purge holds the writer for so much at most.
-constexpr int64_t kPurgeEvents = 1024;
-constexpr int64_t kPurgeBytes = 1 << 20;
 
-#define JAMMI_TOPIC_COLUMNS \
-  "topic_no, topic_id, scope, name, schema, broker_metadata, created_at, earlier_columns"
+#define JAMMI_RETENTION_COLUMNS "max_age_us, max_bytes, max_events, keep_for_consumers"
+#define JAMMI_TOPIC_COLUMNS                                                \
+  "topic_no, topic_id, scope, name, schema, broker_metadata, created_at, " \
+  "earlier_columns, " JAMMI_RETENTION_COLUMNS
 
 constexpr std::string_view kTakeNumber =
     "UPDATE catalog_counters SET next_value = next_value + 1 WHERE name = 'topic_no' RETURNING next_value";
 constexpr std::string_view kInsert =
     "INSERT INTO topics (" JAMMI_TOPIC_COLUMNS
-    ") VALUES ($1, $2, $3, $4, $5, $6, jammi_now(), '[]') RETURNING created_at";
+    ") VALUES ($1, $2, $3, $4, $5, $6, jammi_now(), '[]', $7, $8, $9, $10) RETURNING created_at";
 constexpr std::string_view kInsertHead = "INSERT INTO topic_heads (topic_no) VALUES ($1)";
 // '' sorts before every tenant, so the scope's own topic comes first.
 constexpr std::string_view kFindByName =
@@ -58,13 +55,20 @@ constexpr std::string_view kMarkDropped =
     "UPDATE topics SET dropped_at = jammi_now() WHERE topic_id = $1 AND scope = $2 AND dropped_at IS NULL "
     "RETURNING topic_no, name";
 constexpr std::string_view kDeleteHead = "DELETE FROM topic_heads WHERE topic_no = $1";
-constexpr std::string_view kFirstDropped =
-    "SELECT topic_no FROM topics WHERE dropped_at IS NOT NULL ORDER BY topic_no LIMIT 1";
-constexpr std::string_view kOldestEvents =
-    "SELECT event_key, length(payload) AS bytes FROM events WHERE event_key >= $1 AND event_key < $2 "
-    "ORDER BY event_key LIMIT $3";
-constexpr std::string_view kDeleteEvents = "DELETE FROM events WHERE event_key >= $1 AND event_key <= $2";
-constexpr std::string_view kDeleteTopic = "DELETE FROM topics WHERE topic_no = $1";
+constexpr std::string_view kSetRetention =
+    "UPDATE topics SET max_age_us = $3, max_bytes = $4, max_events = $5, keep_for_consumers = $6 "
+    "WHERE topic_id = $1 AND scope = $2 AND dropped_at IS NULL RETURNING " JAMMI_TOPIC_COLUMNS;
+constexpr std::string_view kCount =
+    "SELECT COUNT(*) AS topics FROM topics WHERE scope = $1 AND dropped_at IS NULL";
+constexpr std::string_view kStats =
+    "SELECT t.scope, t.max_age_us, t.max_bytes, t.max_events, t.keep_for_consumers, h.low_water, "
+    "h.next_offset, h.events, h.bytes, CASE WHEN h.events > 0 THEN h.last_committed_at END AS newest_at, "
+    "(SELECT e.committed_at FROM events AS e WHERE e.event_key = (h.topic_no << 40) + h.low_water) "
+    "AS oldest_at FROM topics AS t JOIN topic_heads AS h ON h.topic_no = t.topic_no "
+    "WHERE t.topic_id = $1 AND t.dropped_at IS NULL";
+constexpr std::string_view kRetainedBytes =
+    "SELECT CAST(COALESCE(SUM(h.bytes), 0) AS BIGINT) AS bytes FROM topics AS t "
+    "JOIN topic_heads AS h ON h.topic_no = t.topic_no WHERE t.scope = $1 AND t.dropped_at IS NULL";
 
 Error NotFound(std::string_view topic) {
   return Error(ErrorCode::kNotFound, fmt::format("topic not found: {}", topic),
@@ -113,6 +117,31 @@ Result<std::vector<int64_t>> ParseCounts(std::string_view topic, std::string_vie
                BackendDetail{BackendFault::kTypeConversion, "topics.earlier_columns", {}});
 }
 
+std::optional<int64_t> MicrosOf(const TopicRetention& retention) {
+  if (!retention.max_age) return std::nullopt;
+  return retention.max_age->count();
+}
+
+Result<void> CheckRetention(const TopicRetention& retention) {
+  const auto check = [](std::string_view field, std::optional<int64_t> limit) -> Result<void> {
+    if (limit.value_or(0) >= 0) return {};
+    return InvalidArgument(field, fmt::format("must be 0 or more, not {}", *limit));
+  };
+  JAMMI_TRY(check("max_age", MicrosOf(retention)));
+  JAMMI_TRY(check("max_bytes", retention.max_bytes));
+  return check("max_events", retention.max_events);
+}
+
+Result<TopicRetention> ReadRetention(const Row& row) {
+  TopicRetention retention;
+  JAMMI_ASSIGN(const auto max_age, row.Get<std::optional<int64_t>>("max_age_us"));
+  if (max_age) retention.max_age = std::chrono::microseconds(*max_age);
+  JAMMI_ASSIGN(retention.max_bytes, row.Get<std::optional<int64_t>>("max_bytes"));
+  JAMMI_ASSIGN(retention.max_events, row.Get<std::optional<int64_t>>("max_events"));
+  JAMMI_ASSIGN(retention.keep_for_consumers, row.Get<std::optional<bool>>("keep_for_consumers"));
+  return retention;
+}
+
 Result<StoredTopic> ReadTopic(const Row& row) {
   StoredTopic topic;
   JAMMI_ASSIGN(topic.topic_no, row.Get<int64_t>("topic_no"));
@@ -134,6 +163,7 @@ Result<StoredTopic> ReadTopic(const Row& row) {
   topic.schema.assign(reinterpret_cast<const char*>(schema.data()), schema.size());
   JAMMI_ASSIGN(topic.broker_metadata, ParseMetadata(id, metadata));
   JAMMI_ASSIGN(topic.earlier_columns, ParseCounts(id, earlier));
+  JAMMI_ASSIGN(topic.retention, ReadRetention(row));
   return topic;
 }
 
@@ -176,9 +206,10 @@ constexpr std::array kStatements = {RepoStatement{"find by name", kFindByName, 2
                                     RepoStatement{"hold", kHold, 2},
                                     RepoStatement{"set schema", kSetSchema, 3},
                                     RepoStatement{"mark dropped", kMarkDropped, 2},
-                                    RepoStatement{"first dropped", kFirstDropped, 0},
-                                    RepoStatement{"oldest events", kOldestEvents, 3},
-                                    RepoStatement{"delete events", kDeleteEvents, 2}};
+                                    RepoStatement{"set retention", kSetRetention, 6},
+                                    RepoStatement{"count", kCount, 1},
+                                    RepoStatement{"stats", kStats, 1},
+                                    RepoStatement{"retained bytes", kRetainedBytes, 1}};
 
 // The number after the last one given to a topic, taken for good.
 Result<int64_t> TakeTopicNumber(Transaction& tx) {
@@ -192,20 +223,30 @@ Result<int64_t> TakeTopicNumber(Transaction& tx) {
   return *next - 1;
 }
 
-// The key of the last of a topic's oldest events that one step may delete; nullopt when it has none.
-Result<std::optional<int64_t>> LastToPurge(Transaction& tx, int64_t first_key, int64_t end_key) {
-  std::optional<int64_t> last;
-  int64_t bytes = 0;
-  JAMMI_TRY(tx.Query(kOldestEvents, {first_key, end_key, kPurgeEvents}, [&](const Row& row) -> Result<bool> {
-    JAMMI_ASSIGN(last, row.Get<int64_t>("event_key"));
-    JAMMI_ASSIGN(const int64_t size, row.Get<int64_t>("bytes"));
-    bytes += size;
-    return bytes < kPurgeBytes;
-  }));
-  return last;
+Error TooManyTopics(int64_t limit, int64_t used) {
+  return Error(ErrorCode::kResourceExhausted,
+               fmt::format("the quota of {} topics is used up; drop one to register another", limit),
+               QuotaExceededDetail{.quota = "max_topics", .limit = limit, .used = used});
+}
+
+// Whoever registers has taken a number, whose row he holds until his transaction ends: nobody is between
+// this look and its commit.
+Result<void> CheckTopicQuota(Transaction& tx, const Scope& owner, int64_t max_topics) {
+  JAMMI_ASSIGN(const auto topics, tx.QueryFirst(kCount, {owner.Key()},
+                                                [](const Row& row) { return row.Get<int64_t>("topics"); }));
+  if (topics.value_or(0) <= max_topics) return {};
+  return TooManyTopics(max_topics, *topics - 1);
 }
 
 }  // namespace
+
+TopicRetention Effective(const TopicRetention& own, const TopicRetention& defaults) {
+  return {
+      .max_age = own.max_age ? own.max_age : defaults.max_age,
+      .max_bytes = own.max_bytes ? own.max_bytes : defaults.max_bytes,
+      .max_events = own.max_events ? own.max_events : defaults.max_events,
+      .keep_for_consumers = own.keep_for_consumers ? own.keep_for_consumers : defaults.keep_for_consumers};
+}
 
 std::span<const RepoStatement> TopicStatements() { return kStatements; }
 
@@ -223,23 +264,28 @@ std::optional<std::vector<int64_t>> ParseColumnCounts(std::string_view text) {
 }
 
 Result<StoredTopic> TopicRepo::Register(const Scope& owner, std::string_view name, std::string_view schema,
-                                        const std::map<std::string, std::string>& broker_metadata) {
+                                        const std::map<std::string, std::string>& broker_metadata,
+                                        const TopicRetention& retention, std::optional<int64_t> max_topics) {
   JAMMI_TRY(CheckName(name));
+  JAMMI_TRY(CheckRetention(retention));
   JAMMI_ASSIGN(const std::string metadata, MetadataJson(broker_metadata));
   StoredTopic topic{.id = TopicId(Uuid::TimeOrderedV7(Clock::System()->Now() / 1000)),
                     .name = std::string(name),
                     .owner = owner,
                     .schema = std::string(schema),
-                    .broker_metadata = broker_metadata};
+                    .broker_metadata = broker_metadata,
+                    .retention = retention};
   const SqlBytes schema_bytes(reinterpret_cast<const uint8_t*>(schema.data()), schema.size());
   const auto stored = backend_.RunTransaction({}, [&](Transaction& tx) -> Result<void> {
     JAMMI_ASSIGN(topic.topic_no, TakeTopicNumber(tx));
-    JAMMI_ASSIGN(
-        const auto created_at,
-        tx.QueryFirst(kInsert,
-                      {topic.topic_no, topic.id.ToString(), owner.Key(), name, schema_bytes, metadata},
-                      [](const Row& row) { return row.Get<int64_t>("created_at"); }));
+    JAMMI_ASSIGN(const auto created_at,
+                 tx.QueryFirst(kInsert,
+                               {topic.topic_no, topic.id.ToString(), owner.Key(), name, schema_bytes,
+                                metadata, MicrosOf(retention), retention.max_bytes, retention.max_events,
+                                retention.keep_for_consumers},
+                               [](const Row& row) { return row.Get<int64_t>("created_at"); }));
     topic.created_at = created_at.value_or(0);
+    if (max_topics) JAMMI_TRY(CheckTopicQuota(tx, owner, *max_topics));
     JAMMI_TRY(tx.Execute(kInsertHead, {topic.topic_no}));
     return RecordChange(tx, ChangeVerb::kRegistered, owner, name);
   });
@@ -339,18 +385,56 @@ Result<int64_t> TopicRepo::Drop(const Scope& owner, const TopicId& id,
   });
 }
 
-Result<bool> TopicRepo::PurgeStep(Deadline deadline) {
-  return backend_.Transact({.lane = Lane::kBulk, .deadline = deadline}, [&](Transaction& tx) -> Result<bool> {
-    JAMMI_ASSIGN(const auto topic_no, tx.QueryFirst(kFirstDropped, {}, [](const Row& row) {
-      return row.Get<int64_t>("topic_no");
-    }));
-    if (!topic_no) return false;
-    const int64_t first = EventKey(*topic_no, 0);
-    JAMMI_ASSIGN(const auto last, LastToPurge(tx, first, first + kOffsetLimit - 1));
-    JAMMI_TRY(DeleteProducerKeys(tx, *topic_no, last ? *last - first + 1 : kOffsetLimit));
-    JAMMI_TRY(last ? tx.Execute(kDeleteEvents, {first, *last}) : tx.Execute(kDeleteTopic, {*topic_no}));
-    return true;
+Result<StoredTopic> TopicRepo::SetRetention(const Scope& owner, const TopicId& id,
+                                            const TopicRetention& retention) {
+  JAMMI_TRY(CheckRetention(retention));
+  const std::string text = id.ToString();
+  JAMMI_TRY(RefuseEnginesOwn(text));
+  return backend_.Transact({}, [&](Transaction& tx) -> Result<StoredTopic> {
+    JAMMI_ASSIGN(auto topic, tx.QueryFirst(kSetRetention,
+                                           {text, owner.Key(), MicrosOf(retention), retention.max_bytes,
+                                            retention.max_events, retention.keep_for_consumers},
+                                           ReadTopic));
+    if (!topic) return NotFound(text);
+    JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, owner, topic->name));
+    return std::move(*topic);
   });
+}
+
+Result<TopicStats> TopicRepo::Stats(const Scope& scope, const TopicId& id, const TopicRetention& defaults) {
+  const std::string text = id.ToString();
+  const auto read = [&](const Row& row) -> Result<std::optional<TopicStats>> {
+    JAMMI_ASSIGN(const auto key, row.Get<std::string>("scope"));
+    JAMMI_ASSIGN(const Scope owner, Scope::FromKey(key));
+    if (!scope.Sees(owner)) return std::optional<TopicStats>();
+    TopicStats stats;
+    JAMMI_ASSIGN(const auto low_water, row.Get<int64_t>("low_water"));
+    JAMMI_ASSIGN(const auto next_offset, row.Get<int64_t>("next_offset"));
+    JAMMI_ASSIGN(const auto events, row.Get<int64_t>("events"));
+    JAMMI_ASSIGN(const auto bytes, row.Get<int64_t>("bytes"));
+    JAMMI_ASSIGN(stats.oldest_at, row.Get<std::optional<int64_t>>("oldest_at"));
+    JAMMI_ASSIGN(stats.newest_at, row.Get<std::optional<int64_t>>("newest_at"));
+    JAMMI_ASSIGN(const TopicRetention own, ReadRetention(row));
+    stats.low_water = static_cast<uint64_t>(low_water);
+    stats.next_offset = static_cast<uint64_t>(next_offset);
+    stats.events = static_cast<uint64_t>(events);
+    if (scope == owner) stats.bytes = static_cast<uint64_t>(bytes);
+    stats.retention = Effective(own, defaults);
+    return std::optional(stats);
+  };
+  JAMMI_ASSIGN(const auto stats, backend_.Transact({.read_only = true}, [&](Transaction& tx) {
+    return tx.QueryFirst(kStats, {text}, read);
+  }));
+  if (!stats || !*stats) return NotFound(text);
+  return **stats;
+}
+
+Result<int64_t> TopicRepo::RetainedBytes(const Scope& owner) {
+  JAMMI_ASSIGN(const auto bytes, backend_.Transact({.read_only = true}, [&](Transaction& tx) {
+    return tx.QueryFirst(kRetainedBytes, {owner.Key()},
+                         [](const Row& row) { return row.Get<int64_t>("bytes"); });
+  }));
+  return bytes.value_or(0);
 }
 
 }  // namespace jammi

@@ -15,6 +15,7 @@
 #include "jammi/catalog_access.h"
 #include "jammi/ids.h"
 #include "jammi/scope.h"
+#include "jammi/topic_retention.h"
 
 namespace jammi {
 
@@ -28,7 +29,11 @@ struct StoredTopic {
   std::vector<int64_t> earlier_columns;
   std::map<std::string, std::string> broker_metadata;
   UnixMicros created_at = 0;
+  TopicRetention retention = {};
 };
+
+// What holds for a topic with these settings; all fields of `defaults` are there.
+[[nodiscard]] TopicRetention Effective(const TopicRetention& own, const TopicRetention& defaults);
 
 // Those that look for something.
 [[nodiscard]] std::span<const RepoStatement> TopicStatements();
@@ -45,11 +50,27 @@ class TopicRepo {
 
   // Creates the topic with its log's head, in one transaction (TRG-003). `name` is 1..512 bytes of UTF-8
   // without U+0000, and does not begin with "jammi."; broker metadata likewise, 64 KiB at most in all.
+  // `max_topics`: so many topics may `owner` have, this one included, however many register at once.
   // Errors: kInvalidArgument; kAlreadyExists with TopicExistsDetail: `owner` has a topic of that name;
-  // kResourceExhausted: there are no more topic numbers; the backend's.
+  // kResourceExhausted with QuotaExceededDetail("max_topics"); kResourceExhausted: there are no more topic
+  // numbers; the backend's.
   [[nodiscard]] Result<StoredTopic> Register(const Scope& owner, std::string_view name,
                                              std::string_view schema,
-                                             const std::map<std::string, std::string>& broker_metadata);
+                                             const std::map<std::string, std::string>& broker_metadata,
+                                             const TopicRetention& retention = {},
+                                             std::optional<int64_t> max_topics = std::nullopt);
+
+  // Replaces all of the topic's own settings. Errors: kInvalidArgument: a limit is negative; kNotFound with
+  // TopicNotFoundDetail unless `owner` itself owns it; kPermissionDenied for the engine's own.
+  [[nodiscard]] Result<StoredTopic> SetRetention(const Scope& owner, const TopicId& id,
+                                                 const TopicRetention& retention);
+
+  // What the log has of a topic that the scope sees. Errors: kNotFound with TopicNotFoundDetail.
+  [[nodiscard]] Result<TopicStats> Stats(const Scope& scope, const TopicId& id,
+                                         const TopicRetention& defaults);
+
+  // Bytes of payload that are retained of all topics that `owner` owns.
+  [[nodiscard]] Result<int64_t> RetainedBytes(const Scope& owner);
 
   // The scope's own topic of that name, else the global one (TRG-020, W-19).
   // Errors: kNotFound with TopicNotFoundDetail.
@@ -85,10 +106,6 @@ class TopicRepo {
   // engine's own; nothing is changed then.
   [[nodiscard]] Result<int64_t> Drop(const Scope& owner, const TopicId& id,
                                      const std::function<void(int64_t topic_no)>& committed);
-
-  // Removes some events of dropped topics, or a dropped topic without events: one short transaction in
-  // the lowest lane. False: nothing is left to remove.
-  [[nodiscard]] Result<bool> PurgeStep(Deadline deadline);
 
  private:
   // The row of a SELECT; kNotFound naming what was `asked` for when there is none.

@@ -250,34 +250,6 @@ TEST_P(TopicRepoTest, Trg025ADroppedTopicIsGoneAndItsNameFree) {
   EXPECT_GT(again->topic_no, topic->topic_no) << "a number is never given twice";
 }
 
-TEST_P(TopicRepoTest, NumbersAreNotReusedAfterThePurge) {
-  const auto first = Register(kGlobal, "t");
-  Ok(Drop(kGlobal, first->id));
-  while (*Repo().PurgeStep({})) {
-  }
-  EXPECT_EQ(CountTopics(), 0);
-  EXPECT_GT(Register(kGlobal, "t")->topic_no, first->topic_no);
-}
-
-TEST_P(TopicRepoTest, PurgeRemovesTheRowsOfDroppedTopicsOnly) {
-  const auto kept = Register(kGlobal, "kept");
-  const auto dropped = Register(kGlobal, "dropped");
-  for (int i = 0; i < 5; ++i) {
-    Ok(Append(kept->topic_no, "x"));
-    Ok(Append(dropped->topic_no, std::string(300 << 10, 'y')));
-  }
-  EXPECT_FALSE(*Repo().PurgeStep({})) << "nothing is dropped yet";
-  Ok(Drop(kGlobal, dropped->id));
-  EXPECT_TRUE(*Repo().PurgeStep({}));
-  EXPECT_EQ(CountEvents(), 6) << "about a megabyte at a time";
-  EXPECT_TRUE(*Repo().PurgeStep({}));
-  EXPECT_EQ(CountEvents(), 5);
-  EXPECT_TRUE(*Repo().PurgeStep({}));
-  EXPECT_FALSE(*Repo().PurgeStep({}));
-  EXPECT_EQ(CountTopics(), 1);
-  EXPECT_EQ(Ok(catalog_->log().ReadHead(kept->topic_no)).next_offset, 5U);
-}
-
 TEST_P(TopicRepoTest, NumbersEndWithATypedError) {
   Sql("UPDATE catalog_counters SET next_value = 8388606 WHERE name = 'topic_no'");
   Ok(Register(kGlobal, "last"));

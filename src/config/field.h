@@ -31,6 +31,17 @@ template <>
 inline constexpr auto kNames<LoggingFormat> = std::to_array<std::string_view>({"text", "json"});
 inline constexpr auto kServiceTiers = std::to_array<std::string_view>({"core", "eval", "event", "train"});
 
+// The limits that a tenant may have of his own.
+struct TenantLimit {
+  std::string_view name;
+  std::optional<uint64_t> TenantQuotaConfig::*field;
+};
+inline constexpr auto kTenantLimits =
+    std::to_array<TenantLimit>({{"max_topics", &TenantQuotaConfig::max_topics},
+                                {"max_bytes", &TenantQuotaConfig::max_bytes},
+                                {"events_per_second", &TenantQuotaConfig::events_per_second},
+                                {"bytes_per_second", &TenantQuotaConfig::bytes_per_second}});
+
 // --- Between a field and a SettingValue. A number too large for int64_t reads as the largest, which
 // --- every range refuses.
 
@@ -41,6 +52,20 @@ inline SettingValue ToValue(const std::filesystem::path& field) { return field.s
 inline SettingValue ToValue(const Secret& field) { return field.Reveal(); }
 inline SettingValue ToValue(const TextList& field) { return field; }
 inline SettingValue ToValue(const TextMap& field) { return field; }
+inline SettingValue ToValue(const std::map<std::string, TenantQuotaConfig>& field) {
+  constexpr auto kLargest = std::numeric_limits<int64_t>::max();
+  LimitTables tables;
+  for (const auto& [tenant, quota] : field) {
+    auto& limits = tables[tenant];
+    for (const auto& limit : kTenantLimits) {
+      const auto& value = quota.*limit.field;
+      if (!value) continue;
+      limits[std::string(limit.name)] =
+          std::cmp_greater(*value, kLargest) ? kLargest : static_cast<int64_t>(*value);
+    }
+  }
+  return tables;
+}
 inline SettingValue ToValue(const ServerServices& field) {
   if (field.all) return std::string("all");
   return field.tiers;
@@ -66,6 +91,16 @@ inline void FromValue(Secret& field, const SettingValue& value) {
   field = Secret(std::get<std::string>(value));
 }
 inline void FromValue(TextList& field, const SettingValue& value) { field = std::get<TextList>(value); }
+inline void FromValue(std::map<std::string, TenantQuotaConfig>& field, const SettingValue& value) {
+  field.clear();
+  for (const auto& [tenant, limits] : std::get<LimitTables>(value)) {
+    for (const auto& limit : kTenantLimits) {
+      const auto given = limits.find(std::string(limit.name));
+      auto& quota = field[tenant];
+      if (given != limits.end()) quota.*limit.field = static_cast<uint64_t>(given->second);
+    }
+  }
+}
 inline void FromValue(TextMap& field, const SettingValue& value) { field = std::get<TextMap>(value); }
 inline void FromValue(ServerServices& field, const SettingValue& value) {
   field.all = std::holds_alternative<std::string>(value);
@@ -117,6 +152,9 @@ void DescribeField(Setting& setting) {
     setting.type = SettingType::kTextList;
   } else if constexpr (std::is_same_v<Type, TextMap>) {
     setting.type = SettingType::kTextMap;
+  } else if constexpr (std::is_same_v<Type, std::map<std::string, TenantQuotaConfig>>) {
+    setting.type = SettingType::kLimits;
+    for (const auto& limit : kTenantLimits) setting.choices.push_back(limit.name);
   } else if constexpr (std::is_same_v<Type, ServerServices>) {
     setting.type = SettingType::kServices;
     setting.choices.assign(kServiceTiers.begin(), kServiceTiers.end());

@@ -191,6 +191,30 @@ TEST_F(FileText, Cfg003WrongTypesAreErrors) {
               HasSubstr("trigger.ring_bytes: expected a number of bytes"));
 }
 
+TEST_F(FileText, TenantsMayHaveQuotasOfTheirOwn) {
+  const auto config = Good(
+      "[quotas]\nmax_topics = 10\n"
+      "[quotas.tenants.\"6f9619ff-8b86-4011-b42d-00cf4fc964ff\"]\nmax_bytes = '1GiB'\nmax_topics = 0\n");
+  EXPECT_EQ(config.quotas.max_topics, 10U);
+  ASSERT_EQ(config.quotas.tenants.size(), 1U);
+  const auto& [tenant, quota] = *config.quotas.tenants.begin();
+  EXPECT_EQ(tenant, "6f9619ff-8b86-4011-b42d-00cf4fc964ff");
+  EXPECT_EQ(quota.max_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(quota.max_topics, 0U);
+  EXPECT_EQ(quota.events_per_second, std::nullopt);
+}
+
+TEST_F(FileText, WrongQuotasOfTenantsAreNamed) {
+  const std::string tenant = "[quotas.tenants.6f9619ff-8b86-4011-b42d-00cf4fc964ff]\n";
+  EXPECT_THAT(Bad(tenant + "max_topic = 1\n"),
+              AllOf(HasSubstr("quotas.tenants: unknown key 'max_topic'"), HasSubstr("'max_topics'")));
+  EXPECT_THAT(Bad(tenant + "max_topics = -1\n"), HasSubstr("max_topics of '6f9619ff-"));
+  EXPECT_THAT(Bad(tenant + "max_topics = true\n"), HasSubstr("expected a table of tables of whole numbers"));
+  EXPECT_THAT(Bad("[quotas.tenants.nobody]\nmax_topics = 1\n"), HasSubstr("'nobody' is no tenant"));
+  EXPECT_THAT(Bad("[quotas.tenants.6F9619FF-8B86-4011-B42D-00CF4FC964FF]\n"), HasSubstr("lower case"));
+  EXPECT_THAT(Bad("[quotas]\nmax_topics = -1\n"), HasSubstr("quotas.max_topics: must be 0 to"));
+}
+
 TEST_F(FileText, Cfg004TomlErrorsHaveTheirPlace) {
   EXPECT_THAT(Bad("[engine]\nbatch_size = \n"), StartsWith("jammi.toml:2:"));
   EXPECT_THAT(Bad("a = 1\na = 2\n"), StartsWith("jammi.toml:2:"));

@@ -183,6 +183,8 @@ std::string_view TypeText(const Setting& setting) {
       return "list of texts";
     case SettingType::kTextMap:
       return "table of texts";
+    case SettingType::kLimits:
+      return "table of tables";
     case SettingType::kServices:
       return "`\"all\"` or list";
   }

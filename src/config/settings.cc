@@ -16,6 +16,8 @@ constexpr int64_t kMaxCount = 1'000'000'000;
 constexpr int64_t kMaxSeconds = 3'153'600'000;  // a hundred years
 constexpr int64_t kKiB = 1 << 10;
 constexpr int64_t kGiB = 1 << 30;
+constexpr int64_t kMaxBytes = int64_t{1} << 60;
+constexpr int64_t kMaxEvents = int64_t{1} << 40;
 
 #ifdef JAMMI_HAS_POSTGRES
 constexpr std::string_view kPostgresRefusal;
@@ -245,6 +247,84 @@ void AddTrigger(std::vector<Setting>& all) {
             .min = 1,
             .max = 256},
            &Config::trigger, &TriggerConfig::page_loader_threads));
+}
+
+void AddRetention(std::vector<Setting>& all) {
+  const auto bind = [&](Setting setting, auto field) {
+    all.push_back(Bind(std::move(setting), &Config::trigger, &TriggerConfig::retention, field));
+  };
+  bind({.key = "trigger.retention.max_age_secs",
+        .unit = "seconds",
+        .text = "An event that is older goes; 0 = without limit.",
+        .min = 0,
+        .max = kMaxSeconds},
+       &RetentionConfig::max_age_secs);
+  bind({.key = "trigger.retention.max_bytes",
+        .unit = "bytes",
+        .text = "Bytes of a topic's events, as stored; 0 = without limit. The newest event stays, however "
+                "large it is.",
+        .min = 0,
+        .max = kMaxBytes,
+        .type = SettingType::kSize},
+       &RetentionConfig::max_bytes);
+  bind({.key = "trigger.retention.max_events",
+        .unit = "events",
+        .text = "Events of a topic; 0 = without limit.",
+        .min = 0,
+        .max = kMaxEvents},
+       &RetentionConfig::max_events);
+  bind({.key = "trigger.retention.keep_for_consumers",
+        .text = "What a named consumer of the topic's owner has not acknowledged stays, whatever the limits "
+                "say; a consumer that nobody reads for any more then keeps all of the log."},
+       &RetentionConfig::keep_for_consumers);
+  bind({.key = "trigger.retention.trim_interval_ms",
+        .unit = "milliseconds",
+        .text = "How often topics are looked at for events that are beyond a limit, a quarter more or less. "
+                "A look costs a pass over the topics.",
+        .min = 10,
+        .max = 86'400'000},
+       &RetentionConfig::trim_interval_ms);
+}
+
+void AddQuotas(std::vector<Setting>& all) {
+  all.push_back(Bind({.key = "quotas.max_topics",
+                      .unit = "topics",
+                      .text = "Topics that a tenant may have.",
+                      .min = 0,
+                      .max = kMaxCount},
+                     &Config::quotas, &QuotaConfig::max_topics));
+  all.push_back(Bind({.key = "quotas.max_bytes",
+                      .unit = "bytes",
+                      .text = "Retained events of all topics that a tenant owns. What other replicas publish "
+                              "and what is trimmed counts a second later.",
+                      .min = 0,
+                      .max = kMaxBytes,
+                      .type = SettingType::kSize},
+                     &Config::quotas, &QuotaConfig::max_bytes));
+  all.push_back(
+      Bind({.key = "quotas.events_per_second",
+            .unit = "events",
+            .text = "That a tenant may publish through this process, to whatever topics; as many at "
+                    "once, after a pause. Each replica counts for itself.",
+            .min = 0,
+            .max = kMaxCount},
+           &Config::quotas, &QuotaConfig::events_per_second));
+  all.push_back(Bind({.key = "quotas.bytes_per_second",
+                      .unit = "bytes",
+                      .text = "The same of bytes, as stored. An event that is larger passes when nothing was "
+                              "published for a second, and is waited for afterwards.",
+                      .min = 0,
+                      .max = kMaxBytes,
+                      .type = SettingType::kSize},
+                     &Config::quotas, &QuotaConfig::bytes_per_second));
+  all.push_back(
+      Bind({.key = "quotas.tenants",
+            .text = "What single tenants have instead, by their id: `[quotas.tenants.\"6f9619ff-...\"]` with "
+                    "any of the keys above. A key that is absent there is as for everybody.",
+            .min = 0,
+            .max = kMaxBytes,
+            .format = CheckTenant},
+           &Config::quotas, &QuotaConfig::tenants));
 }
 
 void AddWork(std::vector<Setting>& all) {
@@ -543,6 +623,8 @@ std::vector<Setting> MakeSettings() {
   AddCatalog(all);
   AddBroker(all);
   AddTrigger(all);
+  AddRetention(all);
+  AddQuotas(all);
   AddWork(all);
   AddEmbedding(all);
   AddTraining(all);
@@ -559,6 +641,12 @@ constexpr auto kSections = std::to_array<SectionInfo>({
      "What tells subscribers that an event was published. The log in the catalog is the truth; a broker "
      "only makes it fast."},
     {"trigger", "Publishing and subscribing."},
+    {"trigger.retention",
+     "How long the log keeps the events of topics that have no settings of their own. Nothing goes by "
+     "default."},
+    {"quotas",
+     "What each tenant may use; 0 = without limit. Nothing is limited by default, and the global scope "
+     "never is."},
     {"engine", "Queries."},
     {"gpu", "The graphics processor that models run on."},
     {"inference", "Running models."},
@@ -585,6 +673,26 @@ OrComplaint<void> CheckTiers(const Setting& setting, const TextList& tiers) {
         all ? "\"all\" stands alone, not in a list"
             : fmt::format("unknown tier '{}'; known are {}", tier, fmt::join(setting.choices, ", ")),
         all ? "" : Nearest(tier, setting.choices)});
+  }
+  return {};
+}
+
+OrComplaint<void> CheckLimits(const Setting& setting, const LimitTables& tables) {
+  for (const auto& [name, limits] : tables) {
+    if (auto complaint = setting.format(name); !complaint.empty()) {
+      return std::unexpected(Complaint{std::move(complaint), {}});
+    }
+    for (const auto& [limit, number] : limits) {
+      if (std::ranges::find(setting.choices, limit) == setting.choices.end()) {
+        return std::unexpected(Complaint{fmt::format("unknown key '{}' of '{}'; known are {}", limit, name,
+                                                     fmt::join(setting.choices, ", ")),
+                                         Nearest(limit, setting.choices)});
+      }
+      if (number >= setting.min && number <= setting.max) continue;
+      return std::unexpected(Complaint{fmt::format("{} of '{}' must be {} to {}, and is {}", limit, name,
+                                                   setting.min, setting.max, number),
+                                       {}});
+    }
   }
   return {};
 }
@@ -657,7 +765,7 @@ std::string NearestKey(std::string_view unknown) {
 }
 
 std::string EnvironmentName(const Setting& setting) {
-  if (setting.type == SettingType::kTextMap) return {};
+  if (setting.type == SettingType::kTextMap || setting.type == SettingType::kLimits) return {};
   std::string name = "JAMMI_";
   for (const char c : setting.key) {
     if (c == '.') {
@@ -698,6 +806,7 @@ OrComplaint<void> CheckValue(const Setting& setting, const SettingValue& value) 
     if (setting.type == SettingType::kServices) return CheckTiers(setting, *list);
     return {};
   }
+  if (const auto* tables = std::get_if<LimitTables>(&value)) return CheckLimits(setting, *tables);
   const auto* text = std::get_if<std::string>(&value);
   if (text == nullptr) return {};
   if (setting.type == SettingType::kServices && *text != "all") {

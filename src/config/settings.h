@@ -20,11 +20,11 @@ struct Setting {
   std::string_view unit;          // "rows"; may be empty
   std::string_view text;          // for the reader of the documentation: what it does, and what it costs
   std::string_view default_text;  // said instead of the default where that depends on the machine
-  int64_t min = 0;                // kInteger, kSize
+  int64_t min = 0;                // kInteger, kSize, each number of kLimits
   int64_t max = 0;
   double float_max = 0;        // kFloat: above 0 (or from 0, if zero_allowed) up to this
   bool zero_allowed = false;   //
-  TextCheck format = nullptr;  // kText, and the keys that are paths
+  TextCheck format = nullptr;  // kText, the keys that are paths, the names of the tables of kLimits
   bool secret = false;         // never printed
   bool required = false;       // when its kind is chosen
   bool used = true;            // false: accepted, and nothing in this version reads it yet

@@ -39,7 +39,10 @@ TEST(SettingTable, EveryFieldOfConfigHasASetting) {
   EXPECT_EQ(FieldCount<PostgresCatalogConfig>(), SettingCount("catalog", "postgres"));
   EXPECT_EQ(FieldCount<InMemoryBrokerConfig>(), SettingCount("broker", "in_memory"));
   EXPECT_EQ(FieldCount<JetStreamBrokerConfig>(), SettingCount("broker", "jet_stream"));
-  EXPECT_EQ(FieldCount<TriggerConfig>(), SettingCount("trigger"));
+  EXPECT_EQ(FieldCount<TriggerConfig>(), SettingCount("trigger") + 1);  // retention
+  EXPECT_EQ(FieldCount<RetentionConfig>(), SettingCount("trigger.retention"));
+  EXPECT_EQ(FieldCount<QuotaConfig>(), SettingCount("quotas"));
+  EXPECT_EQ(FieldCount<TenantQuotaConfig>(), SettingCount("quotas") - 1);  // tenants
   EXPECT_EQ(FieldCount<EngineConfig>(), SettingCount("engine"));
   EXPECT_EQ(FieldCount<GpuConfig>(), SettingCount("gpu"));
   EXPECT_EQ(FieldCount<InferenceConfig>(), SettingCount("inference") + 1);  // http
@@ -87,6 +90,10 @@ SettingValue Another(const Setting& setting) {
       return TextList{"one", "two"};
     case SettingType::kTextMap:
       return TextMap{{"name", "value"}};
+    case SettingType::kLimits:
+      return LimitTables{{"6f9619ff-8b86-4011-b42d-00cf4fc964ff",
+                          {{std::string(setting.choices.front()), setting.min + 1},
+                           {std::string(setting.choices.back()), 1 << 20}}}};
     case SettingType::kServices:
       return TextList{"train"};
     case SettingType::kPath:
@@ -159,7 +166,7 @@ TEST_F(Settings, EachCanBeSetFromTheEnvironment) {
   for (const auto& setting : AllSettings()) {
     SCOPED_TRACE(std::string(setting.kind) + " " + std::string(setting.key));
     const auto name = EnvironmentName(setting);
-    if (setting.type == SettingType::kTextMap) {
+    if (setting.type == SettingType::kTextMap || setting.type == SettingType::kLimits) {
       EXPECT_EQ(name, "");
       continue;
     }

@@ -25,6 +25,8 @@ std::string_view ExpectedText(SettingType type) {
       return "a list of strings";
     case SettingType::kTextMap:
       return "a table of strings";
+    case SettingType::kLimits:
+      return "a table of tables of whole numbers or sizes";
     case SettingType::kServices:
       return "\"all\" or a list of strings";
   }
@@ -49,6 +51,29 @@ std::optional<TextMap> AllStrings(const TomlTable& table) {
     items.emplace(entry.key, *text);
   }
   return items;
+}
+
+std::optional<std::map<std::string, int64_t>> AllLimits(const TomlTable& table) {
+  std::map<std::string, int64_t> limits;
+  for (const auto& entry : table) {
+    const auto* number = std::get_if<int64_t>(&entry.node.value);
+    const auto* text = std::get_if<std::string>(&entry.node.value);
+    const auto size = text != nullptr ? ParseSize(*text) : OrComplaint<int64_t>(0);
+    if ((number == nullptr && text == nullptr) || !size) return std::nullopt;
+    limits.emplace(entry.key, number != nullptr ? *number : *size);
+  }
+  return limits;
+}
+
+std::optional<LimitTables> AllTables(const TomlTable& table) {
+  LimitTables tables;
+  for (const auto& entry : table) {
+    const auto* inner = std::get_if<TomlTable>(&entry.node.value);
+    auto limits = inner != nullptr ? AllLimits(*inner) : std::nullopt;
+    if (!limits) return std::nullopt;
+    tables.emplace(entry.key, *std::move(limits));
+  }
+  return tables;
 }
 
 }  // namespace
@@ -87,10 +112,14 @@ OrComplaint<SettingValue> FromToml(SettingType type, const TomlNode& node) {
     case SettingType::kTextMap:
       if (const auto items = table != nullptr ? AllStrings(*table) : std::nullopt) return *items;
       break;
+    case SettingType::kLimits:
+      if (const auto items = table != nullptr ? AllTables(*table) : std::nullopt) return *items;
+      break;
   }
   // Of a list or table in the right place it is the items that are wrong.
   const bool takes_list = type == SettingType::kTextList || type == SettingType::kServices;
-  const bool items = array != nullptr ? takes_list : table != nullptr && type == SettingType::kTextMap;
+  const bool takes_table = type == SettingType::kTextMap || type == SettingType::kLimits;
+  const bool items = array != nullptr ? takes_list : table != nullptr && takes_table;
   return std::unexpected(Complaint{fmt::format("expected {}, found {}{}", ExpectedText(type), TypeName(node),
                                                items ? " of other things" : ""),
                                    {}});

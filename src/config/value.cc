@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "jammi/ids.h"
 
 namespace jammi {
 namespace {
@@ -99,6 +100,7 @@ OrComplaint<SettingValue> ParseValue(SettingType type, std::string_view text) {
     case SettingType::kServices:
       return ParseServices(text);
     case SettingType::kTextMap:
+    case SettingType::kLimits:
       break;
   }
   return Complain("cannot be set by an environment variable");
@@ -167,8 +169,16 @@ std::string ToToml(SettingType type, const SettingValue& value) {
     for (const auto& item : *list) items.push_back(quoted(item));
     return fmt::format("[{}]", fmt::join(items, ", "));
   }
-  for (const auto& [name, text] : std::get<TextMap>(value))
-    items.push_back(quoted(name) + " = " + quoted(text));
+  if (const auto* tables = std::get_if<LimitTables>(&value)) {
+    for (const auto& [name, limits] : *tables) {
+      TextList inner;
+      for (const auto& [limit, number] : limits) inner.push_back(fmt::format("{} = {}", limit, number));
+      items.push_back(fmt::format("{} = {{ {} }}", quoted(name), fmt::join(inner, ", ")));
+    }
+  } else {
+    for (const auto& [name, text] : std::get<TextMap>(value))
+      items.push_back(quoted(name) + " = " + quoted(text));
+  }
   return items.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(items, ", "));
 }
 
@@ -253,5 +263,11 @@ std::string CheckPostgresUrl(std::string_view text) {
 }
 
 std::string CheckNotEmpty(std::string_view text) { return text.empty() ? "must not be empty" : ""; }
+
+std::string CheckTenant(std::string_view text) {
+  const auto tenant = TenantId::Parse(text);
+  if (tenant && tenant->ToString() == text) return {};
+  return fmt::format("'{}' is no tenant: expected a UUID in lower case", text);
+}
 
 }  // namespace jammi

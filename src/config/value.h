@@ -21,6 +21,7 @@ enum class SettingType : uint8_t {
   kChoice,    // text from a closed list
   kTextList,  //
   kTextMap,   // a table of texts
+  kLimits,    // a table of tables of whole numbers or sizes
   kServices,  // "all" or a list of tiers
 };
 
@@ -28,7 +29,8 @@ enum class SettingType : uint8_t {
 // kChoice and the "all" of kServices; a vector for the lists; a map.
 using TextList = std::vector<std::string>;
 using TextMap = std::map<std::string, std::string>;
-using SettingValue = std::variant<bool, int64_t, double, std::string, TextList, TextMap>;
+using LimitTables = std::map<std::string, std::map<std::string, int64_t>>;
+using SettingValue = std::variant<bool, int64_t, double, std::string, TextList, TextMap, LimitTables>;
 
 // What is wrong with a value, as the end of a sentence that begins with the setting's name.
 struct Complaint {
@@ -39,7 +41,7 @@ template <class T>
 using OrComplaint = std::expected<T, Complaint>;
 
 // From the text of an environment variable. Nothing is trimmed but the items of lists.
-// kTextMap has no such form.
+// kTextMap and kLimits have no such form.
 [[nodiscard]] OrComplaint<SettingValue> ParseValue(SettingType type, std::string_view text);
 
 // "16MiB", "1GB", "4096": units are KB, MB, GB, TB (powers of 1000) and KiB, MiB, GiB, TiB (powers of 1024).
@@ -61,6 +63,7 @@ using TextCheck = std::string (*)(std::string_view);
 [[nodiscard]] std::string CheckStorageUrl(std::string_view text);   // a path, or a URL of a known scheme
 [[nodiscard]] std::string CheckPostgresUrl(std::string_view text);
 [[nodiscard]] std::string CheckNotEmpty(std::string_view text);
+[[nodiscard]] std::string CheckTenant(std::string_view text);  // a UUID, in lower case
 
 // A checked address in its parts. REQUIRES: CheckAddress(text).empty()
 struct SocketAddress {

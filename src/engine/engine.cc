@@ -64,13 +64,43 @@ Result<std::shared_ptr<TriggerBroker>> MakeBroker(const BrokerConfig& config,
   return std::shared_ptr<TriggerBroker>(std::move(*broker));
 }
 
-StreamsOptions TriggerOptions(const Config& config) {
+std::optional<int64_t> LimitOf(uint64_t configured) {
+  if (configured == 0) return std::nullopt;
+  return static_cast<int64_t>(configured);
+}
+
+TrimmerOptions TrimOptions(const RetentionConfig& retention) {
+  return {.interval = std::chrono::milliseconds(retention.trim_interval_ms),
+          .defaults = {.max_age = std::chrono::seconds(retention.max_age_secs),
+                       .max_bytes = static_cast<int64_t>(retention.max_bytes),
+                       .max_events = static_cast<int64_t>(retention.max_events),
+                       .keep_for_consumers = retention.keep_for_consumers}};
+}
+
+QuotaOptions QuotaLimitsOf(const QuotaConfig& quotas) {
+  const auto limits = [&](const TenantQuotaConfig& own) {
+    return QuotaLimits{.max_topics = LimitOf(own.max_topics.value_or(quotas.max_topics)),
+                       .max_bytes = LimitOf(own.max_bytes.value_or(quotas.max_bytes)),
+                       .events_per_second = LimitOf(own.events_per_second.value_or(quotas.events_per_second)),
+                       .bytes_per_second = LimitOf(own.bytes_per_second.value_or(quotas.bytes_per_second))};
+  };
+  QuotaOptions made{.everybody = limits({})};
+  for (const auto& [tenant, own] : quotas.tenants) {
+    made.tenants.emplace(TenantId::Parse(tenant).value(), limits(own));  // the configuration was validated
+  }
+  return made;
+}
+
+StreamsOptions TriggerOptions(const Config& config, const EngineOptions& options) {
   StreamsOptions made;
   made.ring_bytes = config.trigger.ring_bytes;
   made.page.bytes = config.trigger.page_bytes;
   made.page.events = config.trigger.page_events;
   made.max_batch_bytes = config.trigger.max_batch_bytes;
   made.page_loader_threads = config.trigger.page_loader_threads;
+  made.trimmer = TrimOptions(config.trigger.retention);
+  made.quotas = QuotaLimitsOf(config.quotas);
+  made.clock = options.clock;
   return made;
 }
 
@@ -79,8 +109,9 @@ StreamsOptions TriggerOptions(const Config& config) {
 // --- Topics -------------------------------------------------------------------------------------------
 
 Result<Topic> Topics::Register(std::string_view name, const std::shared_ptr<arrow::Schema>& schema,
-                               const std::map<std::string, std::string>& broker_metadata) {
-  return core_->streams->RegisterTopic(scope_, name, schema, broker_metadata);
+                               const std::map<std::string, std::string>& broker_metadata,
+                               const TopicRetention& retention) {
+  return core_->streams->RegisterTopic(scope_, name, schema, broker_metadata, retention);
 }
 
 Result<Topic> Topics::Find(std::string_view name) const { return core_->streams->FindTopic(scope_, name); }
@@ -96,6 +127,12 @@ Result<Topic> Topics::AppendColumns(const TopicId& id, const arrow::FieldVector&
 }
 
 Result<FanOutStatus> Topics::FanOut(const TopicId& id) const { return core_->streams->FanOut(scope_, id); }
+
+Result<Topic> Topics::SetRetention(const TopicId& id, const TopicRetention& retention) {
+  return core_->streams->SetRetention(scope_, id, retention);
+}
+
+Result<TopicStats> Topics::Stats(const TopicId& id) const { return core_->streams->StatsOf(scope_, id); }
 
 Result<void> Topics::Drop(const TopicId& id) { return core_->streams->DropTopic(scope_, id); }
 
@@ -157,7 +194,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
   auto core = std::make_shared<EngineCore>();
   JAMMI_ASSIGN(core->catalog, OpenCatalog(config, options));
   auto broker = options.broker;
-  auto trigger = TriggerOptions(config);
+  auto trigger = TriggerOptions(config, options);
   if (broker == nullptr) {
     JAMMI_ASSIGN(broker, MakeBroker(config.broker, core->catalog->incarnation()));
     trigger.end_broker = [broker] { CloseJetStreamBroker(*broker); };
@@ -184,6 +221,8 @@ void Engine::Close() {
 Result<void> Engine::Ping(Deadline deadline) const { return core_->catalog->backend().Ping(deadline); }
 
 const std::string& Engine::incarnation() const { return core_->catalog->incarnation(); }
+
+RetentionStats Engine::retention_stats() const { return core_->streams->trimmer().stats(); }
 
 BackendStats Engine::stats() const { return core_->catalog->backend().stats(); }
 

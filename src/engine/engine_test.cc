@@ -156,6 +156,33 @@ TEST_F(EngineTest, Trg024ATenantCannotDropOrSeeWhatIsNotItsOwn) {
   EXPECT_TRUE(engine->ForTenant(a_).topics().Find("mine"));
 }
 
+TEST_F(EngineTest, RetentionAndQuotasComeFromTheConfiguration) {
+  config_.trigger.retention.max_events = 3;
+  config_.trigger.retention.trim_interval_ms = 10;
+  config_.quotas.max_topics = 1;
+  config_.quotas.tenants[b_.ToString()] = {.max_topics = 2};
+  const auto engine = Open();
+  auto topics = engine->ForTenant(a_).topics();
+  const auto topic = topics.Register("t", QuakeSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  const auto refused = topics.Register("more", QuakeSchema());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kResourceExhausted);
+  ASSERT_NE(refused.error().As<QuotaExceededDetail>(), nullptr);
+  EXPECT_EQ(refused.error().As<QuotaExceededDetail>()->limit, 1);
+  for (const char* name : {"one", "two"}) {
+    EXPECT_TRUE(engine->ForTenant(b_).topics().Register(name, QuakeSchema()));
+  }
+  for (int64_t i = 0; i < 8; ++i) {
+    ASSERT_TRUE(engine->ForTenant(a_).Publish(topic->id, Quakes({i}), Patience()));
+  }
+  while (engine->retention_stats().trimmed_events < 5) std::this_thread::yield();
+  EXPECT_EQ(topics.Stats(topic->id)->events, 3U);
+  EXPECT_EQ(topics.Stats(topic->id)->retention.max_events, 3);
+  EXPECT_EQ(topics.SetRetention(topic->id, {.max_events = 0})->retention.max_events, 0);
+  EXPECT_EQ(topics.Find("t")->retention.max_events, 0);
+}
+
 TEST_F(EngineTest, CloseAnswersEveryAsyncPublishAndEndsEverySubscription) {
   auto engine = Open();
   const Session session = engine->Global();

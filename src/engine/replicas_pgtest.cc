@@ -55,6 +55,25 @@ TEST_F(ReplicasTest, WhatOneRegistersTheOtherUsesAtOnce) {
   EXPECT_EQ(one_->Global().models().LatestVersion("m").error().code(), ErrorCode::kNotFound);
 }
 
+// Whichever engine trims: the other's laggard is told, and its readers at the head go on.
+TEST_F(ReplicasTest, WhatOneTrimsIsGoneForTheOther) {
+  const auto topic = one_->Global().topics().Register("t", NumberSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  for (int64_t i = 0; i < 6; ++i) ASSERT_TRUE(one_->Global().Publish(topic->id, Number(i)));
+  const auto laggard = two_->Global().Subscribe("t", From::Offset(0));
+  const auto at_head = two_->Global().Subscribe("t", From::Newest());
+  ASSERT_TRUE(laggard && at_head);
+  ASSERT_TRUE(one_->Global().topics().SetRetention(topic->id, {.max_events = 2}));
+  const auto stats = [&] { return *two_->Global().topics().Stats(topic->id); };
+  while (stats().low_water != 4) std::this_thread::yield();
+  const auto next = (*laggard)->Next(Patience());
+  ASSERT_FALSE(next);
+  ASSERT_NE(next.error().As<OffsetEvictedDetail>(), nullptr) << next.error().ToString();
+  EXPECT_EQ(next.error().As<OffsetEvictedDetail>()->low_water, 4U);
+  ASSERT_TRUE(one_->Global().Publish(topic->id, Number(6)));
+  EXPECT_EQ((**(*at_head)->Next(Patience())).offset, 6U);
+}
+
 TEST_F(ReplicasTest, EveryRepositoryIsSharedAndScoped) {
   UseEveryRepository(one_->ForTenant(tenant_), two_->job_queue(), two_->ForTenant(tenant_),
                      two_->ForTenant(*TenantId::From(Uuid::RandomV4())));

@@ -87,18 +87,33 @@ Result<AppendRequest> Publisher::Prepare(const TopicEntry& topic, const Scope& s
   return request;
 }
 
+Result<Admission> Publisher::Admit(const TopicEntry& topic, const AppendRequest& request) const {
+  if (quotas_ == nullptr) return Admission();
+  int64_t bytes = 0;
+  for (const EventAppend& event : request.events) bytes += event.payload->size();
+  return quotas_->Admit(request.events.front().scope, topic.topic.owner,
+                        static_cast<int64_t>(request.events.size()), bytes);
+}
+
 Result<PublishOutcome> Publisher::Publish(const TopicEntry& topic, const Scope& scope, Batches batches,
                                           const PublishOptions& options, Deadline deadline) {
   JAMMI_ASSIGN(auto request, Prepare(topic, scope, batches, options));
-  return ToOutcome(topic.topic.id, log_.Append(std::move(request), deadline));
+  JAMMI_ASSIGN(auto admission, Admit(topic, request));
+  auto outcome = log_.Append(std::move(request), deadline);
+  admission.Settle(outcome);
+  return ToOutcome(topic.topic.id, std::move(outcome));
 }
 
 void Publisher::PublishAsync(const TopicEntry& topic, const Scope& scope, Batches batches,
                              const PublishOptions& options, Deadline deadline, Done done) {
   auto request = Prepare(topic, scope, batches, options);
   if (!request) return done(std::move(request).error());
+  auto admission = Admit(topic, *request);
+  if (!admission) return done(std::move(admission).error());
   log_.AppendAsync(std::move(*request), deadline,
-                   [id = topic.topic.id, done = std::move(done)](Result<AppendOutcome> outcome) mutable {
+                   [id = topic.topic.id, admission = std::move(*admission),
+                    done = std::move(done)](Result<AppendOutcome> outcome) mutable {
+                     admission.Settle(outcome);
                      done(ToOutcome(id, std::move(outcome)));
                    });
 }

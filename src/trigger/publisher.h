@@ -10,6 +10,7 @@
 
 #include "catalog/event_log.h"
 #include "jammi/trigger.h"
+#include "trigger/quotas.h"
 #include "trigger/topic_entry.h"
 
 namespace jammi {
@@ -17,7 +18,9 @@ namespace jammi {
 // Thread-safe. Errors of both calls: as Session::Publish.
 class Publisher {
  public:
-  Publisher(EventLog& log, int64_t max_batch_bytes) : log_(log), max_batch_bytes_(max_batch_bytes) {}
+  // Without `quotas` nobody is limited.
+  Publisher(EventLog& log, int64_t max_batch_bytes, Quotas* quotas = nullptr)
+      : log_(log), max_batch_bytes_(max_batch_bytes), quotas_(quotas) {}
 
   using Batches = std::span<const std::shared_ptr<arrow::RecordBatch>>;
   [[nodiscard]] Result<PublishOutcome> Publish(const TopicEntry& topic, const Scope& scope, Batches batches,
@@ -34,9 +37,11 @@ class Publisher {
                                               const PublishOptions& options) const;
   [[nodiscard]] Result<EventAppend> PrepareOne(const TopicEntry& topic, const Scope& scope,
                                                const arrow::RecordBatch* batch) const;
+  [[nodiscard]] Result<Admission> Admit(const TopicEntry& topic, const AppendRequest& request) const;
 
   EventLog& log_;
   const int64_t max_batch_bytes_;
+  Quotas* const quotas_;
 };
 
 }  // namespace jammi

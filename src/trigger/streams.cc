@@ -30,6 +30,7 @@ Result<void> CheckOptions(const StreamsOptions& options) {
   JAMMI_TRY(check("page_events", options.page.events));
   JAMMI_TRY(check("max_batch_bytes", options.max_batch_bytes));
   JAMMI_TRY(check("page_loader_threads", options.page_loader_threads));
+  JAMMI_TRY(check("retention.interval_ms", options.trimmer.interval.count()));
   return check("dispatch_threads", options.dispatch_threads);
 }
 
@@ -43,7 +44,8 @@ Result<TopicEntry> ToEntry(StoredTopic stored) {
                               .schema = std::move(*schema),
                               .owner = stored.owner,
                               .broker_metadata = std::move(stored.broker_metadata),
-                              .created_at = stored.created_at},
+                              .created_at = stored.created_at,
+                              .retention = stored.retention},
                     .topic_no = stored.topic_no,
                     .codec = *std::move(codec)};
 }
@@ -75,10 +77,8 @@ Result<std::unique_ptr<Streams>> Streams::Open(Catalog& catalog, const StreamsOp
   JAMMI_ASSIGN(ChangeReader changes, ChangeReader::AtHead(catalog.backend()));
   const auto incarnation = Uuid::Parse(catalog.incarnation());
   if (!incarnation) return Error(ErrorCode::kDataLoss, "the catalog's incarnation is no UUID");
-  std::unique_ptr<Streams> streams(
+  return std::unique_ptr<Streams>(
       new Streams(catalog, options, std::move(broker), std::move(changes), *incarnation));
-  streams->SchedulePurge();
-  return streams;
 }
 
 Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_ptr<TriggerBroker> broker,
@@ -87,7 +87,10 @@ Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_pt
       incarnation_(incarnation),
       page_(options.page),
       log_(catalog.log()),
-      publisher_(catalog.log(), options.max_batch_bytes),
+      default_retention_(options.trimmer.defaults),
+      quotas_(options.quotas, options.clock,
+              [this](const Scope& scope) { return repo_.RetainedBytes(scope); }),
+      publisher_(catalog.log(), options.max_batch_bytes, &quotas_),
       broker_(std::move(broker)),
       end_broker_(options.end_broker),
       feeds_(std::make_shared<Feeds>(
@@ -99,7 +102,8 @@ Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_pt
                                        broker_, [this](int64_t topic_no) { return LookUpNumber(topic_no); },
                                        OutboxLimits{.queue_bytes = options.ring_bytes})),
       consumers_(catalog, incarnation, feeds_, options.attachments),
-      changes_(std::move(changes)) {
+      changes_(std::move(changes)),
+      trimmer_(catalog.backend(), options.trimmer) {
   catalog.log().SetListener([feeds = feeds_, outbox = outbox_](std::span<const CommittedEvent> events) {
     feeds->OnCommitted(events);
     if (outbox != nullptr) outbox->OnCommitted(events);
@@ -114,13 +118,15 @@ Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_pt
 
 Result<Topic> Streams::RegisterTopic(const Scope& scope, std::string_view name,
                                      const std::shared_ptr<arrow::Schema>& schema,
-                                     const std::map<std::string, std::string>& broker_metadata) {
+                                     const std::map<std::string, std::string>& broker_metadata,
+                                     const TopicRetention& retention) {
   const Pass pass(gate_);
   if (!pass) return Closed();
   JAMMI_TRY(RetentionSeconds(broker_metadata));
   JAMMI_ASSIGN(const auto prepared, PrepareTopicSchema(schema));
   JAMMI_ASSIGN(const auto bytes, EncodeSchema(*prepared));
-  JAMMI_ASSIGN(auto stored, repo_.Register(scope, name, bytes, broker_metadata));
+  JAMMI_ASSIGN(auto stored,
+               repo_.Register(scope, name, bytes, broker_metadata, retention, quotas_.MaxTopics(scope)));
   JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
   // The catalog first: a driver that is not there now learns of the topic with its first event (W-20).
   if (outbox_ != nullptr) outbox_->Register(entry);
@@ -131,16 +137,14 @@ Result<Topic> Streams::FindTopic(const Scope& scope, std::string_view name) {
   const Pass pass(gate_);
   if (!pass) return Closed();
   JAMMI_ASSIGN(auto stored, repo_.FindByName(scope, name));
-  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
-  return entry->topic;
+  return Describe(std::move(stored));
 }
 
 Result<Topic> Streams::FindTopic(const Scope& scope, const TopicId& id) {
   const Pass pass(gate_);
   if (!pass) return Closed();
   JAMMI_ASSIGN(auto stored, repo_.FindById(scope, id));
-  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
-  return entry->topic;
+  return Describe(std::move(stored));
 }
 
 Result<TopicPage> Streams::ListTopics(const Scope& scope, int page_size, std::string_view page_token) {
@@ -166,9 +170,24 @@ Result<Topic> Streams::AppendColumns(const Scope& scope, const TopicId& id,
     return TopicRepo::GrownSchema{std::move(bytes), schema->num_fields()};
   };
   JAMMI_ASSIGN(auto stored, repo_.AppendColumns(scope, id, grow));
-  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
+  JAMMI_ASSIGN(auto topic, Describe(std::move(stored)));
+  JAMMI_ASSIGN(const auto entry, Resolve(id));
   if (outbox_ != nullptr) outbox_->Register(entry);
-  return entry->topic;
+  return topic;
+}
+
+Result<Topic> Streams::SetRetention(const Scope& scope, const TopicId& id, const TopicRetention& retention) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  JAMMI_ASSIGN(auto stored, repo_.SetRetention(scope, id, retention));
+  trimmer_.Nudge();
+  return Describe(std::move(stored));
+}
+
+Result<TopicStats> Streams::StatsOf(const Scope& scope, const TopicId& id) {
+  const Pass pass(gate_);
+  if (!pass) return Closed();
+  return repo_.Stats(scope, id, default_retention_);
 }
 
 Result<FanOutStatus> Streams::FanOut(const Scope& scope, const TopicId& id) {
@@ -192,7 +211,7 @@ Result<void> Streams::DropTopic(const Scope& scope, const TopicId& id) {
   JAMMI_ASSIGN(const int64_t topic_no, repo_.Drop(scope, id, end_feed));
   Forget(id);
   if (outbox_ != nullptr) outbox_->Drop(topic_no, id);
-  SchedulePurge();
+  trimmer_.Nudge();  // its events go in the background
   return {};
 }
 
@@ -242,6 +261,14 @@ Result<Streams::Entry> Streams::Remember(StoredTopic stored) {
   return known;
 }
 
+Result<Topic> Streams::Describe(StoredTopic stored) {
+  const TopicRetention retention = stored.retention;
+  JAMMI_ASSIGN(const auto entry, Remember(std::move(stored)));
+  Topic topic = entry->topic;
+  topic.retention = retention;
+  return topic;
+}
+
 Result<Streams::Entry> Streams::LookUpNumber(int64_t topic_no) {
   JAMMI_ASSIGN(auto stored, repo_.FindAnyByNumber(topic_no));
   return Remember(std::move(stored));
@@ -250,21 +277,6 @@ Result<Streams::Entry> Streams::LookUpNumber(int64_t topic_no) {
 void Streams::Forget(const TopicId& id) {
   const std::lock_guard lock(entries_mutex_);
   entries_.erase(id);
-}
-
-// The rows of dropped topics go a little at a time, so that publishes never wait long behind them.
-void Streams::SchedulePurge() {
-  background_.Post([this] {
-    const Pass pass(gate_);
-    if (!pass) return;
-    const auto more = repo_.PurgeStep(Deadline::After(std::chrono::seconds(10)));
-    if (!more) {
-      Log(LogLevel::kWarning, "purge of dropped topics: {}; the next drop or start goes on",
-          more.error().ToString());
-    } else if (*more) {
-      SchedulePurge();
-    }
-  });
 }
 
 // --- Other processes -----------------------------------------------------------------------------------
@@ -311,6 +323,13 @@ std::vector<int64_t> Streams::ForgetNamed(const Scope& owner, std::string_view n
 
 // --- Publish ------------------------------------------------------------------------------------------
 
+Result<Streams::Entry> Streams::PrepareToPublish(const Scope& scope, const TopicId& topic,
+                                                 Publisher::Batches batches) {
+  JAMMI_ASSIGN(const auto entry, ResolveFor(topic, batches));
+  JAMMI_TRY(quotas_.Prepare(scope, entry->topic.owner));
+  return entry;
+}
+
 Result<Offset> Streams::Publish(const Scope& scope, const TopicId& topic,
                                 const std::shared_ptr<arrow::RecordBatch>& batch, Deadline deadline) {
   JAMMI_ASSIGN(const PublishOutcome outcome, PublishMany(scope, topic, {&batch, 1}, {}, deadline));
@@ -332,7 +351,7 @@ Result<PublishOutcome> Streams::PublishMany(const Scope& scope, const TopicId& t
                                             Deadline deadline) {
   const Pass pass(gate_);
   if (!pass) return Closed();
-  JAMMI_ASSIGN(const auto entry, ResolveFor(topic, batches));
+  JAMMI_ASSIGN(const auto entry, PrepareToPublish(scope, topic, batches));
   auto outcome = publisher_.Publish(*entry, scope, batches, options, deadline);
   if (!outcome && outcome.error().code() == ErrorCode::kNotFound) Forget(topic);
   return outcome;
@@ -347,7 +366,7 @@ void Streams::PublishManyAsync(const Scope& scope, const TopicId& topic, Publish
     std::exchange(done, nullptr)(std::move(outcome));
   };
   if (behind_ == 0) {
-    const auto entry = ResolveFor(topic, batches);
+    const auto entry = PrepareToPublish(scope, topic, batches);
     if (entry) {
       return publisher_.PublishAsync(**entry, scope, batches, options, deadline, std::move(leave_after));
     }
@@ -359,7 +378,7 @@ void Streams::PublishManyAsync(const Scope& scope, const TopicId& topic, Publish
   std::vector<std::shared_ptr<arrow::RecordBatch>> kept(batches.begin(), batches.end());
   background_.Post([this, scope, topic, kept = std::move(kept), options, deadline,
                     leave_after = std::move(leave_after)]() mutable {
-    const auto entry = ResolveFor(topic, kept);
+    const auto entry = PrepareToPublish(scope, topic, kept);
     if (entry) {
       publisher_.PublishAsync(**entry, scope, kept, options, deadline, std::move(leave_after));
     } else {
@@ -391,6 +410,8 @@ Result<EventPage> Streams::Read(const Scope& scope, const TopicRef& topic, From 
 void Streams::Shutdown() {
   gate_.Shut();
   if (listening_.exchange(false)) log_.SetHeadListener(nullptr);
+  trimmer_.Stop();
+  quotas_.Stop();
   background_.Stop();
   if (outbox_ != nullptr) outbox_->Drain(Deadline::After(std::chrono::seconds(1)));
   if (end_broker_) end_broker_();

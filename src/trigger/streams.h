@@ -24,7 +24,9 @@
 #include "trigger/named_consumers.h"
 #include "trigger/outbox.h"
 #include "trigger/publisher.h"
+#include "trigger/quotas.h"
 #include "trigger/topic_entry.h"
+#include "trigger/trimmer.h"
 
 namespace jammi {
 
@@ -37,6 +39,9 @@ struct StreamsOptions {
   AttachmentOptions attachments;       // to named consumers
   // Called by Shutdown() when the broker has had a moment to take what is left: ends what it still waits for.
   std::function<void()> end_broker = {};
+  TrimmerOptions trimmer;
+  QuotaOptions quotas;
+  std::shared_ptr<const Clock> clock = Clock::System();  // of the quotas
 };
 
 // Thread-safe. What each call means, and its errors: Topics and Session in jammi/engine.h.
@@ -54,13 +59,17 @@ class Streams {
 
   [[nodiscard]] Result<Topic> RegisterTopic(const Scope& scope, std::string_view name,
                                             const std::shared_ptr<arrow::Schema>& schema,
-                                            const std::map<std::string, std::string>& broker_metadata = {});
+                                            const std::map<std::string, std::string>& broker_metadata = {},
+                                            const TopicRetention& retention = {});
   [[nodiscard]] Result<Topic> FindTopic(const Scope& scope, std::string_view name);
   [[nodiscard]] Result<Topic> FindTopic(const Scope& scope, const TopicId& id);
   [[nodiscard]] Result<TopicPage> ListTopics(const Scope& scope, int page_size,
                                              std::string_view page_token = {});
   [[nodiscard]] Result<Topic> AppendColumns(const Scope& scope, const TopicId& id,
                                             const arrow::FieldVector& fields);
+  [[nodiscard]] Result<Topic> SetRetention(const Scope& scope, const TopicId& id,
+                                           const TopicRetention& retention);
+  [[nodiscard]] Result<TopicStats> StatsOf(const Scope& scope, const TopicId& id);
   [[nodiscard]] Result<void> DropTopic(const Scope& scope, const TopicId& id);
   [[nodiscard]] Result<FanOutStatus> FanOut(const Scope& scope, const TopicId& id);
 
@@ -101,6 +110,7 @@ class Streams {
   // For tests and statistics: topics that cost memory because somebody subscribes to them.
   [[nodiscard]] size_t feeds() const { return feeds_->size(); }
   [[nodiscard]] Attachments& attachments() { return consumers_.attachments(); }
+  [[nodiscard]] Trimmer& trimmer() { return trimmer_; }
 
  private:
   using Entry = std::shared_ptr<const TopicEntry>;
@@ -119,9 +129,13 @@ class Streams {
   [[nodiscard]] Result<Entry> ResolveFor(const TopicId& id, Publisher::Batches batches);
   // What is known with the latest version of its schema.
   [[nodiscard]] Result<Entry> Remember(StoredTopic stored);
+  // The same, with what may have changed since it was remembered.
+  [[nodiscard]] Result<Topic> Describe(StoredTopic stored);
+  // All that may have to be read before `scope` publishes to the topic.
+  [[nodiscard]] Result<Entry> PrepareToPublish(const Scope& scope, const TopicId& topic,
+                                               Publisher::Batches batches);
   [[nodiscard]] Result<Entry> LookUpNumber(int64_t topic_no);
   void Forget(const TopicId& id);
-  void SchedulePurge();
   // Another process has changed the catalog: what is remembered of it may be gone.
   void OnChangesElsewhere();
   void ReadChanges();
@@ -132,6 +146,8 @@ class Streams {
   const Uuid incarnation_;
   const PageLimit page_;
   EventLog& log_;
+  const TopicRetention default_retention_;
+  Quotas quotas_;
   Publisher publisher_;
   const std::shared_ptr<TriggerBroker> broker_;  // may be null
   const std::function<void()> end_broker_;
@@ -146,6 +162,7 @@ class Streams {
   std::atomic<bool> changes_posted_ = false;  // ReadChanges() is on its way
   ChangeReader changes_;                      // of background_
   Executor background_{1};
+  Trimmer trimmer_;
 };
 
 }  // namespace jammi

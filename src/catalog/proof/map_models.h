@@ -145,7 +145,8 @@ class MapTopics {
   explicit MapTopics(Maps& maps) : maps_(maps) {}
 
   Result<StoredTopic> Register(const Scope& owner, const std::string& name, const std::string& schema,
-                               const std::map<std::string, std::string>& metadata) {
+                               const std::map<std::string, std::string>& metadata,
+                               const TopicRetention& retention) {
     for (const auto& [id, topic] : maps_.topics) {
       if (topic.owner == owner && topic.name == name) return Exists();
     }
@@ -156,7 +157,8 @@ class MapTopics {
                             .owner = owner,
                             .schema = schema,
                             .broker_metadata = metadata,
-                            .created_at = maps_.now};
+                            .created_at = maps_.now,
+                            .retention = retention};
     maps_.topics.insert_or_assign(id, topic);
     return topic;
   }
@@ -191,6 +193,17 @@ class MapTopics {
     found->second.schema = grown.schema;
     found->second.earlier_columns.push_back(grown.columns_before);
     return found->second;
+  }
+  Result<StoredTopic> SetRetention(const Scope& owner, const TopicId& id, const TopicRetention& retention) {
+    const auto found = maps_.topics.find(id);
+    if (found == maps_.topics.end() || found->second.owner != owner) return Missing();
+    found->second.retention = retention;
+    return found->second;
+  }
+  // Nothing is published here.
+  Result<TopicStats> Stats(const Scope& reader, const TopicId& id, const TopicRetention& defaults) {
+    JAMMI_ASSIGN(const auto topic, FindById(reader, id));
+    return TopicStats{.retention = Effective(topic.retention, defaults)};
   }
   template <class Committed>
   Result<int64_t> Drop(const Scope& owner, const TopicId& id, Committed) {

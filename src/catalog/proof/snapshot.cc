@@ -18,9 +18,9 @@ namespace {
 // Columns that say whose a row is.
 constexpr std::array<std::string_view, 2> kOwnerColumns = {"scope", "made_scope"};
 // Tables of the engine itself. (A session's binding names a tenant; it is no thing of his.)
-constexpr std::array<std::string_view, 6> kOfNobody = {"catalog_counters", "catalog_identity",
-                                                       "commit_marks",     "schema_migrations",
-                                                       "session_bindings", "session_totals"};
+constexpr std::array<std::string_view, 7> kOfNobody = {
+    "catalog_counters",  "catalog_identity", "commit_marks",  "log_trimmer",
+    "schema_migrations", "session_bindings", "session_totals"};
 
 struct Column {
   std::string name;

@@ -12,6 +12,12 @@ inline void Show(Writer& out, const StoredTopic& topic) {
   out << topic.name << topic.schema << static_cast<int64_t>(topic.broker_metadata.size())
       << static_cast<int64_t>(topic.earlier_columns.size());
   out.Time(topic.created_at);
+  out << topic.retention.max_events;
+}
+
+inline void Show(Writer& out, const TopicStats& stats) {
+  out << static_cast<int64_t>(stats.low_water) << static_cast<int64_t>(stats.next_offset)
+      << static_cast<int64_t>(stats.events) << stats.retention.max_events;
 }
 
 template <class W>
@@ -27,7 +33,8 @@ std::vector<Verb<W>> TopicVerbs() {
        [](W& w, const Scope& s, Draw& d) {
          const auto name = d.Percent(2) ? d.Bad(std::string("jammi.catalog.changes")) : d.Name();
          const auto schema = d.One<std::string>({"schema 1", "schema 2"});
-         return w.Answered(s, d, w.topics().Register(s, name, schema, {{"key", "value"}}));
+         const TopicRetention retention{.max_events = d.Maybe<int64_t>({0, 5})};
+         return w.Answered(s, d, w.topics().Register(s, name, schema, {{"key", "value"}}, retention));
        }},
       {"TopicRepo::FindByName", kRead,
        [](W& w, const Scope& s, Draw& d) {
@@ -51,6 +58,17 @@ std::vector<Verb<W>> TopicVerbs() {
            return TopicRepo::GrownSchema{now.schema + " and more", columns};
          };
          return w.Answered(s, d, w.topics().AppendColumns(s, DrawTopic(w, s, d), grow));
+       }},
+      {"TopicRepo::SetRetention", kWrite,
+       [](W& w, const Scope& s, Draw& d) {
+         const auto id = DrawTopic(w, s, d);
+         const int64_t events = d.Percent(2) ? d.Bad(int64_t{-1}) : d.One<int64_t>({0, 1, 7});
+         return w.Answered(s, d, w.topics().SetRetention(s, id, {.max_events = events}));
+       }},
+      {"TopicRepo::Stats", kRead,
+       [](W& w, const Scope& s, Draw& d) {
+         const TopicRetention defaults{.max_events = 3};
+         return w.Answered(s, d, w.topics().Stats(s, DrawTopic(w, s, d), defaults));
        }},
       {"TopicRepo::Drop", kWrite,
        [](W& w, const Scope& s, Draw& d) {
