@@ -292,6 +292,8 @@ TEST_P(TopicRepoTest, NoStatementScansOrSortsAmong10000Topics) {
       {EventKey(1, 0), SqlBytes(), kChangesTopicNo});
   if (backend().kind() == BackendKind::kPostgres) Sql("ANALYZE");
   for (const RepoStatement& statement : TopicStatements()) {
+    // They look at all that one tenant has: here, half of the topics.
+    if (statement.name == "count" || statement.name == "retained bytes") continue;
     ExpectNoScanOrSort(backend(), std::span(&statement, 1), [&](const std::string& step) {
       // The dropped ones are few, and an index holds them alone.
       if (step.find("topics_dropped") != step.npos) return true;

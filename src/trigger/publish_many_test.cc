@@ -134,6 +134,7 @@ TEST_F(PublishManyTest, ARepeatedPublishIsADuplicateThatNobodySees) {
   broker_ = NewMemoryBroker();
   Reopen();
   const auto live = Subscribe(topic_, From::Newest());
+  JAMMI_OK(broker_->RegisterTopic(topic_));
   const auto outside = broker_->Subscribe(topic_.id, Predicate::MatchAll(), {});
   JAMMI_OK(outside);
   const auto first = PublishMany({BatchS(1), BatchS(2)}, "key");
