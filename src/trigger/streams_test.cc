@@ -358,7 +358,7 @@ TEST_F(StreamsCase, Case24RegistrationAndDropAreWhole) {
     sqlite.path = left_behind / "catalog.db";
     const auto catalog = OpenSqliteCatalog(sqlite);
     JAMMI_OK(catalog);
-    const auto streams = Streams::Open(**catalog, {}, nullptr);
+    const auto streams = Streams::Open(**catalog, StreamsOptions(), nullptr);
     JAMMI_OK(streams);
     const auto listed = (*streams)->ListTopics(Scope::Global(), 10);
     JAMMI_OK(listed);
