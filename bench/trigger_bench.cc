@@ -1,9 +1,11 @@
-// Publishing, replay, live fan-out and idle subscriptions, through the streams of an engine on SQLite.
+// Publishing, replay, live fan-out, crowds of subscribers and idle subscriptions, through the streams of an
+// engine on SQLite.
 //
-//   trigger_bench [folder] [seconds per case] [events to replay] [idle|replay|fanout|publish]
+//   trigger_bench [folder] [seconds per case] [events to replay] [idle|replay|fanout|crowd|laggards|publish]
 #include <arrow/api.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,6 +49,13 @@ T Must(Result<T> result) {
 
 double SecondsSince(SteadyClock::time_point begin) {
   return std::chrono::duration<double>(SteadyClock::now() - begin).count();
+}
+
+// Of all threads of this process: steadier than the clock where others use the machine too.
+double ProcessorSeconds() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
 }
 
 double ResidentMb() {
@@ -226,27 +235,30 @@ double PlainReadSeconds(const Stage& stage) {
   return seconds;
 }
 
-void BenchReplay(const Settings& settings) {
-  constexpr int64_t kRows = 100;
+void BenchReplay(const Settings& settings, int64_t rows) {
   Stage stage(settings);
-  Fill(stage, settings.replay_events, MakeBatch(kRows));
-  fmt::print("\nreplay of {} events of {} rows  million rows/s   plain SQLite   ratio   memory grew by\n",
-             settings.replay_events, kRows);
-  const double all = static_cast<double>(settings.replay_events * kRows) / 1e6;
+  Fill(stage, settings.replay_events, MakeBatch(rows));
+  fmt::print(
+      "\nreplay of {} events of {} rows  million rows/s   plain SQLite   ratio   memory grew by   processor "
+      "ns/event\n",
+      settings.replay_events, rows);
+  const double all = static_cast<double>(settings.replay_events * rows) / 1e6;
   const double limit = all / PlainReadSeconds(stage);
-  for (const char* predicate : {"", "id >= 50"}) {
+  for (const char* predicate : {"", rows == 1 ? "mag < 5" : "id >= 50"}) {
     const double before = ResidentMb();
     double most = before;
     const auto subscription = stage.Subscribe(From::Offset(0), {.predicate = predicate, .follow = false});
     int64_t events = 0;
     const auto begin = SteadyClock::now();
+    const double processor = ProcessorSeconds();
     while (Must(subscription->Next({}))) {
       if (++events % 10'000 == 0) most = std::max(most, ResidentMb());
     }
     const double rate = all / SecondsSince(begin);
+    const double each = (ProcessorSeconds() - processor) * 1e9 / static_cast<double>(events);
     if (events != settings.replay_events) Die("events are missing");
-    fmt::print("  {:<30} {:>17.1f} {:>14.1f} {:>7.2f} {:>13.1f} MB\n",
-               *predicate == '\0' ? "everything" : predicate, rate, limit, rate / limit, most - before);
+    fmt::print("  {:<30} {:>17.1f} {:>14.1f} {:>7.2f} {:>13.1f} MB {:>19.0f}\n",
+               *predicate == '\0' ? "everything" : predicate, rate, limit, rate / limit, most - before, each);
   }
 }
 
@@ -304,6 +316,97 @@ void BenchFanOut(const Settings& settings) {
   }
 }
 
+// --- A crowd with few predicates. The limit is one subscriber for each predicate: the same evaluations.
+
+// Reads all subscriptions to `end` with two threads; deliveries.
+int64_t ReadAll(const std::vector<std::unique_ptr<Subscription>>& crowd, uint64_t end) {
+  std::atomic<int64_t> deliveries = 0;
+  std::vector<std::thread> readers;
+  for (size_t reader = 0; reader < 2; ++reader) {
+    readers.emplace_back([&, reader] {
+      int64_t mine = 0;
+      for (bool more = true; more;) {
+        more = false;
+        for (size_t i = reader; i < crowd.size(); i += 2) {
+          while (crowd[i]->position() < end) {
+            const auto polled = Must(crowd[i]->TryNext());
+            if (!std::holds_alternative<Delivery>(polled)) break;
+            ++mine;
+          }
+          more = more || crowd[i]->position() < end;
+        }
+        if (more) std::this_thread::yield();
+      }
+      deliveries += mine;
+    });
+  }
+  for (auto& each : readers) each.join();
+  return deliveries;
+}
+
+void BenchCrowd(const Settings& settings) {
+  constexpr int64_t kRows = 100;
+  constexpr int64_t kEvents = 200;
+  fmt::print("\n10 predicates, events of {} rows    events/s   deliveries/s   evaluations per event\n",
+             kRows);
+  const auto batch = MakeBatch(kRows);
+  for (const int subscribers : {10, 1000}) {
+    Stage stage(settings);
+    std::vector<std::unique_ptr<Subscription>> crowd;
+    for (int i = 0; i < subscribers; ++i) {
+      crowd.push_back(
+          stage.Subscribe(From::Newest(), {.predicate = fmt::format("id % 10 = {} AND mag >= 0", i % 10)}));
+    }
+    uint64_t published = 0;
+    int64_t deliveries = 0;
+    double seconds = 0;
+    while (seconds < settings.seconds) {
+      Fill(stage, kEvents, batch);
+      published += kEvents;
+      const auto begin = SteadyClock::now();
+      deliveries += ReadAll(crowd, published);
+      seconds += SecondsSince(begin);
+    }
+    if (deliveries != static_cast<int64_t>(published) * subscribers) Die("deliveries are missing");
+    fmt::print("  {:>4} subscribers {:>24.0f} {:>14.0f} {:>23.2f}\n", subscribers,
+               static_cast<double>(published) / seconds, static_cast<double>(deliveries) / seconds,
+               static_cast<double>(stage.streams().counters().evaluations) / static_cast<double>(published));
+  }
+}
+
+// --- Laggards who replay the same events at about one time. The limit is one of them.
+
+void BenchLaggards(const Settings& settings) {
+  constexpr int64_t kRows = 100;
+  Stage stage(settings);
+  const int64_t events = std::min<int64_t>(settings.replay_events, 10'000);
+  Fill(stage, events, MakeBatch(kRows));
+  fmt::print("\nlaggards, {} events of {} rows      pages read   pages shared   million rows/s of all\n",
+             events, kRows);
+  for (const char* predicate : {"", "id >= 50"}) {
+    for (const int count : {1, 10, 100}) {
+      const auto& counters = stage.streams().counters();
+      const uint64_t read = counters.pages_read;
+      const uint64_t shared = counters.pages_shared;
+      std::vector<std::thread> readers;
+      const auto begin = SteadyClock::now();
+      for (int i = 0; i < count; ++i) {
+        readers.emplace_back([&] {
+          const auto mine = stage.Subscribe(From::Offset(0), {.predicate = predicate, .follow = false});
+          int64_t seen = 0;
+          while (Must(mine->Next({}))) ++seen;
+          if (seen != events) Die("events are missing");
+        });
+      }
+      for (auto& each : readers) each.join();
+      fmt::print("  {:>3} subscribers{:<14} {:>15} {:>14} {:>23.1f}\n", count,
+                 *predicate == '\0' ? "" : fmt::format(", {}", predicate), counters.pages_read - read,
+                 counters.pages_shared - shared,
+                 static_cast<double>(events * kRows * count) / 1e6 / SecondsSince(begin));
+    }
+  }
+}
+
 // --- Idle subscriptions.
 
 void BenchIdle(const Settings& settings) {
@@ -342,8 +445,13 @@ int Main(int argc, char** argv) {
   const std::string_view only = argc > 4 ? argv[4] : "";
   const auto wanted = [&](std::string_view part) { return only.empty() || only == part; };
   if (wanted("idle")) BenchIdle(settings);
-  if (wanted("replay")) BenchReplay(settings);
+  if (wanted("replay")) {
+    BenchReplay(settings, 100);
+    BenchReplay(settings, 1);
+  }
   if (wanted("fanout")) BenchFanOut(settings);
+  if (wanted("crowd")) BenchCrowd(settings);
+  if (wanted("laggards")) BenchLaggards(settings);
   if (wanted("publish")) BenchPublish(settings);
   if (wanted("bulk")) BenchBulk(settings);
   return 0;

@@ -70,6 +70,7 @@ struct TriggerConfig {
   uint64_t ring_bytes = 8 << 20;  // per topic in use
   uint64_t page_bytes = 1 << 20;
   uint64_t page_events = 1024;
+  uint64_t page_cache_bytes = 8 << 20;  // per topic in use
   uint64_t max_batch_bytes = 16 << 20;
   uint32_t page_loader_threads = 2;
   RetentionConfig retention;

@@ -3,9 +3,11 @@
 
 #include <arrow/type_fwd.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "jammi/result.h"
 
@@ -39,6 +41,9 @@ class Predicate {
   // predicate looks at, or has it in another type; kResourceExhausted without memory.
   [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Filter(
       const std::shared_ptr<arrow::RecordBatch>& batch) const;
+  // The numbers of these rows, ascending. For who must know which they are, or remember it in less memory
+  // than the rows take. Errors: as Filter().
+  [[nodiscard]] Result<std::vector<uint32_t>> Select(const arrow::RecordBatch& batch) const;
 
  private:
   class Impl;

@@ -83,6 +83,7 @@ struct PublishOutcome {
 // What one publish may hold.
 constexpr size_t kMaxPublishBatches = 10'000;
 constexpr int64_t kMaxPublishBytes = 64 << 20;  // encoded; one batch alone may have trigger.max_batch_bytes
+class SharedRows;  // of the engine's own
 
 // An event, as a subscriber sees it: the rows that its predicate selected, in order.
 struct Delivery {
@@ -92,6 +93,14 @@ struct Delivery {
   // the log: copy what is kept for long.
   std::shared_ptr<arrow::RecordBatch> batch;
   std::optional<TenantId> tenant;  // who published it; absent = unscoped
+  // What is shared with those who were delivered the same rows.
+  std::shared_ptr<const SharedRows> shared;
+
+  // `batch` as Arrow IPC messages: dictionaries, then the record batch, as docs/formats.md has them; the
+  // schema message is not in them. Made once for all who were delivered the same rows; where nothing was
+  // filtered they are the bytes of the log. Read-only, and shared like `batch`. Errors: kResourceExhausted;
+  // kInvalidState: there is no batch.
+  [[nodiscard]] Result<std::shared_ptr<arrow::Buffer>> Ipc() const;
 };
 
 // Where a subscription starts.

@@ -234,6 +234,15 @@ void AddTrigger(std::vector<Setting>& all) {
                       .min = 1,
                       .max = 1'000'000},
                      &Config::trigger, &TriggerConfig::page_events));
+  all.push_back(Bind(
+      {.key = "trigger.page_cache_bytes",
+       .unit = "bytes",
+       .text = "Such pages of each topic in use that are kept in memory for a short time while two or more "
+               "subscribers are behind, so that each is read once; 0 keeps none.",
+       .min = 0,
+       .max = 64 * kGiB,
+       .type = SettingType::kSize},
+      &Config::trigger, &TriggerConfig::page_cache_bytes));
   all.push_back(Bind({.key = "trigger.max_batch_bytes",
                       .unit = "bytes",
                       .text = "A published batch that is larger, as stored, is refused.",

@@ -95,6 +95,7 @@ StreamsOptions TriggerOptions(const Config& config, const EngineOptions& options
   StreamsOptions made;
   made.ring_bytes = config.trigger.ring_bytes;
   made.page.bytes = config.trigger.page_bytes;
+  made.page_cache_bytes = config.trigger.page_cache_bytes;
   made.page.events = config.trigger.page_events;
   made.max_batch_bytes = config.trigger.max_batch_bytes;
   made.page_loader_threads = config.trigger.page_loader_threads;

@@ -1,5 +1,9 @@
 #include "jammi/predicate.h"
 
+#include <arrow/record_batch.h>
+
+#include <numeric>
+
 #include "base/text.h"
 #include "predicate/program.h"
 #include "predicate/syntax.h"
@@ -35,6 +39,13 @@ Result<std::shared_ptr<arrow::RecordBatch>> Predicate::Filter(
     const std::shared_ptr<arrow::RecordBatch>& batch) const {
   if (impl_ == nullptr) return batch;
   return impl_->program->Filter(batch);
+}
+
+Result<std::vector<uint32_t>> Predicate::Select(const arrow::RecordBatch& batch) const {
+  if (impl_ != nullptr) return impl_->program->Select(batch);
+  std::vector<uint32_t> all(static_cast<size_t>(batch.num_rows()));
+  std::iota(all.begin(), all.end(), 0U);
+  return all;
 }
 
 }  // namespace jammi

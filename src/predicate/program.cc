@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "duckdb.hpp"
 #include "duckdb/execution/expression_executor.hpp"
@@ -114,31 +115,52 @@ void Program::GiveBack(std::unique_ptr<Evaluator> evaluator) const {
   idle_.push_back(std::move(evaluator));
 }
 
-Result<std::shared_ptr<arrow::RecordBatch>> Program::Filter(
-    const std::shared_ptr<arrow::RecordBatch>& batch) const {
-  if (bound_.constant) return *bound_.constant ? batch : nullptr;
+Result<void> Program::CheckColumns(const arrow::RecordBatch& batch) const {
   for (size_t i = 0; i < columns_.size(); ++i) {
     const int field = bound_.fields[i];
-    if (field < batch->num_columns() && batch->column_data(field)->type->Equals(*columns_[i]->type()))
-      continue;
+    if (field < batch.num_columns() && batch.column_data(field)->type->Equals(*columns_[i]->type())) continue;
     return Error(
         ErrorCode::kInvalidArgument,
         fmt::format("the batch has another schema than the predicate: column {} is not '{}' of type {}",
                     field, columns_[i]->name(), columns_[i]->type()->ToString()));
   }
-  if (batch->num_rows() == 0) return nullptr;
+  return {};
+}
+
+template <class Use>
+auto Program::Evaluate(const arrow::RecordBatch& batch, Use use) const
+    -> decltype(use(std::span<const uint32_t>())) {
+  JAMMI_TRY(CheckColumns(batch));
+  if (batch.num_rows() == 0) return use(Rows());
   try {
     auto evaluator = Take();
-    auto rows = evaluator->Select(*batch);
+    auto rows = evaluator->Select(batch);
     // What failed half-way is not used again.
     if (!rows) return std::move(rows).error();
-    auto picked = Pick(batch, *rows);
+    auto used = use(*rows);
     GiveBack(std::move(evaluator));
-    return picked;
+    return used;
   } catch (const std::exception& thrown) {
     if (auto fault = FaultOfOurs(thrown)) return *std::move(fault);
     return EvalError(Reason(thrown));
   }
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Program::Filter(
+    const std::shared_ptr<arrow::RecordBatch>& batch) const {
+  if (bound_.constant) return *bound_.constant ? batch : nullptr;
+  return Evaluate(*batch, [&](Rows rows) { return Pick(batch, rows); });
+}
+
+Result<std::vector<uint32_t>> Program::Select(const arrow::RecordBatch& batch) const {
+  if (bound_.constant) {
+    std::vector<uint32_t> rows(*bound_.constant ? static_cast<size_t>(batch.num_rows()) : 0);
+    std::iota(rows.begin(), rows.end(), 0U);
+    return rows;
+  }
+  return Evaluate(batch, [](Rows rows) -> Result<std::vector<uint32_t>> {
+    return std::vector<uint32_t>(rows.begin(), rows.end());
+  });
 }
 
 }  // namespace jammi::predicate

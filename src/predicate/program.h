@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "jammi/result.h"
@@ -30,13 +31,20 @@ class Program {
   // True when no row can fail.
   [[nodiscard]] bool matches_all() const { return bound_.constant.value_or(false); }
 
-  // As Predicate::Filter().
+  // As Predicate::Filter() and Predicate::Select().
   [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Filter(
       const std::shared_ptr<arrow::RecordBatch>& batch) const;
+  [[nodiscard]] Result<std::vector<uint32_t>> Select(const arrow::RecordBatch& batch) const;
 
  private:
   class Evaluator;
 
+  // Errors: kInvalidArgument: the batch is not of the schema that the program was bound to.
+  [[nodiscard]] Result<void> CheckColumns(const arrow::RecordBatch& batch) const;
+  // Calls use(rows) with the rows of `batch` that match, and gives what it gives.
+  template <class Use>
+  [[nodiscard]] auto Evaluate(const arrow::RecordBatch& batch, Use use) const
+      -> decltype(use(std::span<const uint32_t>()));
   [[nodiscard]] std::unique_ptr<Evaluator> Take() const;
   void GiveBack(std::unique_ptr<Evaluator> evaluator) const;
 

@@ -18,6 +18,7 @@
 #include <bit>
 #include <cstring>
 #include <deque>
+#include <limits>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -361,7 +362,17 @@ Result<EventCodec::Encoded> EventCodec::Encode(const arrow::RecordBatch& batch, 
     return Invalid(fmt::format("the batch is not valid Arrow data: {}", valid.message()));
   }
   JAMMI_TRY(CheckNulls(batch));
+  JAMMI_ASSIGN(auto payload, Serialize(batch, max_bytes));
+  const uint64_t checksum = Checksum({payload->data(), static_cast<size_t>(payload->size())});
+  return Encoded{std::move(payload), checksum};
+}
 
+Result<std::shared_ptr<arrow::Buffer>> EventCodec::Serialize(const arrow::RecordBatch& batch) const {
+  return Serialize(batch, std::numeric_limits<int64_t>::max());
+}
+
+Result<std::shared_ptr<arrow::Buffer>> EventCodec::Serialize(const arrow::RecordBatch& batch,
+                                                             int64_t max_bytes) const {
   const auto shown = CopyViews(batch, state_->view_columns);
   if (!shown.ok()) return Invalid(fmt::format("the batch cannot be encoded: {}", shown.status().message()));
   const auto options = WriteOptions();
@@ -379,16 +390,16 @@ Result<EventCodec::Encoded> EventCodec::Encode(const arrow::RecordBatch& batch, 
     return Error(ErrorCode::kResourceExhausted,
                  fmt::format("no memory for an event of {} bytes: {}", size, payload.status().message()));
   }
-  const uint64_t checksum = Checksum({(*payload)->data(), static_cast<size_t>(size)});
-  return Encoded{std::move(payload).ValueUnsafe(), checksum};
+  return std::move(payload).ValueUnsafe();
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> EventCodec::Decode(const std::shared_ptr<arrow::Buffer>& payload,
-                                                               int64_t row_count) const {
+                                                               int64_t row_count, bool* as_stored) const {
   JAMMI_ASSIGN(auto messages, Split(payload));
   const auto nodes = FieldNodes(*messages.back()->metadata());
   if (!nodes) return Damaged("no record batch at its end");
   const Version* version = &newest();
+  if (as_stored != nullptr) *as_stored = *nodes == version->nodes();
   if (*nodes < version->nodes()) {
     const auto found = std::ranges::lower_bound(state_->versions, *nodes, {}, &Version::nodes);
     version = &*found;

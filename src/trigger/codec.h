@@ -54,13 +54,18 @@ class EventCodec {
   // takes more than `max_bytes` encoded.
   [[nodiscard]] Result<Encoded> Encode(const arrow::RecordBatch& batch, int64_t max_bytes) const;
 
+  // The messages of a batch of schema(), which is one that Decode() gave, rows of it, or one that Encode()
+  // would take: nothing is checked. Errors: kInvalidArgument; kResourceExhausted.
+  [[nodiscard]] Result<std::shared_ptr<arrow::Buffer>> Serialize(const arrow::RecordBatch& batch) const;
+
   // The batch of a payload with exactly the columns of schema(): those that the event does not have are
   // null, those that only a later version has are left out. What is read lies in the payload's memory.
-  // Never reads outside of it, whatever the bytes are.
+  // Never reads outside of it, whatever the bytes are. `as_stored`, if given, says whether the payload has
+  // these columns, neither more nor fewer.
   // Errors: kDataLoss: not the messages of a batch of `row_count` rows of a version of this schema;
   // kResourceExhausted.
   [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Decode(
-      const std::shared_ptr<arrow::Buffer>& payload, int64_t row_count) const;
+      const std::shared_ptr<arrow::Buffer>& payload, int64_t row_count, bool* as_stored = nullptr) const;
 
   // `batch`, which has the schema of any version of the topic, an earlier or a later one, with the columns
   // of schema(). Copies nothing. Errors: kResourceExhausted.
@@ -73,6 +78,8 @@ class EventCodec {
   struct State;
   explicit EventCodec(std::shared_ptr<const State> state);
   [[nodiscard]] const Version& newest() const;
+  [[nodiscard]] Result<std::shared_ptr<arrow::Buffer>> Serialize(const arrow::RecordBatch& batch,
+                                                                 int64_t max_bytes) const;
 
   std::shared_ptr<const State> state_;
 };

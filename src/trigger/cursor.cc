@@ -62,50 +62,59 @@ Result<Subscription::Polled> Cursor::TryNext() {
 }
 
 Result<Delivery> Cursor::TakeBuffered() {
-  if (!burst_.empty()) {
-    const Frame& frame = burst_.front();
-    auto delivery = Look(frame);
-    if (!delivery) return std::move(delivery).error().While(fmt::format("event {}", frame.offset()));
-    next_.store(frame.offset() + 1, std::memory_order_release);
-    burst_.Pop();
-    return delivery;
+  uint64_t offset = position();
+  Result<Delivery> delivery = Delivery{};
+  if (page_ != nullptr) {
+    delivery = LookAtPage(offset);
+  } else {
+    auto frame = burst_.TakeFront();
+    offset = frame->offset();
+    const Frame& of = *frame;
+    delivery = Look(of, std::move(frame));  // and with it the frame may be gone
   }
-  const LogEvent& event = page_->events[page_at_];
-  auto delivery = LookAt(event, *start_.reader, start_.codec, start_.predicate->predicate);
-  if (!delivery) return std::move(delivery).error().While(fmt::format("event {}", event.offset));
-  next_.store(event.offset + 1, std::memory_order_release);
-  if (++page_at_ == page_->events.size()) page_.reset();
+  if (!delivery) return std::move(delivery).error().While(fmt::format("event {}", offset));
+  next_.store(offset + 1, std::memory_order_release);
+  if (page_ != nullptr && offset + 1 == page_->end()) page_.reset();
   return delivery;
 }
 
+Result<Delivery> Cursor::LookAtPage(uint64_t offset) const {
+  const LogEvent& event = page_->event(offset);
+  if (page_->shared() && event.payload != nullptr) return Look(page_->frame(offset), page_);
+  const auto& predicate = start_.predicate->predicate;
+  if (event.payload != nullptr && !predicate.matches_all()) ++start_.predicate->counters->evaluations;
+  return LookAt(event, *start_.reader, start_.codec, predicate);
+}
+
 // As LookAt() does.
-Result<Delivery> Cursor::Look(const Frame& frame) const {
+Result<Delivery> Cursor::Look(const Frame& frame, std::shared_ptr<const void> owner) const {
   Delivery delivery{
       .offset = frame.offset(), .produced_at = frame.committed_at(), .tenant = frame.scope().tenant()};
   if (start_.reader && !start_.reader->Sees(frame.scope())) return delivery;
-  JAMMI_ASSIGN(delivery.batch, frame.Select(start_.codec, *start_.predicate));
+  JAMMI_ASSIGN(delivery.shared, frame.Select(std::move(owner), start_.codec, *start_.predicate));
+  if (delivery.shared != nullptr) delivery.batch = delivery.shared->batch();
   return delivery;
 }
 
 Result<Cursor::Refill> Cursor::FillFromRing() {
+  const auto found = feed_->Take(position(), &burst_);
+  if (found == TopicFeed::Found::kBelowRing) return ReadLog();
+  SetLagging(false);
+  if (found == TopicFeed::Found::kFrames) return Refill::kFilled;
+  return found == TopicFeed::Found::kAtHead ? Refill::kNotReady : Refill::kEnded;
+}
+
+Result<Cursor::Refill> Cursor::ReadLog() {
   const uint64_t next = position();
-  switch (feed_->Take(next, &burst_)) {
-    case TopicFeed::Found::kFrames:
-      return Refill::kFilled;
-    case TopicFeed::Found::kAtHead:
-      return Refill::kNotReady;
-    case TopicFeed::Found::kEnded:
-      return Refill::kEnded;
-    case TopicFeed::Found::kBelowRing:
-      break;
-  }
   if (feed_->runtime().log == nullptr) return OffsetEvicted(next, feed_->ring_start());
-  loading_ = feed_->runtime().loader.Post([self = shared_from_this(), next] { self->LoadPage(next); });
+  SetLagging(true);
+  if (auto page = feed_->pages().Find(*start_.reader, next)) return TakePage(std::move(page));
+  loading_ = feed_->pages().Load(*start_.reader, next, shared_from_this());
   return loading_ ? Refill::kNotReady : Refill::kEnded;
 }
 
 Result<Cursor::Refill> Cursor::FillFromPage() {
-  std::optional<Result<LogPage>> loaded;
+  std::optional<Result<std::shared_ptr<const SharedPage>>> loaded;
   {
     const std::lock_guard lock(mutex_);
     if (!loaded_) return Refill::kNotReady;
@@ -118,18 +127,18 @@ Result<Cursor::Refill> Cursor::FillFromPage() {
   return std::move(*loaded).error();
 }
 
-Result<Cursor::Refill> Cursor::TakePage(LogPage page) {
+Result<Cursor::Refill> Cursor::TakePage(std::shared_ptr<const SharedPage> page) {
   const uint64_t next = position();
-  if (next < page.head.low_water) return OffsetEvicted(next, page.head.low_water);
-  feed_->RaiseHead(page.head.next_offset);
-  if (page.events.empty() || page.events.front().offset != next) return Missing(next);
-  page_ = std::make_unique<LogPage>(std::move(page));
-  page_at_ = 0;
+  if (next < page->head().low_water) return OffsetEvicted(next, page->head().low_water);
+  feed_->RaiseHead(page->head().next_offset);
+  if (!page->Has(next)) return Missing(next);
+  page_ = std::move(page);
   return Refill::kFilled;
 }
 
 Result<Subscription::Polled> Cursor::End() {
   ended_ = true;
+  SetLagging(false);
   return Subscription::End{};
 }
 
@@ -137,6 +146,7 @@ Error Cursor::Fail(Error error) {
   failed_ = error;
   burst_ = {};
   page_.reset();
+  SetLagging(false);
   return error;
 }
 
@@ -186,18 +196,17 @@ void Cursor::OnReady(std::move_only_function<void()> ready) {
 
 // --- Other threads ------------------------------------------------------------------------------------
 
-void Cursor::LoadPage(uint64_t from) {
-  if (closed()) return;
-  const auto& runtime = feed_->runtime();
-  // At the end of the engine thousands may wait for their page: nobody will look at it.
-  auto page = feed_->ended()
-                  ? Result<LogPage>(Error(ErrorCode::kNotFound, "the stream has ended"))
-                  : runtime.log->Read(feed_->topic_no(), from, *start_.reader, runtime.limits.page);
+void Cursor::OnPage(Result<std::shared_ptr<const SharedPage>> page) {
   {
     const std::lock_guard lock(mutex_);
     loaded_ = std::move(page);
   }
   Wake();
+}
+
+void Cursor::SetLagging(bool lagging) {
+  if (lagging_.load(std::memory_order_relaxed) == lagging || lagging_.exchange(lagging) == lagging) return;
+  lagging ? feed_->pages().Enter() : feed_->pages().Leave();
 }
 
 void Cursor::Wake() {
@@ -267,6 +276,7 @@ void Cursor::Close() {
     });
   }
   feed_->Unpark(this);
+  SetLagging(false);
 }
 
 // --- The handle ---------------------------------------------------------------------------------------

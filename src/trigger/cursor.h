@@ -27,9 +27,12 @@ struct CursorStart {
 };
 
 // The state behind a Subscription; outlives its handle while a wake-up or a page is under way.
-class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> {
+class Cursor final : public Waiter, public PageTaker, public std::enable_shared_from_this<Cursor> {
  public:
   Cursor(std::shared_ptr<TopicFeed> feed, CursorStart start);
+  ~Cursor() override { SetLagging(false); }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
 
   [[nodiscard]] Result<std::optional<Delivery>> Next(Deadline deadline) {
     return Next(deadline, [this] { return TryNext(); });
@@ -56,11 +59,12 @@ class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> 
   [[nodiscard]] uint64_t position() const { return next_.load(std::memory_order_acquire); }
   [[nodiscard]] Position bookmark() const;
   [[nodiscard]] uint64_t lag() const;
-  [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool closed() const override { return closed_.load(std::memory_order_acquire); }
   // The offset looked at last, or 0 (TRG-061).
   [[nodiscard]] uint64_t last_pulled() const;
 
   void Wake() override;
+  void OnPage(Result<std::shared_ptr<const SharedPage>> page) override;
 
  private:
   enum class Refill : uint8_t { kFilled, kNotReady, kEnded };
@@ -69,10 +73,13 @@ class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> 
   // Consumer's thread.
   [[nodiscard]] Result<Refill> FillFromRing();
   [[nodiscard]] Result<Refill> FillFromPage();
-  [[nodiscard]] Result<Refill> TakePage(LogPage page);
+  [[nodiscard]] Result<Refill> ReadLog();
+  [[nodiscard]] Result<Refill> TakePage(std::shared_ptr<const SharedPage> page);
   // The next buffered event as its subscriber sees it; without a batch if he sees nothing of it.
   [[nodiscard]] Result<Delivery> TakeBuffered();
-  [[nodiscard]] Result<Delivery> Look(const Frame& frame) const;
+  [[nodiscard]] Result<Delivery> LookAtPage(uint64_t offset) const;
+  // `owner` keeps the frame alive.
+  [[nodiscard]] Result<Delivery> Look(const Frame& frame, std::shared_ptr<const void> owner) const;
   [[nodiscard]] bool Reached() const { return start_.stop_at && position() >= *start_.stop_at; }
   [[nodiscard]] bool Buffered() const { return !burst_.empty() || page_ != nullptr; }
   [[nodiscard]] Result<Subscription::Polled> End();
@@ -83,7 +90,8 @@ class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> 
   [[nodiscard]] bool Await(Deadline deadline);
 
   // Other threads.
-  void LoadPage(uint64_t from);
+  // While it reads the log.
+  void SetLagging(bool lagging);
   void PostCallback();
   void RunCallback();
 
@@ -94,20 +102,20 @@ class Cursor final : public Waiter, public std::enable_shared_from_this<Cursor> 
   // Written by the consumer's thread alone.
   std::atomic<uint64_t> next_;
   FrameBurst burst_;
-  std::unique_ptr<LogPage> page_;
-  size_t page_at_ = 0;
+  std::shared_ptr<const SharedPage> page_;
   bool loading_ = false;
   bool ended_ = false;
   std::optional<Error> failed_;
 
   std::atomic<bool> closed_ = false;
   std::atomic<bool> aborted_ = false;
+  std::atomic<bool> lagging_ = false;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
   bool woken_ = false;
   std::optional<Error> abort_;
-  std::optional<Result<LogPage>> loaded_;
+  std::optional<Result<std::shared_ptr<const SharedPage>>> loaded_;
   std::move_only_function<void()> on_ready_;
   Callback callback_ = Callback::kIdle;
   bool callback_again_ = false;  // woken while it ran

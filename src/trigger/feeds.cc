@@ -57,6 +57,7 @@ Result<std::shared_ptr<Cursor>> Feeds::MakeCursor(const TopicEntry& topic, const
 
   JAMMI_ASSIGN(const Start found, FindStart(topic, from));
   feed->RaiseHead(found.head.next_offset);
+  feed->pages().DropBelow(found.head.low_water);
   start.next = found.next;
   start.bookmark = {.incarnation = incarnation_, .topic = topic.topic.id};
   if (!options.follow) start.stop_at = found.head.next_offset;
@@ -128,6 +129,7 @@ bool Feeds::ReadHead(TopicFeed& feed) const {
   const auto head = runtime_->log->ReadHead(feed.topic_no());
   if (head) {
     feed.RaiseHead(head->next_offset);
+    feed.pages().DropBelow(head->low_water);
     return false;
   }
   const bool gone = head.error().code() == ErrorCode::kNotFound;
@@ -143,6 +145,7 @@ void Feeds::PollHeads(const std::stop_token& stop, std::chrono::milliseconds int
   while (!stopped.wait_for(lock, stop, interval, never) && !stop.stop_requested()) {
 #ifndef JAMMI_BREAK_HEAD_REREAD  // the proof that the torture test can fail
     for (const auto& feed : All()) {
+      feed->pages().Age();
       if (feed->HasWaiters()) ReadHead(*feed);
     }
 #endif

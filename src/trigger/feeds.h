@@ -29,9 +29,10 @@ class Feeds {
 
   // The log must live until Shutdown() has returned. Every `head_poll` the heads of topics that somebody
   // waits for are read from it: the safety net under the listeners, which do not hear of a commit whose
-  // outcome was unknown, and may hear late of other processes. `incarnation` is the catalog's. With `bells`
-  // each topic with a subscription has one, and its head is read when it rings: whatever rings it, and however
-  // often, at most every 2 ms, and for half of one thread's time.
+  // outcome was unknown, and may hear late of other processes; and shared pages that nobody needed since are
+  // let go. `incarnation` is the catalog's. With `bells` each topic with a subscription has one, and its head
+  // is read when it rings: whatever rings it, and however often, at most every 2 ms, and for half of one
+  // thread's time.
   Feeds(EventLog& log, const FeedLimits& limits, int dispatch_threads, int loader_threads,
         std::chrono::milliseconds head_poll = std::chrono::seconds(1), const Uuid& incarnation = {},
         BellMaker bells = nullptr);
@@ -72,6 +73,7 @@ class Feeds {
   // Page reads and other work that may wait for the catalog; false once shut down.
   bool PostBackground(Executor::Task task) { return runtime_->loader.Post(std::move(task)); }
 
+  [[nodiscard]] const FeedCounters& counters() const { return *runtime_->counters; }
   // Topics that have a feed now.
   [[nodiscard]] size_t size() const;
 

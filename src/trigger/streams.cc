@@ -93,10 +93,12 @@ Streams::Streams(Catalog& catalog, const StreamsOptions& options, std::shared_pt
       publisher_(catalog.log(), options.max_batch_bytes, &quotas_),
       broker_(std::move(broker)),
       end_broker_(options.end_broker),
-      feeds_(std::make_shared<Feeds>(
-          catalog.log(), FeedLimits{.ring_bytes = options.ring_bytes, .page = options.page},
-          options.dispatch_threads, options.page_loader_threads, std::chrono::seconds(1), incarnation,
-          BellsOf(broker_))),
+      feeds_(std::make_shared<Feeds>(catalog.log(),
+                                     FeedLimits{.ring_bytes = options.ring_bytes,
+                                                .page = options.page,
+                                                .page_cache_bytes = options.page_cache_bytes},
+                                     options.dispatch_threads, options.page_loader_threads,
+                                     std::chrono::seconds(1), incarnation, BellsOf(broker_))),
       outbox_(broker_ == nullptr ? nullptr
                                  : Outbox::Start(
                                        broker_, [this](int64_t topic_no) { return LookUpNumber(topic_no); },

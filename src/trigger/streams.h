@@ -33,6 +33,7 @@ namespace jammi {
 struct StreamsOptions {
   int64_t ring_bytes = 8 << 20;        // newest events kept in memory, for each topic with a subscription
   PageLimit page;                      // of one read from the log
+  int64_t page_cache_bytes = 8 << 20;  // pages that several who lag behind on a topic share
   int64_t max_batch_bytes = 16 << 20;  // of one event, encoded
   int page_loader_threads = 2;         // reads of the log that run at once
   int dispatch_threads = 2;            // for doorbells and OnReady callbacks
@@ -107,6 +108,7 @@ class Streams {
   // callback of a publish or a subscription.
   void Shutdown();
 
+  [[nodiscard]] const FeedCounters& counters() const { return feeds_->counters(); }
   // For tests and statistics: topics that cost memory because somebody subscribes to them.
   [[nodiscard]] size_t feeds() const { return feeds_->size(); }
   [[nodiscard]] Attachments& attachments() { return consumers_.attachments(); }
@@ -155,8 +157,8 @@ class Streams {
   std::atomic<bool> listening_ = true;  // to what other processes do
   std::mutex entries_mutex_;
   std::unordered_map<TopicId, Entry> entries_;
-  const std::shared_ptr<Feeds> feeds_;        // shared with the log's listener, which may outlive us
-  const std::shared_ptr<Outbox> outbox_;      // likewise; null without a broker
+  const std::shared_ptr<Feeds> feeds_;    // shared with the log's listener, which may outlive us
+  const std::shared_ptr<Outbox> outbox_;  // likewise; null without a broker
   NamedConsumers consumers_;
   std::atomic<int64_t> behind_ = 0;           // asynchronous publishes that wait for a look-up on background_
   std::atomic<bool> changes_posted_ = false;  // ReadChanges() is on its way

@@ -9,7 +9,9 @@
 namespace jammi {
 
 TopicFeed::TopicFeed(std::shared_ptr<FeedRuntime> runtime, int64_t topic_no)
-    : runtime_(std::move(runtime)), topic_no_(topic_no) {}
+    : runtime_(std::move(runtime)),
+      topic_no_(topic_no),
+      pages_(std::make_shared<PageCache>(runtime_, topic_no)) {}
 
 void TopicFeed::Push(std::span<const std::shared_ptr<const Frame>> frames) {
   std::vector<std::shared_ptr<const Frame>> evicted;  // dies outside the lock
@@ -57,6 +59,7 @@ void TopicFeed::RaiseHead(uint64_t head) {
 }
 
 void TopicFeed::End(bool drain) {
+  if (!drain) pages_->End();
   bool ring = false;
   {
     const std::lock_guard lock(mutex_);
@@ -184,7 +187,8 @@ std::shared_ptr<const SharedPredicate> TopicFeed::Share(Predicate predicate, con
   std::erase_if(predicates_, [](const auto& entry) { return entry.second.expired(); });
   auto& entry = predicates_[{codec.columns(), predicate.source_sql()}];
   if (auto shared = entry.lock()) return shared;
-  auto shared = std::make_shared<const SharedPredicate>(next_predicate_id_++, std::move(predicate));
+  auto shared =
+      std::make_shared<const SharedPredicate>(next_predicate_id_++, std::move(predicate), runtime_->counters);
   entry = shared;
   return shared;
 }

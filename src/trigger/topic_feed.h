@@ -21,6 +21,7 @@
 #include "catalog/event_log.h"
 #include "trigger/executor.h"
 #include "trigger/frame.h"
+#include "trigger/page_cache.h"
 
 namespace jammi {
 
@@ -41,6 +42,7 @@ struct FeedLimits {
   int64_t ring_bytes = 8 << 20;
   size_t ring_events = SIZE_MAX;
   PageLimit page;  // of a read from the log; its bytes also bound what a cursor takes from the ring at once
+  int64_t page_cache_bytes = 8 << 20;  // of the pages that a topic's laggards share
 };
 
 // What the feeds of an engine, or of a driver, have in common. It outlives the log: once Stop() has
@@ -53,6 +55,7 @@ struct FeedRuntime {
   FeedLimits limits;
   Executor dispatch;  // doorbells and OnReady callbacks
   Executor loader;    // page reads
+  const std::shared_ptr<FeedCounters> counters = std::make_shared<FeedCounters>();
 };
 
 // A few frames on their way from the ring to one cursor, so that it takes the feed's lock once for all.
@@ -61,8 +64,7 @@ class FrameBurst {
   static constexpr size_t kMaxFrames = 32;
 
   [[nodiscard]] bool empty() const { return at_ == count_; }
-  [[nodiscard]] const Frame& front() const { return *frames_[at_]; }
-  void Pop() { frames_[at_++].reset(); }
+  [[nodiscard]] std::shared_ptr<const Frame> TakeFront() { return std::move(frames_[at_++]); }
 
  private:
   friend class TopicFeed;
@@ -79,6 +81,7 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
 
   [[nodiscard]] FeedRuntime& runtime() const { return *runtime_; }
   [[nodiscard]] int64_t topic_no() const { return topic_no_; }
+  [[nodiscard]] PageCache& pages() const { return *pages_; }
   // What the next event gets, as far as this process knows.
   [[nodiscard]] uint64_t head() const { return head_.load(std::memory_order_acquire); }
 
@@ -135,6 +138,7 @@ class TopicFeed : public std::enable_shared_from_this<TopicFeed> {
 
   const std::shared_ptr<FeedRuntime> runtime_;
   const int64_t topic_no_;
+  const std::shared_ptr<PageCache> pages_;
 
   mutable std::mutex mutex_;
   std::atomic<uint64_t> head_ = 0;  // written under mutex_
