@@ -83,6 +83,7 @@ struct PublishOutcome {
 // What one publish may hold.
 constexpr size_t kMaxPublishBatches = 10'000;
 constexpr int64_t kMaxPublishBytes = 64 << 20;  // encoded; one batch alone may have trigger.max_batch_bytes
+
 class SharedRows;  // of the engine's own
 
 // An event, as a subscriber sees it: the rows that its predicate selected, in order.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/sync_point.h"
 #include "nats/nats_error.h"
 
 namespace jammi::nats {
@@ -165,7 +166,14 @@ Result<void> OrderedConsumer::State::TryStart() {
     const std::lock_guard lock(owner_mutex_);
     if (owner_ != nullptr) owner_->OnStarted(new_stream);
   }
-  const std::lock_guard lock(mutex_);
+  JAMMI_SYNC_POINT("OrderedConsumer::TryStart.told");
+  std::unique_lock lock(mutex_);
+  if (closed_) {  // meanwhile, by somebody who did not know of this consumer
+    lock.unlock();
+    inbox->reset();
+    IgnoreError(jetstream_.DeleteConsumer(options_.stream, consumer.name), "it goes by itself");
+    return {};
+  }
   if (connection_.generation() != generation || !connection_.connected())
     return Unavailable("NATS: the connection was lost");
   consumer_ = consumer.name;

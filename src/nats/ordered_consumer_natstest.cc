@@ -1,6 +1,9 @@
 // Reading a stream through everything that can happen to it.
 #include "nats/ordered_consumer.h"
 
+#include <future>
+
+#include "base/sync_point.h"
 #include "nats/publish_window.h"
 #include "nats/test_support.h"
 
@@ -197,6 +200,23 @@ TEST_P(OrderedConsumerTest, CloseTellsTheServer) {
   consumer_->Close();
   const JetStream jetstream(*connection_);
   EXPECT_TRUE(AwaitTrue([&] { return jetstream.ListConsumers("s")->empty(); }));
+}
+
+// One that was closed between being made and being known stayed on the server until it was forgotten there.
+TEST_P(OrderedConsumerTest, CloseInTheMiddleOfAStartTellsTheServerToo) {
+  std::promise<void> told;
+  std::promise<void> closed;
+  SetSyncPoint("OrderedConsumer::TryStart.told", [&, done = closed.get_future().share()] {
+    told.set_value();
+    done.wait();
+  });
+  consumer_ = std::make_unique<OrderedConsumer>(connection_, Options(), *this);
+  told.get_future().wait();
+  consumer_->Close();
+  closed.set_value();
+  const JetStream jetstream(*connection_);
+  EXPECT_TRUE(AwaitTrue([&] { return jetstream.ListConsumers("s")->empty(); }));
+  ClearSyncPoints();
 }
 
 TEST_P(OrderedConsumerTest, AcknowledgedMessagesShowInTheListOfConsumers) {
