@@ -204,8 +204,9 @@ class Engine {
   [[nodiscard]] JobQueue job_queue() const;
 
   // Refuses new work, completes what has been accepted (every PublishAsync gets its answer), ends every
-  // subscription, writes what consumers have acknowledged and gives back their leases, checkpoints and closes the catalog. Idempotent. Not from a callback of PublishAsync or
-  // OnReady, which it waits for; nor may the engine be destroyed there.
+  // subscription, writes what consumers have acknowledged and gives back their leases, checkpoints and closes
+  // the catalog. Idempotent. Not from a callback of PublishAsync or OnReady, which it waits for; nor may the
+  // engine be destroyed there.
   void Close();
 
   // Answers whether the catalog can be asked. Errors: kUnavailable, kDeadlineExceeded.

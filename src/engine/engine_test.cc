@@ -235,6 +235,37 @@ TEST_F(EngineTest, AClosedEngineSaysSo) {
       << "a session outlives its engine";
 }
 
+TEST_F(EngineTest, PublishingInBulkAndOnceGoesThroughASession) {
+  const std::vector<std::shared_ptr<arrow::RecordBatch>> batches = {Quakes({2}), Quakes({3})};
+  auto engine = Open();
+  const Session session = engine->ForTenant(a_);
+  const auto topic = session.topics().Register("quakes", QuakeSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  const auto first = session.Publish(topic->id, Quakes({1}), {.producer_key = "one"}, Patience());
+  ASSERT_TRUE(first) << first.error().ToString();
+  EXPECT_EQ(first->offset.value, 0U);
+  const auto many = session.PublishMany(topic->id, batches, {.producer_key = "many"});
+  ASSERT_TRUE(many) << many.error().ToString();
+  EXPECT_EQ(many->offset.value, 1U);
+
+  engine.reset();  // what a session publishes again after a restart
+  engine = Open();
+  const Session again = engine->ForTenant(a_);
+  std::promise<Result<PublishOutcome>> one, all;
+  again.PublishAsync(topic->id, Quakes({1}), {.producer_key = "one"},
+                     [&](Result<PublishOutcome> outcome) { one.set_value(std::move(outcome)); });
+  again.PublishManyAsync(topic->id, batches, {.producer_key = "many"},
+                         [&](Result<PublishOutcome> outcome) { all.set_value(std::move(outcome)); });
+  for (const auto& [outcome, before] :
+       {std::pair{one.get_future().get(), *first}, {all.get_future().get(), *many}}) {
+    ASSERT_TRUE(outcome) << outcome.error().ToString();
+    EXPECT_TRUE(outcome->duplicate);
+    EXPECT_EQ(outcome->offset, before.offset);
+  }
+  EXPECT_EQ(again.PublishMany(topic->id, batches)->offset.value, 3U);
+  EXPECT_EQ(Replay(again, "quakes").size(), 5U);
+}
+
 TEST_F(EngineTest, ANamedConsumerGoesOnWhereItWasAfterReopening) {
   const AttachOptions from_start{.create_if_absent = {{.from = From::Offset(0)}}};
   {

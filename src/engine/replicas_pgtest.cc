@@ -94,6 +94,22 @@ TEST_F(ReplicasTest, ASubscriptionReceivesWhatEveryReplicaPublishesInOrder) {
   }
 }
 
+TEST_F(ReplicasTest, WhatOnePublishedUnderAKeyTheOtherDoesNotPublishAgain) {
+  const auto topic = one_->Global().topics().Register("t", NumberSchema());
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  const std::vector<std::shared_ptr<arrow::RecordBatch>> batches = {Number(1), Number(2)};
+  const auto first = one_->Global().PublishMany(topic->id, batches, {.producer_key = "key"});
+  ASSERT_TRUE(first) << first.error().ToString();
+  const auto again = two_->Global().PublishMany(topic->id, batches, {.producer_key = "key"});
+  ASSERT_TRUE(again) << again.error().ToString();
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(again->offset, first->offset);
+  const auto other = two_->Global().Publish(topic->id, Number(1), {.producer_key = "key"});
+  ASSERT_FALSE(other);
+  ASSERT_NE(other.error().As<ProducerKeyConflictDetail>(), nullptr) << other.error().ToString();
+  EXPECT_FALSE(two_->ForTenant(tenant_).PublishMany(topic->id, batches, {.producer_key = "key"})->duplicate);
+}
+
 TEST_F(ReplicasTest, ADropByOneEndsTheSubscriptionsOfTheOther) {
   const auto topic = one_->ForTenant(tenant_).topics().Register("t", NumberSchema());
   ASSERT_TRUE(topic) << topic.error().ToString();

@@ -133,6 +133,7 @@ TEST_F(PublishManyTest, BatchesAreKeptForACallThatMustWaitForALookUp) {
 TEST_F(PublishManyTest, ARepeatedPublishIsADuplicateThatNobodySees) {
   broker_ = NewMemoryBroker();
   Reopen();
+  topic_ = Register("with a broker");
   const auto live = Subscribe(topic_, From::Newest());
   JAMMI_OK(broker_->RegisterTopic(topic_));
   const auto outside = broker_->Subscribe(topic_.id, Predicate::MatchAll(), {});

@@ -21,6 +21,7 @@ constexpr int kModelsPerTopic = 3;  // beside each late topic
 constexpr int kBurst = 8;
 constexpr int kOnceEvery = 3;  // steps
 constexpr int kAttempts = 3;
+constexpr size_t kMaxOncePayload = 2000;  // of the name alone: every run has the same bytes
 constexpr const char* kOnceTopic = "once";
 
 class Workload {
@@ -102,7 +103,7 @@ class Workload {
   void PublishOnce(int thread, int step) {
     if (!Knows(kOnceTopic)) return;
     const std::string name = fmt::format("{}-p{}-{}", options_.once, thread, step);
-    const EventPair pair = MakePair(name, std::hash<std::string>{}(name) % (options_.max_payload + 1));
+    const EventPair pair = MakePair(name, std::hash<std::string>{}(name) % kMaxOncePayload);
     LedgerEntry first{.kind = Kind::kOnce, .topic = kOnceTopic, .key = pair.first};
     LedgerEntry second{.kind = Kind::kOnce, .topic = kOnceTopic, .key = pair.second};
     ledger_.Ask(first);
