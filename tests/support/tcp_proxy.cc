@@ -50,10 +50,12 @@ struct TcpProxy::Stream {
   int from = -1;
   int to = -1;
   bool startup = false;  // the client's first message has no type byte
+  bool any = false;      // whatever is there is a message
   std::vector<uint8_t> held;
 
   // The size of the first message, 0 if it is not whole.
   [[nodiscard]] size_t Whole() const {
+    if (any) return held.size();
     const size_t type = startup ? 0 : 1;
     if (held.size() < type + 4) return 0;
     size_t length = 0;
@@ -71,7 +73,7 @@ struct TcpProxy::Link {
   }
 };
 
-TcpProxy::TcpProxy(int server_port) : server_port_(server_port) {
+TcpProxy::TcpProxy(int server_port, Messages messages) : messages_(messages), server_port_(server_port) {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = Loopback(0);
   socklen_t size = sizeof(address);
@@ -136,8 +138,9 @@ void TcpProxy::Accept() {
   setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   auto link = std::make_unique<Link>();
-  link->to_server = {client, server, true, {}};
-  link->to_client = {server, client, false, {}};
+  const bool any = messages_ == Messages::kAny;
+  link->to_server = {client, server, true, any, {}};
+  link->to_client = {server, client, false, any, {}};
   links_.push_back(std::move(link));
 }
 

@@ -1,4 +1,4 @@
-// A proxy in front of a PostgreSQL server that cuts connections where a test says.
+// A proxy in front of a server that cuts connections where a test says.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,9 @@ namespace jammi::test {
 // Thread-safe.
 class TcpProxy {
  public:
-  explicit TcpProxy(int server_port);
+  // What a message is: PostgreSQL's, or whatever comes at once.
+  enum class Messages : uint8_t { kPostgres, kAny };
+  explicit TcpProxy(int server_port, Messages messages = Messages::kPostgres);
   ~TcpProxy();
   TcpProxy(const TcpProxy&) = delete;
   TcpProxy& operator=(const TcpProxy&) = delete;
@@ -51,7 +53,8 @@ class TcpProxy {
 
   int listener_ = -1;
   int wake_[2] = {-1, -1};
-  int server_port_;
+  const Messages messages_;
+  const int server_port_;
   int port_ = 0;
   std::atomic<bool> stop_ = false;
   std::atomic<bool> refuse_ = false;

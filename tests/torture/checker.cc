@@ -241,7 +241,7 @@ class Judgement {
       const auto [entry, is_first] = before.try_emplace(attachment.cursor, &attachment);
       const Attachment& last = *std::exchange(entry->second, &attachment);
       if (attachment.named) {
-        JudgeConsumerStart(attachment, is_first, asked[attachment.cursor]);
+        JudgeConsumerStart(attachment, asked[attachment.cursor]);
         asked[attachment.cursor] = std::max(asked[attachment.cursor], attachment.ack_asked);
       } else if (!is_first && attachment.start != last.Resume()) {
         problems_.Blame("{} of {}: was at {} and goes on at {}", attachment.cursor, attachment.topic,
@@ -250,10 +250,13 @@ class Judgement {
     }
   }
 
-  void JudgeConsumerStart(const Attachment& attachment, bool is_first, uint64_t asked) {
-    if (!is_first && attachment.start > asked) {
-      problems_.Blame("consumer {} of {}: goes on at {}, and no more than {} was ever done with",
-                      attachment.cursor, attachment.topic, attachment.start, asked);
+  // What it leaves out need not be acknowledged.
+  void JudgeConsumerStart(const Attachment& attachment, uint64_t asked) {
+    const auto& events = EventsOf(log_, attachment.topic);
+    const uint64_t end = std::min<uint64_t>(attachment.start, events.size());
+    if (const uint64_t expected = NextExpected(attachment, events, asked, end); expected < end) {
+      problems_.Blame("consumer {} of {}: goes on at {}, and {} at {} was never done with", attachment.cursor,
+                      attachment.topic, attachment.start, events[expected].key, expected);
     }
     for (const Attachment& other : history_.attachments) {
       if (!other.named || other.cursor != attachment.cursor) continue;

@@ -36,8 +36,8 @@ struct Assembled {
 //   its predicate selects a row: exactly these rows, once, in order, and nothing else; if it ended, all of
 //   those below its position;
 // * a cursor that is attached again goes on where it was;
-// * a named consumer starts at or below what was asked to be acknowledged, and at or above what was
-//   acknowledged.
+// * a named consumer, which begins at offset 0, goes on with the first event for it that nobody asked to be
+//   acknowledged, or before it; and not before what was acknowledged.
 [[nodiscard]] std::vector<std::string> Judge(const History& history, const Log& log);
 
 // The cursors among `cursors` that have not passed all that is acknowledged, one sentence each.

@@ -210,7 +210,7 @@ TEST_F(CheckerTest, APromiseThatAProcessSawBroken) {
 
 TEST_F(CheckerTest, AnAnswerToNothing) {
   Answer("nobody", Kind::kAcknowledged, 1, 1);
-  ExpectProblem("an answer too many");
+  ExpectProblem("a line that makes no sense");
 }
 
 // --- Cursors -------------------------------------------------------------------------------------------
@@ -348,7 +348,30 @@ TEST_F(CheckerTest, AConsumerThatSkips) {
   for (const uint64_t offset : {0, 1}) Got("n.1", offset);
   Acked("n.1", Kind::kAckAsked, 1);
   Attach("n.2", 1, 0, 2, "n", Kind::kConsuming, 10);
-  ExpectProblem("goes on at 2, and no more than 1 was ever done with");
+  ExpectProblem("goes on at 2, and " + b_ + " at 1 was never done with");
+}
+
+TEST_F(CheckerTest, AConsumerThatBeginsTooLate) {
+  Attach("n.1", 1, 0, 1, "n", Kind::kConsuming, 5);
+  ExpectProblem("goes on at 1, and " + a_ + " at 0 was never done with");
+}
+
+TEST_F(CheckerTest, WhatAConsumerLeavesOutNeedNotBeAcknowledged) {
+  Attach("n.1", 1, 0, 0, "n", Kind::kConsuming, 5);
+  for (const uint64_t offset : {0, 1}) Got("n.1", offset);
+  Acked("n.1", Kind::kAckAsked, 2);
+  Attach("n.2", 1, 0, 3, "n", Kind::kConsuming, 10);  // 2 is another tenant's
+  ExpectWell();
+}
+
+TEST_F(CheckerTest, AConsumerLagsByWhoeverHasComeFurthest) {
+  Attach("n.1", 1, 0, 0, "n", Kind::kConsuming, 5);
+  for (const uint64_t offset : {0, 1, 3}) Got("n.1", offset);
+  Attach("n.2", 1, 0, 0, "n", Kind::kConsuming, 10);
+  EXPECT_THAT(Lagging(history_, {"n"}), IsEmpty());
+  Ask("6", {Key("more")}, 0, 100);
+  Answer("6", Kind::kAcknowledged, 101, 5);
+  EXPECT_THAT(Lagging(history_, {"n"}), ElementsAre("n of open: stands at 4, and 5 is acknowledged"));
 }
 
 TEST_F(CheckerTest, AConsumerThatForgets) {

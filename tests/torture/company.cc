@@ -16,8 +16,8 @@ constexpr uint64_t kNearTheEnd = 2000;  // events; where most new cursors begin
 
 }  // namespace
 
-Company::Company(std::string program, std::vector<Part> parts, CatalogOf catalog, uint64_t seed)
-    : program_(std::move(program)), catalog_(std::move(catalog)), random_(seed) {
+Company::Company(std::string program, std::vector<Part> parts, PlaceOf place, uint64_t seed)
+    : program_(std::move(program)), place_(std::move(place)), random_(seed) {
   for (Part& part : parts) {
     auto member = std::make_unique<Member>();
     member->part = std::move(part);
@@ -62,12 +62,8 @@ void Company::Start(size_t part) {
   Member& member = *members_[part];
   if (member.child != nullptr) return;
   const std::string name = fmt::format("{}-{}", member.part.name, ++starts_);
-  std::vector<std::string> command{
-      program_,      "play", name, std::to_string(random_.Next()), std::to_string(member.part.publishers),
-      catalog_(part)};
   for (CursorOrder& order : member.cursors) {
     order = random_.Percent(20) ? NewCursor(member.part.name) : GoOn(order);
-    command.push_back(ToText(order));
   }
   {
     const std::lock_guard lock(mutex_);
@@ -75,8 +71,19 @@ void Company::Start(size_t part) {
     member.paused.reset();
   }
   member.suspended = false;
-  member.child = std::make_unique<ChildProcess>(command);
+  member.child =
+      std::make_unique<ChildProcess>(Command("play", name, member.part, place_(part), member.cursors));
   member.listener = std::thread([this, &member, child = member.child.get()] { Listen(member, *child); });
+}
+
+std::vector<std::string> Company::Command(const std::string& role, const std::string& name, const Part& part,
+                                          const Place& place, const std::vector<CursorOrder>& cursors) {
+  const std::string broker = place.broker.empty() ? "-" : place.broker;
+  std::vector<std::string> command{program_, role, name, std::to_string(random_.Next())};
+  command.insert(command.end(),
+                 {std::to_string(part.publishers), std::to_string(part.consumers), place.catalog, broker});
+  for (const CursorOrder& order : cursors) command.push_back(ToText(order));
+  return command;
 }
 
 void Company::Listen(Member& member, ChildProcess& child) {
@@ -172,12 +179,10 @@ void Company::LookAfter() {
   }
 }
 
-void Company::RunAside(const std::string& role, const std::vector<CursorOrder>& cursors,
-                       const std::string& catalog, History* history) {
+void Company::RunAside(const std::string& role, const std::vector<CursorOrder>& cursors, const Place& place,
+                       History* history) {
   const std::string name = fmt::format("{}-{}", role, ++starts_);
-  std::vector<std::string> command{program_, role, name, std::to_string(random_.Next()), "0", catalog};
-  for (const CursorOrder& order : cursors) command.push_back(ToText(order));
-  ChildProcess child(command);
+  ChildProcess child(Command(role, name, {}, place, cursors));
   while (const auto line = child.ReadLine()) {
     const auto record = RecordOf(*line);
     const std::lock_guard lock(mutex_);
@@ -196,6 +201,11 @@ void Company::RunAside(const std::string& role, const std::vector<CursorOrder>& 
 std::vector<std::string> Company::Missing(uint64_t round) const {
   std::vector<std::string> missing;
   std::vector<std::string> cursors;
+  const bool consuming =
+      std::ranges::any_of(members_, [](const auto& each) { return each->part.consumers > 0; });
+  for (const PlannedConsumer& consumer : kConsumers) {
+    if (consuming) cursors.emplace_back(consumer.name);
+  }
   for (const auto& member : members_) {
     for (const CursorOrder& order : member->cursors) cursors.push_back(order.cursor);
     if (!member->ready) {

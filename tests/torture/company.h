@@ -25,15 +25,21 @@ namespace jammi::test {
 struct Part {
   std::string name;
   int publishers = 0;  // threads
+  int consumers = 0;   // threads for each named consumer
   int cursors = 0;
+};
+
+// What a process works with, as torture_child takes it.
+struct Place {
+  std::string catalog;  // "sqlite:FILE", "postgres:URL"
+  std::string broker;   // of NATS; empty: none
 };
 
 // Used by one thread.
 class Company {
  public:
-  // `catalog` says where a part finds its database, as torture_child takes it.
-  using CatalogOf = std::function<std::string(size_t part)>;
-  Company(std::string program, std::vector<Part> parts, CatalogOf catalog, uint64_t seed);
+  using PlaceOf = std::function<Place(size_t part)>;
+  Company(std::string program, std::vector<Part> parts, PlaceOf place, uint64_t seed);
   ~Company();
   Company(const Company&) = delete;
   Company& operator=(const Company&) = delete;
@@ -56,7 +62,7 @@ class Company {
   void LookAfter();
 
   // Runs torture_child in another role to its end. What it says goes into `history`, else into this one.
-  void RunAside(const std::string& role, const std::vector<CursorOrder>& cursors, const std::string& catalog,
+  void RunAside(const std::string& role, const std::vector<CursorOrder>& cursors, const Place& place,
                 History* history = nullptr);
 
   // Waits until all run, publish nothing in this odd round, and have passed all that is acknowledged. Returns
@@ -83,6 +89,9 @@ class Company {
     std::optional<uint64_t> paused;
   };
 
+  [[nodiscard]] std::vector<std::string> Command(const std::string& role, const std::string& name,
+                                                 const Part& part, const Place& place,
+                                                 const std::vector<CursorOrder>& cursors);
   void Listen(Member& member, ChildProcess& child);
   void Hear(Member& member, const std::string& line);
   int Bury(Member& member);
@@ -90,7 +99,7 @@ class Company {
   std::vector<std::string> Missing(uint64_t round) const;
 
   const std::string program_;
-  const CatalogOf catalog_;
+  const PlaceOf place_;
   Random random_;
   uint64_t starts_ = 0;
   uint64_t cursors_ = 0;

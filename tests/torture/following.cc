@@ -42,14 +42,11 @@ Who WhoIs(const std::optional<TenantId>& tenant) {
 
 void Follower::Run() {
   while (!stage_.stopping()) {
-    auto subscription =
-        stage_.As(order_.who)
-            .Subscribe(order_.topic, StartOf(order_),
-                       {.predicate = std::string(kPredicates.at(order_.predicate)), .follow = !finite_});
+    auto subscription = Attach();
     if (subscription) {
       Follow(**subscription);
       if (finite_) return;
-    } else if (stage_.stopping() || !stage_.Excuse("subscribe", subscription.error())) {
+    } else if (stage_.stopping() || !Excuse("attach", subscription.error())) {
       return;
     }
     std::this_thread::sleep_for(kRetryPause);
@@ -63,21 +60,18 @@ void Follower::Follow(Subscription& subscription) {
     id_ = stage_.NextId();
     said_ = subscription.position();
     attached_ = &subscription;
-    stage_.Say({.kind = Kind::kAttached,
-                .id = id_,
-                .topic = order_.topic,
-                .who = order_.who,
-                .predicate = order_.predicate,
-                .offset = said_,
-                .text = order_.cursor});
+    Record record = Introduction();
+    record.id = id_;
+    record.offset = said_;
+    stage_.Say(std::move(record));
   }
   if (stage_.stopping()) Close();  // whoever stopped the process did not know of it yet
   const std::string why = random_.Percent(50) ? FollowWaiting(subscription) : FollowWoken(subscription);
   const std::lock_guard lock(mutex_);
   attached_ = nullptr;
-  order_.start = CursorOrder::Start::kOffset;
-  order_.offset = subscription.position();
-  stage_.Say({.kind = Kind::kEnded, .id = id_, .offset = order_.offset, .text = why});
+  const uint64_t position = subscription.position();
+  OnEnded(position);
+  stage_.Say({.kind = Kind::kEnded, .id = id_, .offset = position, .text = why});
 }
 
 // Without a deadline: if the feed does not wake it, nobody does.
@@ -86,7 +80,7 @@ std::string Follower::FollowWaiting(Subscription& subscription) {
     const auto next = subscription.Next(Deadline::Never());
     if (!next) return AtError(next.error());
     if (!*next) return AtEnd();
-    SayGot(**next);
+    SayGot(subscription, **next);
   }
 }
 
@@ -103,7 +97,7 @@ std::string Follower::FollowWoken(Subscription& subscription) {
     if (!polled) return AtError(polled.error());
     if (std::holds_alternative<Subscription::End>(*polled)) return AtEnd();
     if (const auto* delivery = std::get_if<Delivery>(&*polled)) {
-      SayGot(*delivery);
+      SayGot(subscription, *delivery);
       continue;
     }
     subscription.OnReady([doorbell] {
@@ -121,16 +115,17 @@ std::string Follower::FollowWoken(Subscription& subscription) {
 }
 
 std::string Follower::AtEnd() {
-  if (!finite_ && !stage_.leaving()) stage_.Break("the stream of " + order_.cursor + " ended by itself");
+  if (!finite_ && !stage_.leaving())
+    stage_.Break("the stream of " + Introduction().text + " ended by itself");
   return "end";
 }
 
 std::string Follower::AtError(const Error& error) {
-  if (error.code() != ErrorCode::kCancelled || !closed_) stage_.Excuse("next", error);
+  if (error.code() != ErrorCode::kCancelled || !closed_) Excuse("next", error);
   return error.ToString();
 }
 
-void Follower::SayGot(const Delivery& delivery) {
+void Follower::SayGot(Subscription& subscription, const Delivery& delivery) {
   auto event = Describe(*delivery.batch);
   stage_.Say({.kind = Kind::kGot,
               .id = id_,
@@ -138,6 +133,7 @@ void Follower::SayGot(const Delivery& delivery) {
               .offset = delivery.offset,
               .digest = event.digest,
               .keys = {std::move(event.key)}});
+  OnDelivered(subscription, id_, delivery.offset);
 }
 
 void Follower::SayPosition() {
@@ -152,6 +148,27 @@ void Follower::Close() {
   if (attached_ == nullptr) return;
   closed_ = true;
   attached_->Close();
+}
+
+// --- Cursors -------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Subscription>> CursorFollower::Attach() {
+  return stage_.As(order_.who)
+      .Subscribe(order_.topic, StartOf(order_),
+                 {.predicate = std::string(kPredicates.at(order_.predicate)), .follow = !finite()});
+}
+
+Record CursorFollower::Introduction() const {
+  return {.kind = Kind::kAttached,
+          .topic = order_.topic,
+          .who = order_.who,
+          .predicate = order_.predicate,
+          .text = order_.cursor};
+}
+
+void CursorFollower::OnEnded(uint64_t position) {
+  order_.start = CursorOrder::Start::kOffset;
+  order_.offset = position;
 }
 
 }  // namespace jammi::test

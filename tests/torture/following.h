@@ -1,7 +1,8 @@
-// A thread of a torture process that follows a topic with a cursor, and attaches it again when it ends.
+// Threads of a torture process that follow topics, and attach again when a stream ends.
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -11,17 +12,33 @@
 
 namespace jammi::test {
 
+// Says what it is given by one subscription after the other.
 class Follower {
  public:
-  // `finite`: up to the end of the log, once.
-  Follower(Stage& stage, CursorOrder order, bool finite, Random random)
-      : stage_(stage), order_(std::move(order)), finite_(finite), random_(random) {}
-  // Until the process is to stop.
+  Follower(Stage& stage, bool finite, Random random) : stage_(stage), random_(random), finite_(finite) {}
+  virtual ~Follower() = default;
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+
+  // Until the process is to stop; with `finite`, up to the end of the log, once.
   void Run();
 
   // From other threads.
   void SayPosition();
   void Close();
+
+ protected:
+  [[nodiscard]] virtual Result<std::unique_ptr<Subscription>> Attach() = 0;
+  // Of kind kAttached or kConsuming, with who follows what; id and offset are added.
+  [[nodiscard]] virtual Record Introduction() const = 0;
+  virtual void OnDelivered(Subscription& /*subscription*/, const std::string& /*id*/, uint64_t /*offset*/) {}
+  virtual void OnEnded(uint64_t /*position*/) {}
+  // For an error of Attach() or of the stream: false if nothing explains it.
+  virtual bool Excuse(std::string_view doing, const Error& error) { return stage_.Excuse(doing, error); }
+
+  [[nodiscard]] bool finite() const { return finite_; }
+  Stage& stage_;
+  Random random_;
 
  private:
   void Follow(Subscription& subscription);
@@ -29,17 +46,28 @@ class Follower {
   std::string FollowWoken(Subscription& subscription);
   std::string AtEnd();
   std::string AtError(const Error& error);
-  void SayGot(const Delivery& delivery);
+  void SayGot(Subscription& subscription, const Delivery& delivery);
 
-  Stage& stage_;
-  CursorOrder order_;
   const bool finite_;
-  Random random_;
   std::atomic<bool> closed_ = false;
   std::mutex mutex_;  // of what follows
   Subscription* attached_ = nullptr;
   std::string id_;
   uint64_t said_ = 0;  // position
+};
+
+// With a cursor, which goes on where it was.
+class CursorFollower final : public Follower {
+ public:
+  CursorFollower(Stage& stage, CursorOrder order, bool finite, Random random)
+      : Follower(stage, finite, random), order_(std::move(order)) {}
+
+ private:
+  [[nodiscard]] Result<std::unique_ptr<Subscription>> Attach() override;
+  [[nodiscard]] Record Introduction() const override;
+  void OnEnded(uint64_t position) override;
+
+  CursorOrder order_;
 };
 
 }  // namespace jammi::test

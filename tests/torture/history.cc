@@ -14,89 +14,118 @@ uint64_t Attachment::Resume() const {
 }
 
 void History::Add(const Record& record) {
+  bool makes_sense = true;
   switch (record.kind) {
     case Kind::kAsk:
-      if (!attempt_.emplace(record.id, attempts.size()).second) break;
-      attempts.push_back({.topic = record.topic,
-                          .who = record.who,
-                          .keyed = record.flag,
-                          .keys = record.keys,
-                          .asked_at = record.at});
-      return;
+      makes_sense = Ask(record);
+      break;
     case Kind::kAcknowledged:
-      return Answer(record, Attempt::Answer::kAcknowledged);
+      makes_sense = Answer(record, Attempt::Answer::kAcknowledged);
+      break;
     case Kind::kRefused:
-      return Answer(record, Attempt::Answer::kRefused);
+      makes_sense = Answer(record, Attempt::Answer::kRefused);
+      break;
     case Kind::kUnknown:
-      return Answer(record, Attempt::Answer::kUnknown);
+      makes_sense = Answer(record, Attempt::Answer::kUnknown);
+      break;
     case Kind::kAttached:
     case Kind::kConsuming:
-      if (!attachment_.emplace(record.id, attachments.size()).second) break;
-      newest_[record.text] = attachments.size();
-      attachments.push_back({.id = record.id,
-                             .cursor = record.text,
-                             .named = record.kind == Kind::kConsuming,
-                             .topic = record.topic,
-                             .reader = record.who,
-                             .predicate = record.predicate,
-                             .start = record.offset,
-                             .attached_at = record.at,
-                             .position = record.offset});
-      return;
+      makes_sense = Attach(record);
+      break;
+    case Kind::kGot:
+    case Kind::kPosition:
+    case Kind::kEnded:
+    case Kind::kAckAsked:
+    case Kind::kAckAnswered:
+      makes_sense = Follow(record);
+      break;
     case Kind::kReady:
     case Kind::kPaused:
     case Kind::kLeft:
-      return;
+      break;
     case Kind::kEvent:
       ++events[record.text];
-      return;
+      break;
     case Kind::kBroken:
       broken.push_back(record.text);
-      return;
-    default: {
-      const auto found = attachment_.find(record.id);
-      if (found == attachment_.end()) break;
-      Attachment& attachment = attachments[found->second];
-      attachment.position =
-          std::max(attachment.position, record.offset + (record.kind == Kind::kGot ? 1 : 0));
-      if (record.kind == Kind::kGot) {
-        attachment.got.push_back({.key = record.keys.empty() ? "" : record.keys.front(),
-                                  .offset = record.offset,
-                                  .digest = record.digest,
-                                  .publisher = record.who});
-      } else if (record.kind == Kind::kEnded) {
-        attachment.ended = record.offset;
-        attachment.why_ended = record.text;
-      } else if (record.kind == Kind::kAckAsked) {
-        attachment.ack_asked = std::max(attachment.ack_asked, record.offset);
-      } else if (record.kind == Kind::kAckAnswered) {
-        attachment.acked.emplace_back(record.at, record.offset);
-      }
-      return;
-    }
+      break;
   }
-  broken.push_back(fmt::format("a line that makes no sense: {}", ToLine(record)));
+  if (!makes_sense) broken.push_back(fmt::format("a line that makes no sense: {}", ToLine(record)));
 }
 
-void History::Answer(const Record& record, Attempt::Answer answer) {
+bool History::Ask(const Record& record) {
+  if (!attempt_.emplace(record.id, attempts.size()).second) return false;
+  attempts.push_back({.topic = record.topic,
+                      .who = record.who,
+                      .keyed = record.flag,
+                      .keys = record.keys,
+                      .asked_at = record.at});
+  return true;
+}
+
+bool History::Answer(const Record& record, Attempt::Answer answer) {
   const auto found = attempt_.find(record.id);
-  if (found == attempt_.end() || attempts[found->second].answer != Attempt::Answer::kNone) {
-    broken.push_back(fmt::format("an answer too many: {}", ToLine(record)));
-    return;
-  }
+  if (found == attempt_.end() || attempts[found->second].answer != Attempt::Answer::kNone) return false;
   Attempt& attempt = attempts[found->second];
   attempt.answer = answer;
   attempt.answered_at = record.at;
   attempt.offset = record.offset;
   attempt.error = record.text;
-  if (answer != Attempt::Answer::kAcknowledged) return;
-  uint64_t& end = acknowledged_[attempt.topic];
-  end = std::max(end, record.offset + attempt.keys.size());
+  if (answer == Attempt::Answer::kAcknowledged) {
+    uint64_t& end = acknowledged_[attempt.topic];
+    end = std::max(end, record.offset + attempt.keys.size());
+  }
+  return true;
 }
 
-const Attachment* History::FindAttachment(const std::string& id) const {
-  const auto found = attachment_.find(id);
-  return found == attachment_.end() ? nullptr : &attachments[found->second];
+bool History::Attach(const Record& record) {
+  if (!attachment_.emplace(record.id, attachments.size()).second) return false;
+  const bool named = record.kind == Kind::kConsuming;
+  const auto [newest, is_first] = newest_.try_emplace(record.text, attachments.size());
+  if (!is_first && (!named || attachments[newest->second].position < record.offset)) {
+    newest->second = attachments.size();
+  }
+  attachments.push_back({.id = record.id,
+                         .cursor = record.text,
+                         .named = named,
+                         .topic = record.topic,
+                         .reader = record.who,
+                         .predicate = record.predicate,
+                         .start = record.offset,
+                         .attached_at = record.at,
+                         .position = record.offset});
+  return true;
+}
+
+bool History::Follow(const Record& record) {
+  const auto found = attachment_.find(record.id);
+  if (found == attachment_.end()) return false;
+  Attachment& attachment = attachments[found->second];
+  switch (record.kind) {
+    case Kind::kAckAsked:
+      attachment.ack_asked = std::max(attachment.ack_asked, record.offset);
+      return true;
+    case Kind::kAckAnswered:
+      attachment.acked.emplace_back(record.at, record.offset);
+      return true;
+    case Kind::kGot:
+      attachment.got.push_back({.key = record.keys.empty() ? "" : record.keys.front(),
+                                .offset = record.offset,
+                                .digest = record.digest,
+                                .publisher = record.who});
+      attachment.position = std::max(attachment.position, record.offset + 1);
+      break;
+    case Kind::kEnded:
+      attachment.ended = record.offset;
+      attachment.why_ended = record.text;
+      [[fallthrough]];
+    default:
+      attachment.position = std::max(attachment.position, record.offset);
+  }
+  if (!attachment.named) return true;
+  size_t& furthest = newest_[attachment.cursor];
+  if (attachments[furthest].position < attachment.position) furthest = found->second;
+  return true;
 }
 
 const Attachment* History::Newest(const std::string& cursor) const {

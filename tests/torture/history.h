@@ -70,12 +70,16 @@ struct History {
 
   // By topic: an offset above all that were acknowledged.
   [[nodiscard]] const std::map<std::string, uint64_t>& acknowledged() const { return acknowledged_; }
-  [[nodiscard]] const Attachment* FindAttachment(const std::string& id) const;
-  // The newest attachment of the cursor.
+  // The newest attachment of the cursor; of a named consumer, which several processes may hold in turn, the
+  // one that has come furthest.
   [[nodiscard]] const Attachment* Newest(const std::string& cursor) const;
 
  private:
-  void Answer(const Record& record, Attempt::Answer answer);
+  // False: it does not follow from what was heard before.
+  bool Ask(const Record& record);
+  bool Answer(const Record& record, Attempt::Answer answer);
+  bool Attach(const Record& record);
+  bool Follow(const Record& record);
 
   std::unordered_map<std::string, size_t> attempt_;
   std::unordered_map<std::string, size_t> attachment_;

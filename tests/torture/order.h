@@ -1,12 +1,24 @@
 // What a process of the torture test is told to follow.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "torture/events.h"
 
 namespace jammi::test {
+
+// The named consumers, which all processes want to read for.
+struct PlannedConsumer {
+  std::string_view name;
+  std::string_view topic;
+  Who who;
+  size_t predicate;
+};
+inline constexpr std::array<PlannedConsumer, 3> kConsumers{
+    {{"of-open", "open", 1, 0}, {"of-shared", "shared", 0, 2}, {"of-second", "second's", 2, 1}}};
 
 struct CursorOrder {
   enum class Start : uint8_t { kOffset, kNewest, kRecent };  // kRecent: by the time, some seconds ago

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/sync_point.h"
+#include "torture/consuming.h"
 #include "torture/publishing.h"
 
 namespace jammi::test {
@@ -43,8 +44,14 @@ void Play(const PlayerOptions& options, const Control& control, const Voice& voi
           [&stage, &pause, seed = random.Next()] { PublisherThread(stage, pause, Random(seed)).Run(); });
     }
     for (const CursorOrder& order : options.cursors) {
-      followers.push_back(std::make_unique<Follower>(stage, order, options.read, random.Fork()));
+      followers.push_back(std::make_unique<CursorFollower>(stage, order, options.read, random.Fork()));
       threads.emplace_back([follower = followers.back().get()] { follower->Run(); });
+    }
+    for (const PlannedConsumer& consumer : kConsumers) {
+      for (int i = 0; i < options.consumers; ++i) {
+        followers.push_back(std::make_unique<ConsumerFollower>(stage, consumer, random.Fork()));
+        threads.emplace_back([follower = followers.back().get()] { follower->Run(); });
+      }
     }
     if (options.read) {
       threads.clear();  // joins them

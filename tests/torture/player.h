@@ -17,6 +17,7 @@ struct PlayerOptions {
   uint64_t seed = 0;
   Config config;
   int publishers = 0;  // threads
+  int consumers = 0;   // threads for each named consumer
   std::vector<CursorOrder> cursors;
   bool read = false;  // replay the cursors up to the end of the log, and leave
 };

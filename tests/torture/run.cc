@@ -84,7 +84,7 @@ class Runner {
                            .who = who});
       }
     }
-    company_.RunAside("read", readers, options_.catalog, &reading);
+    company_.RunAside("read", readers, options_.place, &reading);
     Assembled assembled = AssembleLog(reading.attachments);
     if (reading.attachments.size() != readers.size())
       assembled.problems.emplace_back("the log cannot be read");
@@ -100,22 +100,23 @@ class Runner {
 
   void Figure(const Log& log) {
     const History& history = company_.history();
-    uint64_t logged = 0, delivered = 0, ended = 0;
+    uint64_t logged = 0, delivered = 0, named = 0, ended = 0;
     std::map<Attempt::Answer, uint64_t> answers;
     for (const auto& [topic, events] : log) logged += events.size();
     for (const Attempt& attempt : history.attempts) answers[attempt.answer] += attempt.keys.size();
     for (const Attachment& attachment : history.attachments) {
       delivered += attachment.got.size();
+      if (attachment.named) named += attachment.got.size();
       ended += attachment.ended ? 1 : 0;
     }
     verdict_.figures = fmt::format(
         "{} faults in {} storms ({})\n"
         "{} events acknowledged, {} refused, {} of unknown outcome, {} without an answer; {} in the log\n"
-        "{} deliveries to {} attachments, {} of which ended in good order\n"
+        "{} deliveries ({} of them to named consumers) to {} attachments, {} of which ended in good order\n"
         "errors that the faults explain: {}\n",
         storm_.count(), storms_, Named(storm_.counts()), answers[Attempt::Answer::kAcknowledged],
         answers[Attempt::Answer::kRefused], answers[Attempt::Answer::kUnknown],
-        answers[Attempt::Answer::kNone], logged, delivered, history.attachments.size(), ended,
+        answers[Attempt::Answer::kNone], logged, delivered, named, history.attachments.size(), ended,
         Named(history.events));
   }
 

@@ -17,8 +17,8 @@ struct RunOptions {
   std::string title;
   uint64_t seed = 0;
   uint64_t seconds = 15;   // of storms and calms
-  uint64_t patience = 30;  // seconds, in a calm
-  std::string catalog;     // where the log is read at the end, past all that breaks
+  uint64_t patience = 60;  // seconds, in a calm
+  Place place;             // where the log is read at the end, past all that breaks
   // A fault that often comes last before a calm: who hears nothing then must find out by himself.
   std::string parting;
 };

@@ -42,13 +42,13 @@ TEST(SqliteTorture, NothingAcknowledgedIsLostDoubledOrReordered) {
   SmallFileSystem disk(directory.path(), kDisk);
   Control control = Control::Create(directory / "control");
   setenv(kControlVariable, (directory / "control").c_str(), 1);
-  const std::string catalog = "sqlite:" + (directory / "catalog.db").string();
+  const Place place{.catalog = "sqlite:" + (directory / "catalog.db").string()};
   RunOptions here = options;
-  here.catalog = catalog;
+  here.place = place;
 
   Company company(
-      JAMMI_TORTURE_CHILD, {{.name = "all", .publishers = 3, .cursors = 8}}, [&](size_t) { return catalog; },
-      options.seed);
+      JAMMI_TORTURE_CHILD, {{.name = "all", .publishers = 3, .consumers = 2, .cursors = 8}},
+      [&](size_t) { return place; }, options.seed);
   Storm storm(options.seed);
   AddProcessFaults(storm, company);
   AddClockFault(storm, control);
@@ -70,13 +70,13 @@ TEST(SqliteTorture, NothingAcknowledgedIsLostDoubledOrReordered) {
   storm.Add({.name = "read between two lives", .weight = 2, .begin = [&](Random&) {
                if (full || !company.running(0) || company.suspended(0)) return std::string();
                company.Kill(0);
-               company.RunAside("read", Readers(company), catalog);
+               company.RunAside("read", Readers(company), place);
                company.Start(0);
                return std::string("after kill -9");
              }});
   storm.Add({.name = "second engine", .weight = 1, .begin = [&](Random&) {
                if (!company.ready(0)) return std::string();
-               company.RunAside("intrude", {}, catalog);
+               company.RunAside("intrude", {}, place);
                return std::string("on the same file");
              }});
   Report(here, RunTorture(here, company, storm, control));

@@ -16,12 +16,6 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kRetryPause{20};
 
-int64_t MonotonicMicros() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
 // The environment's fault.
 bool IsExplained(ErrorCode code) {
   return code == ErrorCode::kUnavailable || code == ErrorCode::kResourceExhausted ||
@@ -83,8 +77,14 @@ void Stage::Wait(milliseconds time) {
   if (sigtimedwait(&terminate, nullptr, &wait) == SIGTERM) Stop();
 }
 
+int64_t Stage::Now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
 void Stage::Say(Record record) const {
-  if (record.at == 0) record.at = MonotonicMicros();
+  if (record.at == 0) record.at = Now();
   voice_(record);
 }
 

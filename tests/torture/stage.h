@@ -45,6 +45,8 @@ class Stage {
   // Waits for SIGTERM so long; then Stop(). SIGTERM is blocked in all threads.
   void Wait(std::chrono::milliseconds time);
 
+  // On the clock of the records.
+  [[nodiscard]] static int64_t Now();
   // Adds the time, if there is none.
   void Say(Record record) const;
   void Count(std::string what) const { Say({.kind = Record::Kind::kEvent, .text = std::move(what)}); }

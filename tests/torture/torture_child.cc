@@ -1,6 +1,7 @@
 // A process of the torture test.
 //
-//   torture_child play|read|intrude NAME SEED PUBLISHERS sqlite:FILE|postgres:URL [CURSOR...]
+//   torture_child play|read|intrude NAME SEED PUBLISHERS CONSUMERS
+//                 sqlite:FILE|postgres:URL NATS-URL|- [CURSOR...]
 //
 // What it does it writes to its standard output, a line for each step (record.h).
 #include <signal.h>
@@ -26,7 +27,7 @@ void Say(const Record& record) {
   if (write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size())) std::abort();
 }
 
-jammi::Config ConfigOf(const std::string& catalog, Random random) {
+jammi::Config ConfigOf(const std::string& catalog, const std::string& broker, Random random) {
   jammi::Config config;
   const std::string place = catalog.substr(catalog.find(':') + 1);
   if (catalog.starts_with("sqlite:")) {
@@ -36,6 +37,7 @@ jammi::Config ConfigOf(const std::string& catalog, Random random) {
     config.artifact_dir = "/nowhere";  // nothing of this is stored there
     config.catalog = jammi::PostgresCatalogConfig{.url = jammi::Secret(place), .pool_size = 4};
   }
+  if (broker != "-") config.broker = jammi::JetStreamBrokerConfig{.url = jammi::Secret(broker)};
   // Rings and pages from small to large: cursors fall out of the one, and take many of the other.
   config.trigger.ring_bytes = random.Percent(50) ? 16 << 10 : 8 << 20;
   config.trigger.page_events = random.Percent(50) ? 7 : 1024;
@@ -45,7 +47,7 @@ jammi::Config ConfigOf(const std::string& catalog, Random random) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 6) return 2;
+  if (argc < 8) return 2;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t terminate;
   sigemptyset(&terminate);
@@ -57,9 +59,10 @@ int main(int argc, char** argv) {
   const std::string role = argv[1];
   PlayerOptions options{.name = argv[2], .seed = std::strtoull(argv[3], nullptr, 10)};
   options.publishers = static_cast<int>(std::strtol(argv[4], nullptr, 10));
-  options.config = ConfigOf(argv[5], Random(options.seed));
+  options.consumers = static_cast<int>(std::strtol(argv[5], nullptr, 10));
+  options.config = ConfigOf(argv[6], argv[7], Random(options.seed));
   options.read = role == "read";
-  for (int i = 6; i < argc; ++i) options.cursors.push_back(CursorOrderOf(argv[i]));
+  for (int i = 8; i < argc; ++i) options.cursors.push_back(CursorOrderOf(argv[i]));
   const Control control = Control::Open();
   if (role == "intrude") {
     Intrude(options, control, Say);
