@@ -515,7 +515,8 @@ TEST_F(FanOutTest, TheBytesHaveTheColumnsOfTheSubscribersSchema) {
   const auto young = *feeds_->Attach(later, Scope::Global(), From::Newest(), {});
   Publish(BatchS(1));
   const auto depth = *arrow::MakeArrayOfNull(fields[3]->type(), 1);
-  JAMMI_OK(publisher_.Publish(later, Scope::Global(), **BatchS(2)->AddColumn(3, fields[3], depth), Soon()));
+  const std::shared_ptr<arrow::RecordBatch> wider = *BatchS(2)->AddColumn(3, fields[3], depth);
+  JAMMI_OK(publisher_.Publish(later, Scope::Global(), {&wider, 1}, {}, Soon()));
   for (int i = 0; i < 2; ++i) {
     for (const auto& [subscription, schema] :
          {std::pair{old.get(), SchemaS()}, {young.get(), later.topic.schema}}) {
