@@ -1,8 +1,8 @@
-// Several processes, each with an engine, on one PostgreSQL catalog: they publish and
-// follow each other while they are killed and suspended, the server stops and comes back, the disk fills up,
+// Several processes, each with an engine, on one PostgreSQL catalog, alone and with NATS: they publish and
+// follow each other while they are killed and suspended, the servers stop and come back, the disk fills up,
 // connections are cut, and everybody's clock moves.
 //
-//   JAMMI_TORTURE_SECONDS=600   longer
+//   JAMMI_TORTURE_SECONDS=600   longer, each
 //   JAMMI_TORTURE_SEED=7        other faults at other moments
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -10,6 +10,9 @@
 
 #include <cstdio>
 
+#ifdef JAMMI_HAS_NATS
+#include "torture/nats_faults.h"
+#endif
 #include "torture/postgres_faults.h"
 #include "torture/run.h"
 
@@ -19,7 +22,7 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr uint64_t kSeconds = 8;
 #else
-constexpr uint64_t kSeconds = 12;
+constexpr uint64_t kSeconds = 10;
 #endif
 
 const std::vector<Part>& Parts() {
@@ -58,6 +61,21 @@ TEST_F(PostgresTorture, NothingAcknowledgedIsLostDoubledOrReordered) {
       {.title = "PostgreSQL", .seed = 1, .seconds = kSeconds},
       [&](size_t part) { return Place{.catalog = CatalogOf(part)}; }, [](Storm&, Company&) {});
 }
+
+#ifdef JAMMI_HAS_NATS
+// One of the followers has no NATS, and hears of events from the database alone.
+TEST_F(PostgresTorture, NorWithNats) {
+  NatsServer nats;
+  Proxies proxies = MakeProxies(Parts().size(), nats.port(), TcpProxy::Messages::kAny);
+  Run(
+      {.title = "PostgreSQL and NATS", .seed = 2, .seconds = kSeconds},
+      [&](size_t part) {
+        return Place{.catalog = CatalogOf(part),
+                     .broker = part + 1 == Parts().size() ? "" : nats.Url(proxies[part]->port())};
+      },
+      [&](Storm& storm, Company& company) { AddNatsFaults(storm, nats, company, proxies); });
+}
+#endif
 
 }  // namespace
 }  // namespace jammi::test

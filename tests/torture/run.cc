@@ -18,9 +18,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kLongestStorm{8000};
+constexpr milliseconds kLongestStorm{6000};
 constexpr milliseconds kBetweenFaults{600};
-constexpr int kDrips = 10;
+constexpr int kDrips = 6;
 constexpr size_t kMostToTell = 40;
 
 class Runner {

@@ -20,7 +20,7 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr uint64_t kSeconds = 10;
 #else
-constexpr uint64_t kSeconds = 15;
+constexpr uint64_t kSeconds = 12;
 #endif
 constexpr uint64_t kDisk = 1 << 30;
 
