@@ -192,6 +192,16 @@ TEST_F(CheckerTest, AKeyedPublishMayBeRepeated) {
   ExpectWell();
 }
 
+TEST_F(CheckerTest, AKeyedPublishIsUnfinishedUntilItIsAcknowledged) {
+  Ask("6", {Key("keyed")}, 0, 100, true);
+  Answer("6", Kind::kUnknown, 101);
+  ASSERT_EQ(history_.Unfinished().size(), 1U);
+  EXPECT_THAT(history_.Unfinished()[0]->keys, ElementsAre(Key("keyed")));
+  Ask("7", {Key("keyed")}, 0, 102, true);
+  Answer("7", Kind::kAcknowledged, 103, 5);
+  EXPECT_THAT(history_.Unfinished(), IsEmpty());
+}
+
 TEST_F(CheckerTest, AKeyedPublishThatIsThereTwice) {
   const std::string key = Key("keyed");
   Ask("6", {key}, 0, 100, true);

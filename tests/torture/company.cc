@@ -83,6 +83,14 @@ std::vector<std::string> Company::Command(const std::string& role, const std::st
   command.insert(command.end(),
                  {std::to_string(part.publishers), std::to_string(part.consumers), place.catalog, broker});
   for (const CursorOrder& order : cursors) command.push_back(ToText(order));
+  if (part.publishers == 0) return command;
+  // Whoever began them, and whether or not he still tries.
+  command.emplace_back("--");
+  const std::lock_guard lock(mutex_);
+  for (const Attempt* attempt : history_.Unfinished()) {
+    command.push_back(
+        ToText(PublishOrder{.topic = attempt->topic, .who = attempt->who, .keys = attempt->keys}));
+  }
   return command;
 }
 

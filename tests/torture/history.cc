@@ -60,6 +60,7 @@ bool History::Ask(const Record& record) {
                       .keyed = record.flag,
                       .keys = record.keys,
                       .asked_at = record.at});
+  if (record.flag) unfinished_.try_emplace(record.keys.front(), attempts.size() - 1);
   return true;
 }
 
@@ -74,6 +75,7 @@ bool History::Answer(const Record& record, Attempt::Answer answer) {
   if (answer == Attempt::Answer::kAcknowledged) {
     uint64_t& end = acknowledged_[attempt.topic];
     end = std::max(end, record.offset + attempt.keys.size());
+    if (attempt.keyed) unfinished_.erase(attempt.keys.front());
   }
   return true;
 }
@@ -126,6 +128,12 @@ bool History::Follow(const Record& record) {
   size_t& furthest = newest_[attachment.cursor];
   if (attachments[furthest].position < attachment.position) furthest = found->second;
   return true;
+}
+
+std::vector<const Attempt*> History::Unfinished() const {
+  std::vector<const Attempt*> unfinished;
+  for (const auto& [key, attempt] : unfinished_) unfinished.push_back(&attempts[attempt]);
+  return unfinished;
 }
 
 const Attachment* History::Newest(const std::string& cursor) const {

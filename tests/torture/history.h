@@ -73,6 +73,8 @@ struct History {
   // The newest attachment of the cursor; of a named consumer, which several processes may hold in turn, the
   // one that has come furthest.
   [[nodiscard]] const Attachment* Newest(const std::string& cursor) const;
+  // Publishes with a producer key that are not acknowledged yet.
+  [[nodiscard]] std::vector<const Attempt*> Unfinished() const;
 
  private:
   // False: it does not follow from what was heard before.
@@ -85,6 +87,7 @@ struct History {
   std::unordered_map<std::string, size_t> attachment_;
   std::unordered_map<std::string, size_t> newest_;
   std::map<std::string, uint64_t> acknowledged_;
+  std::map<std::string, size_t> unfinished_;  // by their first event's key
 };
 
 }  // namespace jammi::test

@@ -20,4 +20,19 @@ CursorOrder CursorOrderOf(const std::string& text) {
   return order;
 }
 
+std::string ToText(const PublishOrder& order) {
+  std::ostringstream text;
+  text << order.topic << ' ' << order.who;
+  for (const std::string& key : order.keys) text << ' ' << key;
+  return text.str();
+}
+
+PublishOrder PublishOrderOf(const std::string& text) {
+  PublishOrder order;
+  std::istringstream words(text);
+  words >> order.topic >> order.who;
+  for (std::string key; words >> key;) order.keys.push_back(key);
+  return order;
+}
+
 }  // namespace jammi::test

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "torture/events.h"
 
@@ -31,7 +32,18 @@ struct CursorOrder {
 
   bool operator==(const CursorOrder&) const = default;
 };
+// Events that it is to publish, of one producer key if that is asked for: the first event's.
+struct PublishOrder {
+  std::string topic;
+  Who who = 0;
+  std::vector<std::string> keys;
+
+  bool operator==(const PublishOrder&) const = default;
+};
+
 std::string ToText(const CursorOrder& order);
+std::string ToText(const PublishOrder& order);
+PublishOrder PublishOrderOf(const std::string& text);
 CursorOrder CursorOrderOf(const std::string& text);  // REQUIRES: a text that ToText() made
 
 }  // namespace jammi::test

@@ -40,8 +40,10 @@ void Play(const PlayerOptions& options, const Control& control, const Voice& voi
   {
     std::vector<std::jthread> threads;
     for (int i = 0; i < options.publishers; ++i) {
-      threads.emplace_back(
-          [&stage, &pause, seed = random.Next()] { PublisherThread(stage, pause, Random(seed)).Run(); });
+      auto again = i == 0 ? options.again : std::vector<PublishOrder>();
+      threads.emplace_back([&stage, &pause, again = std::move(again), seed = random.Next()] {
+        PublisherThread(stage, pause, again, Random(seed)).Run();
+      });
     }
     for (const CursorOrder& order : options.cursors) {
       followers.push_back(std::make_unique<CursorFollower>(stage, order, options.read, random.Fork()));

@@ -19,7 +19,8 @@ struct PlayerOptions {
   int publishers = 0;  // threads
   int consumers = 0;   // threads for each named consumer
   std::vector<CursorOrder> cursors;
-  bool read = false;  // replay the cursors up to the end of the log, and leave
+  std::vector<PublishOrder> again;  // with a producer key, until they are acknowledged
+  bool read = false;                // replay the cursors up to the end of the log, and leave
 };
 
 // Plays until SIGTERM, which must be blocked in the process.

@@ -14,6 +14,23 @@ namespace jammi::test {
 using Kind = Record::Kind;
 using std::chrono::milliseconds;
 
+namespace {
+
+using Batches = std::vector<std::shared_ptr<arrow::RecordBatch>>;
+
+Batches ToBatches(const std::vector<std::string>& keys) {
+  Batches batches;
+  for (const std::string& key : keys) batches.push_back(ToBatch(key));
+  return batches;
+}
+
+Result<Offset> OffsetOf(const Result<PublishOutcome>& outcome) {
+  if (!outcome) return outcome.error();
+  return outcome->offset;
+}
+
+}  // namespace
+
 void PublishingPause::Keep(const Stage& stage) {
   constexpr milliseconds kTick{2};
   const uint64_t round = stage.round();
@@ -27,14 +44,19 @@ void PublishingPause::Keep(const Stage& stage) {
 }
 
 void PublisherThread::Run() {
+  for (const PublishOrder& order : again_) PublishOnce(order);
   while (true) {
     pause_.Keep(stage_);
     if (stage_.stopping()) return;
     const uint64_t what = random_.Below(100);
     if (what < 3) {
       PublishToAnother();
-    } else if (what < 30) {
+    } else if (what < 20) {
       PublishBurst();
+    } else if (what < 30) {
+      PublishTogether();
+    } else if (what < 45) {
+      PublishOnce(Plan(stage_.NextId(), random_.Percent(30) ? 3 : 1));
     } else {
       PublishOne();
     }
@@ -48,21 +70,30 @@ void PublisherThread::Run() {
   }
 }
 
-PublisherThread::Planned PublisherThread::Plan(const std::string& id) {
+PublishOrder PublisherThread::Plan(const std::string& name, size_t events) {
   const PlannedTopic& topic = kTopics.at(random_.Below(kTopics.size()));
   const auto members = MembersOf(topic.owner);
-  return {.topic = std::string(topic.name),
-          .who = members[random_.Below(members.size())],
-          .key = MakeEventKey(id, 1 + random_.Below(3), random_.Percent(5) ? 4000 : 100)};
+  PublishOrder order{.topic = std::string(topic.name), .who = members[random_.Below(members.size())]};
+  for (size_t i = 0; i < events; ++i) {
+    const std::string part = events == 1 ? name : name + "." + std::to_string(i);
+    order.keys.push_back(MakeEventKey(part, 1 + random_.Below(3), random_.Percent(5) ? 4000 : 100));
+  }
+  return order;
 }
 
 Deadline PublisherThread::PickDeadline() {
   return random_.Percent(50) ? Deadline::Never() : Deadline::After(milliseconds(random_.Below(3000)));
 }
 
-void PublisherThread::Ask(const std::string& id, const Planned& planned) {
-  stage_.Say(
-      {.kind = Kind::kAsk, .id = id, .topic = planned.topic, .who = planned.who, .keys = {planned.key}});
+std::string PublisherThread::Ask(const PublishOrder& order, bool keyed) {
+  std::string id = stage_.NextId();
+  stage_.Say({.kind = Kind::kAsk,
+              .id = id,
+              .topic = order.topic,
+              .who = order.who,
+              .flag = keyed,
+              .keys = order.keys});
+  return id;
 }
 
 void PublisherThread::Answer(const std::string& id, const Result<Offset>& offset) {
@@ -74,11 +105,9 @@ void PublisherThread::Answer(const std::string& id, const Result<Offset>& offset
 }
 
 void PublisherThread::PublishOne() {
-  const std::string id = stage_.NextId();
-  const Planned planned = Plan(id);
-  Ask(id, planned);
-  const TopicId topic = stage_.IdOf(planned.topic);
-  Answer(id, stage_.As(planned.who).Publish(topic, ToBatch(planned.key), PickDeadline()));
+  const PublishOrder order = Plan(stage_.NextId());
+  const std::string id = Ask(order);
+  Answer(id, stage_.As(order.who).Publish(stage_.IdOf(order.topic), ToBatch(order.keys[0]), PickDeadline()));
 }
 
 void PublisherThread::PublishBurst() {
@@ -87,32 +116,68 @@ void PublisherThread::PublishBurst() {
   std::condition_variable answered;
   uint64_t left = size;
   for (uint64_t i = 0; i < size; ++i) {
-    const std::string id = stage_.NextId();
-    const Planned planned = Plan(id);
-    Ask(id, planned);
-    stage_.As(planned.who)
-        .PublishAsync(
-            stage_.IdOf(planned.topic), ToBatch(planned.key),
-            [&, id](const Result<Offset>& offset) {
-              Answer(id, offset);
-              const std::lock_guard lock(mutex);
-              if (--left == 0) answered.notify_one();
-            },
-            PickDeadline());
+    const PublishOrder order = Plan(stage_.NextId());
+    stage_.As(order.who).PublishAsync(
+        stage_.IdOf(order.topic), ToBatch(order.keys[0]),
+        [&, id = Ask(order)](const Result<Offset>& offset) {
+          Answer(id, offset);
+          const std::lock_guard lock(mutex);
+          if (--left == 0) answered.notify_one();
+        },
+        PickDeadline());
   }
   std::unique_lock lock(mutex);
   answered.wait(lock, [&] { return left == 0; });
 }
 
+void PublisherThread::PublishTogether() {
+  const PublishOrder order = Plan(stage_.NextId(), 2 + random_.Below(7));
+  const std::string id = Ask(order);
+  Answer(id, OffsetOf(stage_.As(order.who).PublishMany(stage_.IdOf(order.topic), ToBatches(order.keys), {},
+                                                       PickDeadline())));
+}
+
+void PublisherThread::PublishOnce(const PublishOrder& order) {
+  while (!stage_.stopping()) {
+    if (TryOnce(order, /*expect_duplicate=*/false)) break;
+    std::this_thread::sleep_for(milliseconds(random_.Below(50)));
+  }
+  if (stage_.stopping()) return;
+  if (random_.Percent(10)) TryOnce(order, /*expect_duplicate=*/true);
+  if (random_.Percent(10)) ReuseKey(order);
+}
+
+// True: it need not be tried again.
+bool PublisherThread::TryOnce(const PublishOrder& order, bool expect_duplicate) {
+  const std::string id = Ask(order, /*keyed=*/true);
+  const auto outcome = stage_.As(order.who).PublishMany(stage_.IdOf(order.topic), ToBatches(order.keys),
+                                                        {.producer_key = order.keys[0]}, PickDeadline());
+  Answer(id, OffsetOf(outcome));
+  if (outcome && expect_duplicate && !outcome->duplicate)
+    stage_.Break(order.keys[0] + " was published twice");
+  return outcome.has_value() || stage_.stopping();
+}
+
+// The same key for something else.
+void PublisherThread::ReuseKey(const PublishOrder& order) {
+  PublishOrder other = order;
+  other.keys = {MakeEventKey(stage_.NextId(), 1, 50)};
+  const std::string id = Ask(other);
+  const auto outcome = stage_.As(other.who).PublishMany(stage_.IdOf(other.topic), ToBatches(other.keys),
+                                                        {.producer_key = order.keys[0]}, PickDeadline());
+  if (outcome) return stage_.Break("a producer key was used for two publishes");
+  stage_.Say({.kind = Kind::kRefused, .id = id, .text = outcome.error().ToString()});
+  if (outcome.error().As<ProducerKeyConflictDetail>() == nullptr) stage_.Excuse("reuse key", outcome.error());
+}
+
 // A tenant's topic is nobody else's.
 void PublisherThread::PublishToAnother() {
-  const std::string id = stage_.NextId();
-  Planned planned = Plan(id);
-  planned.topic = "first's";
-  planned.who = 2;
-  Ask(id, planned);
+  PublishOrder order = Plan(stage_.NextId());
+  order.topic = "first's";
+  order.who = 2;
+  const std::string id = Ask(order);
   const auto offset =
-      stage_.As(planned.who).Publish(stage_.IdOf(planned.topic), ToBatch(planned.key), PickDeadline());
+      stage_.As(order.who).Publish(stage_.IdOf(order.topic), ToBatch(order.keys[0]), PickDeadline());
   if (offset) return stage_.Break("a tenant published to another's topic");
   stage_.Say({.kind = Kind::kRefused, .id = id, .text = offset.error().ToString()});
   if (offset.error().code() != ErrorCode::kPermissionDenied) stage_.Excuse("foreign publish", offset.error());

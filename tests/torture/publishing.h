@@ -3,8 +3,10 @@
 
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "support/random.h"
+#include "torture/order.h"
 #include "torture/stage.h"
 
 namespace jammi::test {
@@ -25,28 +27,32 @@ class PublishingPause {
 
 class PublisherThread {
  public:
-  PublisherThread(Stage& stage, PublishingPause& pause, Random random)
-      : stage_(stage), pause_(pause), random_(random) {}
+  // `again`: publishes with a producer key that another process began and may not have ended.
+  PublisherThread(Stage& stage, PublishingPause& pause, std::vector<PublishOrder> again, Random random)
+      : stage_(stage), pause_(pause), again_(std::move(again)), random_(random) {}
   // Until the process is to stop.
   void Run();
 
  private:
-  struct Planned {
-    std::string topic;
-    Who who = 0;
-    std::string key;
-  };
-  Planned Plan(const std::string& id);
+  // Of one event, or of `events` that belong together; the name is part of their keys.
+  PublishOrder Plan(const std::string& name, size_t events = 1);
   Deadline PickDeadline();
-  void Ask(const std::string& id, const Planned& planned);
+  // The name of the attempt.
+  std::string Ask(const PublishOrder& order, bool keyed = false);
   void Answer(const std::string& id, const Result<Offset>& offset);
 
   void PublishOne();
   void PublishBurst();
+  void PublishTogether();
+  // Again and again until it is acknowledged.
+  void PublishOnce(const PublishOrder& order);
+  bool TryOnce(const PublishOrder& order, bool expect_duplicate);
+  void ReuseKey(const PublishOrder& order);
   void PublishToAnother();
 
   Stage& stage_;
   PublishingPause& pause_;
+  const std::vector<PublishOrder> again_;
   Random random_;
   int rush_ = 0;  // steps without a pause between them
 };

@@ -1,7 +1,7 @@
 // A process of the torture test.
 //
 //   torture_child play|read|intrude NAME SEED PUBLISHERS CONSUMERS
-//                 sqlite:FILE|postgres:URL NATS-URL|- [CURSOR...]
+//                 sqlite:FILE|postgres:URL NATS-URL|- [CURSOR...] [-- PUBLISH...]
 //
 // What it does it writes to its standard output, a line for each step (record.h).
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "base/log.h"
 #include "support/random.h"
@@ -62,7 +63,10 @@ int main(int argc, char** argv) {
   options.consumers = static_cast<int>(std::strtol(argv[5], nullptr, 10));
   options.config = ConfigOf(argv[6], argv[7], Random(options.seed));
   options.read = role == "read";
-  for (int i = 8; i < argc; ++i) options.cursors.push_back(CursorOrderOf(argv[i]));
+  int i = 8;
+  for (; i < argc && argv[i] != std::string_view("--"); ++i)
+    options.cursors.push_back(CursorOrderOf(argv[i]));
+  for (++i; i < argc; ++i) options.again.push_back(PublishOrderOf(argv[i]));
   const Control control = Control::Open();
   if (role == "intrude") {
     Intrude(options, control, Say);
