@@ -135,7 +135,12 @@ void AddServerFaults(Storm& storm, BreakableServer& server) {
                    server.server().Shutdown(fast ? PgServer::Stop::kFast : PgServer::Stop::kImmediate);
                    return std::string(fast ? "fast" : "immediate");
                  },
-             .end = [&] { server.server().Start(); },
+             .end =
+                 [&] {
+                   // A recovery ends with a checkpoint, and there is no server without room for it.
+                   if (server.disk() != nullptr) server.disk()->Free();
+                   server.server().Start();
+                 },
              .longest = milliseconds(6000)});
   SmallFileSystem* const disk = server.disk();
   if (disk == nullptr) return;
