@@ -66,15 +66,19 @@ class PlainLoop {
   explicit PlainLoop(const Settings& settings) : payload_(settings.payload_bytes, 'x') {
     const auto path = settings.folder / (Uuid::RandomV4().ToHex() + ".db");
     Check(db_, sqlite3_open(path.c_str(), &db_));
-    Check(db_, sqlite3_exec(db_, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"
-                                 "CREATE TABLE heads (topic INTEGER PRIMARY KEY, next BIGINT, events BIGINT,"
-                                 " bytes BIGINT, at BIGINT);"
-                                 "CREATE TABLE events (key INTEGER PRIMARY KEY, at BIGINT, scope TEXT, rows BIGINT,"
-                                 " checksum BIGINT, payload BLOB);"
-                                 "INSERT INTO heads VALUES (1, 0, 0, 0, 0);", nullptr, nullptr, nullptr));
+    Check(db_,
+          sqlite3_exec(db_,
+                       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000;"
+                       "CREATE TABLE heads (topic INTEGER PRIMARY KEY, next BIGINT, events BIGINT,"
+                       " bytes BIGINT, at BIGINT);"
+                       "CREATE TABLE events (key INTEGER PRIMARY KEY, at BIGINT, scope TEXT, rows BIGINT,"
+                       " checksum BIGINT, payload BLOB);"
+                       "INSERT INTO heads VALUES (1, 0, 0, 0, 0);",
+                       nullptr, nullptr, nullptr));
     begin_ = Compile(db_, "BEGIN IMMEDIATE");
-    advance_ = Compile(db_, "UPDATE heads SET next = next + ?1, events = events + ?1, bytes = bytes + ?2, at = ?3"
-                            " WHERE topic = 1");
+    advance_ = Compile(db_,
+                       "UPDATE heads SET next = next + ?1, events = events + ?1, bytes = bytes + ?2, at = ?3"
+                       " WHERE topic = 1");
     insert_ = Compile(db_, "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
     commit_ = Compile(db_, "COMMIT");
   }
@@ -130,8 +134,10 @@ std::unique_ptr<Catalog> OpenWithTopic(const Settings& settings) {
   options.path = settings.folder / Uuid::RandomV4().ToHex() / "catalog.db";
   auto catalog = Must(OpenSqliteCatalog(options));
   Must(catalog->backend().RunTransaction({}, [](Transaction& tx) -> Result<void> {
-    JAMMI_TRY(tx.Execute("INSERT INTO topics (topic_no, topic_id, name, schema, created_at)"
-                         " VALUES (1, $1, 'bench', $2, 0)", {Uuid::RandomV4().ToString(), SqlBytes()}));
+    JAMMI_TRY(
+        tx.Execute("INSERT INTO topics (topic_no, topic_id, name, schema, created_at)"
+                   " VALUES (1, $1, 'bench', $2, 0)",
+                   {Uuid::RandomV4().ToString(), SqlBytes()}));
     JAMMI_TRY(tx.Execute("INSERT INTO topic_heads (topic_no) VALUES (1)"));
     return {};
   }));
@@ -144,7 +150,8 @@ struct Published {
 };
 
 Published Publish(Catalog& catalog, const Settings& settings, double seconds, int threads) {
-  const std::shared_ptr<arrow::Buffer> payload = arrow::Buffer::FromString(std::string(settings.payload_bytes, 'x'));
+  const std::shared_ptr<arrow::Buffer> payload =
+      arrow::Buffer::FromString(std::string(settings.payload_bytes, 'x'));
   const uint64_t checksum = Checksum({payload->data(), settings.payload_bytes});
   const BackendStats before = catalog.backend().stats();
   std::atomic<bool> stop = false;
@@ -182,19 +189,21 @@ void Compare(const Settings& settings, int threads) {
   std::vector<double> ratios;
   for (int round = 0; round < kRounds; ++round) {
     const Published published = Publish(*catalog, settings, settings.seconds / kRounds, threads);
-    const double limit = plain.Run(settings.seconds / kRounds, std::max(1, static_cast<int>(published.group_size + 0.5)));
+    const double limit =
+        plain.Run(settings.seconds / kRounds, std::max(1, static_cast<int>(published.group_size + 0.5)));
     ours.push_back(published.events_per_second);
     groups.push_back(published.group_size);
     limits.push_back(limit);
     ratios.push_back(published.events_per_second / limit);
   }
-  fmt::print("{:>8} {:>12.0f} {:>12.1f} {:>14.0f} {:>8.2f}\n", threads, Median(ours), Median(groups), Median(limits),
-             Median(ratios));
+  fmt::print("{:>8} {:>12.0f} {:>12.1f} {:>14.0f} {:>8.2f}\n", threads, Median(ours), Median(groups),
+             Median(limits), Median(ratios));
 }
 
 void Main(const Settings& settings) {
   const bench::Awake awake;
-  fmt::print("{:>8} {:>12} {:>12} {:>14} {:>8}\n", "threads", "events/s", "group size", "plain loop/s", "ratio");
+  fmt::print("{:>8} {:>12} {:>12} {:>14} {:>8}\n", "threads", "events/s", "group size", "plain loop/s",
+             "ratio");
   for (const int threads : {1, 8, 64}) Compare(settings, threads);
 }
 

@@ -4,8 +4,8 @@
 //
 // verbs: register, get, list and claim with 1,000 and 100,000 rows, by 1 and 32 threads, the two sides in
 // turns of `seconds` (0.2); sqlite, postgres: the same on one of them. "no event" is a registration of ours
-// beside one without the event that goes with it: what the event costs. trips: round trips of a write on PostgreSQL. queue: what a claim takes at 10 to
-// 1,000,000 queued jobs.
+// beside one without the event that goes with it: what the event costs. trips: round trips of a write on
+// PostgreSQL. queue: what a claim takes at 10 to 1,000,000 queued jobs.
 //
 // PostgreSQL is a server of this program's own with the distribution's defaults, on this machine.
 #include <fmt/format.h>

@@ -122,7 +122,8 @@ void Run(int threads, std::chrono::seconds how_long) {
       return Median(std::span(all).subspan(begin, count), value);
     };
     fmt::print(
-        "{:>2} threads, {:>3} s on: {:>6.0f} events/s, {:.1f} pages each; beside no snapshot {:>6.0f}, {:.1f}\n",
+        "{:>2} threads, {:>3} s on: {:>6.0f} events/s, {:.1f} pages each; beside no snapshot {:>6.0f}, "
+        "{:.1f}\n",
         threads, static_cast<size_t>(how_long.count()) * (part + 1) / 5, of(beside, &Turn::rate),
         of(beside, &Turn::pages), of(alone, &Turn::rate), of(alone, &Turn::pages));
   }

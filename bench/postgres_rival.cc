@@ -89,10 +89,9 @@ void PostgresRival::Send(const char* name, const char* sql, std::span<const Para
     formats[count] = param.binary ? 1 : 0;
     ++count;
   }
-  const int sent =
-      sql == nullptr
-          ? PQsendQueryPrepared(connection_, name, count, values, lengths, formats, 1)
-          : PQsendQueryParams(connection_, sql, count, nullptr, values, lengths, formats, 1);
+  const int sent = sql == nullptr
+                       ? PQsendQueryPrepared(connection_, name, count, values, lengths, formats, 1)
+                       : PQsendQueryParams(connection_, sql, count, nullptr, values, lengths, formats, 1);
   if (sent != 1) {
     throw std::runtime_error(PQerrorMessage(connection_));
   }

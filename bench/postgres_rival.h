@@ -49,7 +49,9 @@ class PostgresRival {
   void Prepare(const char* name, std::string_view sql);
   // A prepared statement, or `sql` where it is given.
   void Send(const char* name, const char* sql, std::span<const Param> params);
-  void Send(const char* name, Params params) { Send(name, nullptr, std::span(params.begin(), params.size())); }
+  void Send(const char* name, Params params) {
+    Send(name, nullptr, std::span(params.begin(), params.size()));
+  }
   // Ends a round trip of `statements`; gives the rows of each to `read`.
   template <class Fn>
   void Answers(int statements, Fn read);

@@ -119,12 +119,15 @@ class Transaction {
   [[nodiscard]] Result<int64_t> Execute(std::string_view sql, std::initializer_list<SqlValue> params = {}) {
     return ExecuteImpl(sql, {params.begin(), params.size()});
   }
-  [[nodiscard]] Result<int64_t> Execute(std::string_view sql, SqlParams params) { return ExecuteImpl(sql, params); }
+  [[nodiscard]] Result<int64_t> Execute(std::string_view sql, SqlParams params) {
+    return ExecuteImpl(sql, params);
+  }
 
   // Runs one statement and calls `row` for each row, in order, until it returns false or fails. The
   // callback must not run another statement of the same text.
   using RowFn = std::function<Result<bool>(const Row&)>;
-  [[nodiscard]] Result<void> Query(std::string_view sql, std::initializer_list<SqlValue> params, const RowFn& row) {
+  [[nodiscard]] Result<void> Query(std::string_view sql, std::initializer_list<SqlValue> params,
+                                   const RowFn& row) {
     return QueryImpl(sql, {params.begin(), params.size()}, row);
   }
   [[nodiscard]] Result<void> Query(std::string_view sql, SqlParams params, const RowFn& row) {
@@ -154,7 +157,8 @@ class Transaction {
 
   // Fails with kPermissionDenied and BackendDetail(kTenantMismatch, table) unless `row` is `session`:
   // the last check before a row is written for a caller who built it himself (rule 2.10).
-  [[nodiscard]] static Result<void> AssertScope(const Scope& session, const Scope& row, std::string_view table);
+  [[nodiscard]] static Result<void> AssertScope(const Scope& session, const Scope& row,
+                                                std::string_view table);
 
  protected:
   [[nodiscard]] virtual Result<int64_t> ExecuteImpl(std::string_view sql, SqlParams params) = 0;
@@ -182,22 +186,22 @@ struct TxOptions {
 
 // Counters since the backend was opened; a consistent snapshot is not promised.
 struct BackendStats {
-  uint64_t transactions = 0;        // bodies that committed
-  uint64_t read_transactions = 0;   //
-  uint64_t failed = 0;              // bodies and appends that ended in an error
-  uint64_t reruns = 0;              // bodies and appends run again: their group was rolled back, or they lost
-  uint64_t events_appended = 0;     //
-  uint64_t groups = 0;              // COMMITs of writes
-  uint64_t group_work = 0;          // bodies and appends in them; group_work / groups = mean group size
-  uint64_t queue_depth = 0;         // waiting now, for the writer or the appending connection
-  uint64_t queue_wait_us = 0;       // sum over all work: its wait for the writer, or for a connection of the pool
-  uint64_t busy_us = 0;             // sum of the time that work held the writer, a reader or a pooled connection
-  uint64_t commit_us = 0;           // sum over groups; SQLite: BEGIN to COMMIT returned; PostgreSQL: COMMIT alone
-  uint64_t connections = 0;         // PostgreSQL: open in the pool now
-  uint64_t connections_idle = 0;    // of these, in nobody's use
-  uint64_t checkpoints = 0;         // SQLite
-  uint64_t wal_bytes = 0;           // SQLite: size of the write-ahead log now
-  uint64_t writer_reopened = 0;     // SQLite: after an I/O error in COMMIT
+  uint64_t transactions = 0;       // bodies that committed
+  uint64_t read_transactions = 0;  //
+  uint64_t failed = 0;             // bodies and appends that ended in an error
+  uint64_t reruns = 0;             // bodies and appends run again: their group was rolled back, or they lost
+  uint64_t events_appended = 0;    //
+  uint64_t groups = 0;             // COMMITs of writes
+  uint64_t group_work = 0;         // bodies and appends in them; group_work / groups = mean group size
+  uint64_t queue_depth = 0;        // waiting now, for the writer or the appending connection
+  uint64_t queue_wait_us = 0;  // sum over all work: its wait for the writer, or for a connection of the pool
+  uint64_t busy_us = 0;        // sum of the time that work held the writer, a reader or a pooled connection
+  uint64_t commit_us = 0;      // sum over groups; SQLite: BEGIN to COMMIT returned; PostgreSQL: COMMIT alone
+  uint64_t connections = 0;    // PostgreSQL: open in the pool now
+  uint64_t connections_idle = 0;  // of these, in nobody's use
+  uint64_t checkpoints = 0;       // SQLite
+  uint64_t wal_bytes = 0;         // SQLite: size of the write-ahead log now
+  uint64_t writer_reopened = 0;   // SQLite: after an I/O error in COMMIT
 };
 
 // A catalog database. Thread-safe. Every call may be made from any thread, except from inside a body,

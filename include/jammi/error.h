@@ -208,10 +208,10 @@ using ErrorDetail =
                  ResultTableNotFoundDetail, ResultTableReferencedDetail, DependencyCycleDetail, SourceDetail,
                  ChannelDetail, TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail,
                  UnsupportedSchemaTypeDetail, BatchSchemaMismatchDetail, PublishTenantMismatchDetail,
-                 ProducerKeyConflictDetail,
-                 PredicateParseDetail, PredicateUnsupportedDetail, PredicateEvalDetail, OffsetEvictedDetail,
-                 BackendDetail, LeaseLostDetail, LeaseHeldDetail, TrainingJobDetail, PositionOutdatedDetail,
-                 CatalogLockedDetail, QuotaExceededDetail, BrokerDetail>;
+                 ProducerKeyConflictDetail, PredicateParseDetail, PredicateUnsupportedDetail,
+                 PredicateEvalDetail, OffsetEvictedDetail, BackendDetail, LeaseLostDetail, LeaseHeldDetail,
+                 TrainingJobDetail, PositionOutdatedDetail, CatalogLockedDetail, QuotaExceededDetail,
+                 BrokerDetail>;
 
 // A value type; cheap to move. Reading it is thread-safe.
 class Error {

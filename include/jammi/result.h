@@ -28,15 +28,15 @@ class [[nodiscard]] Result<void> : public std::expected<void, Error> {
 // Ends the function with `expr`'s error, or goes on. For a Result<void>, or when the value is unused.
 #define JAMMI_CONCAT_INNER(a, b) a##b
 #define JAMMI_CONCAT(a, b) JAMMI_CONCAT_INNER(a, b)
-#define JAMMI_TRY(expr)                                                    \
-  do {                                                                     \
+#define JAMMI_TRY(expr)                                                           \
+  do {                                                                            \
     if (auto jammi_try = (expr); !jammi_try) return std::move(jammi_try).error(); \
   } while (false)
 
 // JAMMI_ASSIGN(auto row, table.Get(key)): binds the value, or ends the function with the error.
-#define JAMMI_ASSIGN_INNER(temp, lhs, expr)      \
-  auto temp = (expr);                            \
-  if (!temp) return std::move(temp).error();     \
+#define JAMMI_ASSIGN_INNER(temp, lhs, expr)  \
+  auto temp = (expr);                        \
+  if (!temp) return std::move(temp).error(); \
   lhs = std::move(*temp)
 #define JAMMI_ASSIGN(lhs, expr) JAMMI_ASSIGN_INNER(JAMMI_CONCAT(jammi_result_, __LINE__), lhs, expr)
 

@@ -37,7 +37,8 @@ class CallScope {
 // Errors: kInvalidState inside a body or callback of `backend`.
 [[nodiscard]] inline Result<void> RefuseReentry(const void* backend) {
   if (!CallScope::IsInside(backend)) return {};
-  return Error(ErrorCode::kInvalidState, "the catalog was called from inside a transaction body or a callback of it");
+  return Error(ErrorCode::kInvalidState,
+               "the catalog was called from inside a transaction body or a callback of it");
 }
 
 }  // namespace jammi

@@ -45,10 +45,10 @@ Result<void> RecordChange(Transaction& tx, const CatalogChange& change) {
   JAMMI_ASSIGN(auto payload, EncodeChange(change));
   const SqlBytes bytes(payload->data(), static_cast<size_t>(payload->size()));
   tx.Append(EventAppend{.topic_no = kChangesTopicNo,
-             .scope = change.owner,
-             .row_count = 1,
-             .checksum = Checksum(bytes),
-             .payload = std::move(payload)});
+                        .scope = change.owner,
+                        .row_count = 1,
+                        .checksum = Checksum(bytes),
+                        .payload = std::move(payload)});
   return {};
 }
 

@@ -29,7 +29,7 @@ class ConsumersTest : public RepoTest {
   }
 
   StoredConsumer Create(const Scope& scope, int64_t topic_no, const std::string& name,
-                  std::optional<uint64_t> start = 0) {
+                        std::optional<uint64_t> start = 0) {
     return Ok(As(scope).Create({.topic_no = topic_no, .name = name, .start = start}));
   }
   LeaseToken Attach(const Scope& scope, const ConsumerKey& key, const std::string& holder,

@@ -88,15 +88,15 @@ class ConsumerRepo {
   [[nodiscard]] Result<StoredConsumer> Get(const ConsumerKey& key) const;
   // The scope's consumers of a topic by name, `page_size` (1..1000) at a time.
   [[nodiscard]] Result<Page<StoredConsumer>> List(int64_t topic_no, int page_size = kDefaultPageSize,
-                                            std::string_view page_token = {}) const;
+                                                  std::string_view page_token = {}) const;
 
   // Takes the lease of a consumer, for `duration` (kMinLease to kMaxLease): nobody else can until it
   // expires, but by kTakeOver. The holder of a live lease may attach again, which ends the lease before.
   // Errors: kFailedPrecondition with LeaseHeldDetail: another holds it; kFailedPrecondition with
   // PositionOutdatedDetail: it must be reset.
   [[nodiscard]] Result<StoredConsumer> Attach(const ConsumerKey& key, std::string_view holder,
-                                        std::chrono::microseconds duration,
-                                        OnLeased on_leased = OnLeased::kFail);
+                                              std::chrono::microseconds duration,
+                                              OnLeased on_leased = OnLeased::kFail);
 
   // The lease lasts `duration` from now on; in front of all other work. When it ends, on the database's
   // clock. Errors: kFailedPrecondition with LeaseLostDetail.
@@ -114,7 +114,7 @@ class ConsumerRepo {
   // Moves the consumer to `position`, in the catalog's present incarnation, and ends its lease.
   // Errors: kFailedPrecondition: beyond the topic's head; kFailedPrecondition with LeaseHeldDetail.
   [[nodiscard]] Result<StoredConsumer> Reset(const ConsumerKey& key, uint64_t position,
-                                       OnLeased on_leased = OnLeased::kFail);
+                                             OnLeased on_leased = OnLeased::kFail);
 
   // Errors: kFailedPrecondition with LeaseHeldDetail.
   [[nodiscard]] Result<void> Delete(const ConsumerKey& key, OnLeased on_leased = OnLeased::kFail);

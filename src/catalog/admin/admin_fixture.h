@@ -30,7 +30,8 @@ class AdminTest : public RepoTest {
   // No engine is there any more.
   void Close() { catalog_.reset(); }
 
-  // Registers a topic with so many events, every third a tenant's, the first under a producer key; its number.
+  // Registers a topic with so many events, every third a tenant's, the first under a producer key; its
+  // number.
   int64_t MakeTopic(const std::string& name, int events) {
     TopicRepo topics(backend());
     const int64_t topic_no = Ok(topics.Register(kGlobal, name, "schema", {})).topic_no;

@@ -96,7 +96,8 @@ Result<void> Checkpointer::Checkpoint(Connection::Checkpoint kind) {
   checkpointed_frames_.store(result.checkpointed_frames, std::memory_order_relaxed);
   if (kind == Connection::Checkpoint::kPassive) return {};
   if (!result.complete) {
-    return Error(ErrorCode::kUnavailable, "readers held the checkpoint back", BackendDetail{BackendFault::kBusy, {}, {}});
+    return Error(ErrorCode::kUnavailable, "readers held the checkpoint back",
+                 BackendDetail{BackendFault::kBusy, {}, {}});
   }
   checkpointed_frames_.store(0, std::memory_order_relaxed);
   statistics_.wal_bytes.store(0, std::memory_order_relaxed);

@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "catalog/sqlite/connection.h"
-#include "catalog/statistics.h"
 #include "catalog/sqlite/writer.h"
+#include "catalog/statistics.h"
 
 namespace jammi::sqlite {
 

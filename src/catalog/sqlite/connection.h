@@ -66,7 +66,7 @@ class Statement final : public Row {
   [[nodiscard]] sqlite3_value* ValueAt(int index) const;
 
   Connection* connection_;
-  PreparedStatement* prepared_;  // null: moved from
+  PreparedStatement* prepared_;     // null: moved from
   mutable size_t next_column_ = 0;  // behind the one that was asked for
 };
 
@@ -74,10 +74,10 @@ struct ConnectionOptions {
   std::string path;
   std::string vfs;  // empty = the system's
   Durability durability = Durability::kFull;
-  bool create = false;                                   // make the file if there is none
-  bool query_only = false;                               // refuse every write
-  bool read_only = false;                                // open a file that cannot or shall not be written
-  bool immutable = false;  // read_only, and nobody else writes it: no locks, no files beside it
+  bool create = false;      // make the file if there is none
+  bool query_only = false;  // refuse every write
+  bool read_only = false;   // open a file that cannot or shall not be written
+  bool immutable = false;   // read_only, and nobody else writes it: no locks, no files beside it
   std::shared_ptr<const Clock> clock = Clock::System();  // what jammi_now() answers
 };
 

@@ -30,8 +30,8 @@ class Doorbell {
       until.tv_sec = seconds.count();
       until.tv_nsec = std::chrono::nanoseconds(since_boot - seconds).count();
     }
-    syscall(SYS_futex, &count_, FUTEX_WAIT_BITSET_PRIVATE, seen, deadline.IsNever() ? nullptr : &until, nullptr,
-            FUTEX_BITSET_MATCH_ANY);
+    syscall(SYS_futex, &count_, FUTEX_WAIT_BITSET_PRIVATE, seen, deadline.IsNever() ? nullptr : &until,
+            nullptr, FUTEX_BITSET_MATCH_ANY);
   }
 
   void Ring() {

@@ -77,7 +77,8 @@ TEST_F(FaultTest, AFailedSyncAtCommitIsOutcomeUnknownAndTheFileIsReopened) {
 TEST_F(FaultTest, AfterAFailedSyncAcknowledgedCommitsSurviveAPowerLoss) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     disk_.Inject({.ops = {DiskOp::kSync}});
-    IgnoreError(backend().RunTransaction({}, Insert(static_cast<int64_t>(seed) * 1000)), "unknown by intention");
+    IgnoreError(backend().RunTransaction({}, Insert(static_cast<int64_t>(seed) * 1000)),
+                "unknown by intention");
     JAMMI_OK(backend().RunTransaction({}, Insert(static_cast<int64_t>(seed))));
     test::FaultVfs after(disk_.AfterPowerLoss(seed));
     SqliteOptions options = options_;
@@ -101,7 +102,8 @@ TEST_F(FaultTest, AfterAFailedSyncAcknowledgedCommitsSurviveAPowerLoss) {
 TEST_F(FaultTest, WhileTheFileCannotBeReopenedTheCatalogIsUnavailable) {
   disk_.Inject({.ops = {DiskOp::kSync, DiskOp::kOpen}, .lasting = true});
   EXPECT_EQ(backend().RunTransaction({}, Insert(1)).error().code(), ErrorCode::kOutcomeUnknown);
-  ExpectFault(backend().RunTransaction({}, Insert(2)).error(), ErrorCode::kUnavailable, BackendFault::kConnection);
+  ExpectFault(backend().RunTransaction({}, Insert(2)).error(), ErrorCode::kUnavailable,
+              BackendFault::kConnection);
   EXPECT_EQ(log().Append(Event(1, "a"), {}).error().code(), ErrorCode::kUnavailable);
   EXPECT_EQ(backend().Ping({}).error().code(), ErrorCode::kUnavailable);
   disk_.Heal();
@@ -121,7 +123,8 @@ TEST_F(FaultTest, ClosingWhileTheFileCannotBeReopenedEnds) {
 }
 
 TEST_F(FaultTest, AGroupWhoseOutcomeIsUnknownIsToldSoOneAndAll) {
-  const auto outcomes = RunTogether({Insert(1), Insert(2), Insert(3)}, [&] { disk_.Inject({.ops = {DiskOp::kSync}}); });
+  const auto outcomes =
+      RunTogether({Insert(1), Insert(2), Insert(3)}, [&] { disk_.Inject({.ops = {DiskOp::kSync}}); });
   for (const auto& outcome : outcomes) EXPECT_EQ(outcome.error().code(), ErrorCode::kOutcomeUnknown);
   JAMMI_OK(backend().RunTransaction({}, Insert(4)));
 }
@@ -148,9 +151,8 @@ TEST_F(FaultTest, AGroupThatFillsTheDiskIsRunAgainOneByOne) {
     tx.Append(Event(1, "from a body"));
     return Insert(2)(tx);
   };
-  const auto outcomes = RunTogether({Insert(1), counted, Insert(3)}, [&] {
-    disk_.Inject({.kind = DiskFault::Kind::kFull});
-  });
+  const auto outcomes =
+      RunTogether({Insert(1), counted, Insert(3)}, [&] { disk_.Inject({.kind = DiskFault::Kind::kFull}); });
   EXPECT_EQ(disk_.faults_fired(), 1U);
   for (const auto& outcome : outcomes) JAMMI_OK(outcome);
   EXPECT_EQ(backend().stats().reruns - before.reruns, 3U);
@@ -164,7 +166,8 @@ TEST_F(FaultTest, ABodyThatLosesTheTransactionHarmsNoOther) {
   const auto poisoned = [&](Transaction& tx) -> Result<void> {
     disk_.Inject({.ops = {DiskOp::kWrite}});
     // More than the page cache holds, so that it is written before COMMIT.
-    IgnoreError(tx.Execute("INSERT INTO t (k, v) VALUES (99, zeroblob(8000000))"), "a body that looks at no error");
+    IgnoreError(tx.Execute("INSERT INTO t (k, v) VALUES (99, zeroblob(8000000))"),
+                "a body that looks at no error");
     const auto after = tx.Execute("INSERT INTO t (k, v) VALUES (100, NULL)");  // would commit by itself
     EXPECT_FALSE(after);
     return {};
@@ -179,7 +182,8 @@ TEST_F(FaultTest, ABodyThatLosesTheTransactionHarmsNoOther) {
 
 TEST_F(FaultTest, AFullDiskIsResourceExhaustedAndNothingOfItIsThere) {
   disk_.Inject({.kind = DiskFault::Kind::kFull, .lasting = true});
-  ExpectFault(backend().RunTransaction({}, Insert(1)).error(), ErrorCode::kResourceExhausted, BackendFault::kFull);
+  ExpectFault(backend().RunTransaction({}, Insert(1)).error(), ErrorCode::kResourceExhausted,
+              BackendFault::kFull);
   ExpectFault(log().Append(Event(1, std::string(100'000, 'x')), {}).error(), ErrorCode::kResourceExhausted,
               BackendFault::kFull);
   EXPECT_EQ(GetInt("SELECT count(*) AS v FROM t"), 0);

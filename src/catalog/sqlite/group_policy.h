@@ -20,7 +20,9 @@ class GroupPolicy {
   // What a group took from BEGIN to COMMIT.
   void GroupTook(Duration took) { usual_ = (usual_ * 7 + took) / 8; }
 
-  [[nodiscard]] bool IsComplete(int64_t waiting_callers) const { return waiting_callers >= expected_ - expected_ / 10; }
+  [[nodiscard]] bool IsComplete(int64_t waiting_callers) const {
+    return waiting_callers >= expected_ - expected_ / 10;
+  }
   // A group is not waited for any longer when nobody has come for so long: to wait longer than a good
   // part of a commit costs more than the commit it might save.
   [[nodiscard]] Duration Patience() const {

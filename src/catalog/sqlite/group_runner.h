@@ -41,8 +41,7 @@ class GroupRunner {
   Verdict RolledBack(Connection& connection, std::span<Work* const> group, const Error& error);
   [[nodiscard]] Result<void> RunBodies(Connection& connection, std::span<Work* const> group);
   [[nodiscard]] Result<void> RunBody(Connection& connection, Work& work, bool savepoint);
-  [[nodiscard]] Result<void> CheckBodyIsWhole(Connection& connection, const Work& work,
-                                              bool has_company);
+  [[nodiscard]] Result<void> CheckBodyIsWhole(Connection& connection, const Work& work, bool has_company);
   [[nodiscard]] Result<void> CheckTopicIsThere(Connection& connection, int64_t topic_no);
   [[nodiscard]] Result<void> AppendAll(Connection& connection, std::span<Work* const> group);
   [[nodiscard]] Result<void> AppendToTopic(Connection& connection, std::span<Pending> appends,

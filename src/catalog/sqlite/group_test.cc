@@ -16,8 +16,9 @@ class GroupTest : public CatalogTest {
   void SetUp() override {
     CatalogTest::SetUp();
     JAMMI_OK(Execute("CREATE TABLE t (k BIGINT PRIMARY KEY, v BIGINT NOT NULL)"));
-    JAMMI_OK(Execute("CREATE TABLE child (k BIGINT PRIMARY KEY,"
-                     " later BIGINT REFERENCES t (k) DEFERRABLE INITIALLY DEFERRED)"));
+    JAMMI_OK(
+        Execute("CREATE TABLE child (k BIGINT PRIMARY KEY,"
+                " later BIGINT REFERENCES t (k) DEFERRABLE INITIALLY DEFERRED)"));
     MakeTopic(1);
     MakeTopic(2);
   }
@@ -263,7 +264,8 @@ TEST_F(GroupTest, ADeadlineRemovesABodyThatHasNotStarted) {
     ran = true;
     return {};
   };
-  const auto late = backend().RunTransaction({.deadline = Deadline::After(std::chrono::milliseconds(5))}, body);
+  const auto late =
+      backend().RunTransaction({.deadline = Deadline::After(std::chrono::milliseconds(5))}, body);
   EXPECT_EQ(late.error().code(), ErrorCode::kDeadlineExceeded);
   EXPECT_EQ(backend().stats().queue_depth, 0U);
   EXPECT_EQ(log().Append(Event(1, "a"), Deadline::After(std::chrono::milliseconds(5))).error().code(),
@@ -292,11 +294,14 @@ TEST_F(GroupTest, ABodyThatHasStartedCompletesWhateverItsDeadline) {
 TEST_F(GroupTest, CallbacksComeInCommitOrderEachAfterTheListener) {
   std::vector<std::string> order;  // callbacks are serial: no lock
   log().SetListener([&](std::span<const CommittedEvent> events) {
-    for (const auto& event : events) order.push_back(fmt::format("heard {}:{}", event.topic_no, event.outcome.offset));
+    for (const auto& event : events)
+      order.push_back(fmt::format("heard {}:{}", event.topic_no, event.outcome.offset));
   });
   Hold();
   auto a = Enqueue({}, [&](Transaction& tx) -> Result<void> {
-    tx.Append(Event(2, "x"), [&](const AppendOutcome& outcome) { order.push_back(fmt::format("a got {}", outcome.offset)); });
+    tx.Append(Event(2, "x"), [&](const AppendOutcome& outcome) {
+      order.push_back(fmt::format("a got {}", outcome.offset));
+    });
     tx.AfterCommit([&] { order.emplace_back("after a"); });
     return {};
   });
@@ -306,7 +311,9 @@ TEST_F(GroupTest, CallbacksComeInCommitOrderEachAfterTheListener) {
     event->set_value();
   });
   auto b = Enqueue({}, [&](Transaction& tx) -> Result<void> {
-    tx.Append(Event(2, "z"), [&](const AppendOutcome& outcome) { order.push_back(fmt::format("b got {}", outcome.offset)); });
+    tx.Append(Event(2, "z"), [&](const AppendOutcome& outcome) {
+      order.push_back(fmt::format("b got {}", outcome.offset));
+    });
     tx.AfterCommit([&] { order.emplace_back("after b"); });
     return {};
   });
@@ -314,8 +321,8 @@ TEST_F(GroupTest, CallbacksComeInCommitOrderEachAfterTheListener) {
   JAMMI_OK(a.get());
   JAMMI_OK(b.get());
   event->get_future().get();
-  EXPECT_EQ(order, (std::vector<std::string>{"heard 1:0", "heard 2:0", "heard 2:1", "a got 0", "after a", "async got 0",
-                                             "b got 1", "after b"}));
+  EXPECT_EQ(order, (std::vector<std::string>{"heard 1:0", "heard 2:0", "heard 2:1", "a got 0", "after a",
+                                             "async got 0", "b got 1", "after b"}));
 }
 
 TEST_F(GroupTest, AFullQueueIsResourceExhausted) {
@@ -327,7 +334,8 @@ TEST_F(GroupTest, AFullQueueIsResourceExhausted) {
   Hold();
   auto a = Enqueue({}, Insert(1));
   auto b = Append(1, "b");
-  const auto refused = backend().RunTransaction({.deadline = Deadline::After(std::chrono::milliseconds(5))}, Insert(3));
+  const auto refused =
+      backend().RunTransaction({.deadline = Deadline::After(std::chrono::milliseconds(5))}, Insert(3));
   EXPECT_EQ(refused.error().code(), ErrorCode::kResourceExhausted);
   EXPECT_EQ(refused.error().As<BackendDetail>()->fault, BackendFault::kBusy);
   EXPECT_EQ(Append(1, "c").get().error().code(), ErrorCode::kResourceExhausted);  // at once
@@ -350,7 +358,8 @@ TEST_F(GroupTest, EveryCallerThatWaitsForRoomGetsHisTurn) {
   auto a = Enqueue({}, Insert(1));
   auto b = Enqueue({}, Insert(2));
   std::vector<std::thread> patient;
-  for (int i = 3; i <= 10; ++i) patient.emplace_back([&, i] { JAMMI_OK(backend().RunTransaction({}, Insert(i))); });
+  for (int i = 3; i <= 10; ++i)
+    patient.emplace_back([&, i] { JAMMI_OK(backend().RunTransaction({}, Insert(i))); });
   Release();
   for (auto& thread : patient) thread.join();
   JAMMI_OK(a.get());
@@ -368,8 +377,8 @@ TEST_F(GroupTest, AGroupClosesAtItsLimits) {
   Hold();
   const BackendStats before = backend().stats();
   std::vector<std::future<Result<void>>> bodies;
-  for (int i = 0; i < 5; ++i) bodies.push_back(Enqueue({}, Insert(i)));        // groups of 2, 2, 1 ...
-  auto large = Append(1, std::string(1000, 'x'));                             // alone: too large for company
+  for (int i = 0; i < 5; ++i) bodies.push_back(Enqueue({}, Insert(i)));  // groups of 2, 2, 1 ...
+  auto large = Append(1, std::string(1000, 'x'));                        // alone: too large for company
   auto small = Append(1, "y");
   Release();
   for (auto& body : bodies) JAMMI_OK(body.get());
@@ -419,7 +428,8 @@ TEST_F(GroupTest, CloseEmptiesTheQueueThoughCheckpointsWait) {
   auto third = Enqueue({}, Insert(1));
   std::vector<std::jthread> checkpoints;
   for (int i = 0; i < kCheckpoints; ++i) {
-    checkpoints.emplace_back([&] { IgnoreError(catalog_->Checkpoint(), "it may come before or after Close()"); });
+    checkpoints.emplace_back(
+        [&] { IgnoreError(catalog_->Checkpoint(), "it may come before or after Close()"); });
   }
   while (waiting < kCheckpoints) std::this_thread::yield();
   std::jthread closer([&] { catalog_->Close(); });

@@ -29,7 +29,8 @@ CatalogLockedDetail ReadHolder(int fd, const std::filesystem::path& path) {
   std::array<char, 1024> text{};
   const ssize_t length = pread(fd, text.data(), text.size(), 0);
   CatalogLockedDetail holder{path.string(), 0, "unknown", "unknown"};
-  const auto json = nlohmann::json::parse(text.data(), text.data() + std::max<ssize_t>(length, 0), nullptr, false);
+  const auto json =
+      nlohmann::json::parse(text.data(), text.data() + std::max<ssize_t>(length, 0), nullptr, false);
   if (!json.is_object()) return holder;
   if (const auto pid = json.find("pid"); pid != json.end() && pid->is_number_integer()) holder.pid = *pid;
   if (const auto host = json.find("host"); host != json.end() && host->is_string()) holder.host = *host;
@@ -38,7 +39,8 @@ CatalogLockedDetail ReadHolder(int fd, const std::filesystem::path& path) {
 }
 
 Result<void> WriteHolder(int fd, const std::filesystem::path& path, UnixMicros now) {
-  const nlohmann::ordered_json holder = {{"pid", getpid()}, {"host", HostName()}, {"started_at", FormatUtc(now)}};
+  const nlohmann::ordered_json holder = {
+      {"pid", getpid()}, {"host", HostName()}, {"started_at", FormatUtc(now)}};
   const std::string text = holder.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   if (ftruncate(fd, 0) != 0) return FromErrno(errno, fmt::format("writing {}", path.string()));
   const ssize_t written = pwrite(fd, text.data(), text.size(), 0);

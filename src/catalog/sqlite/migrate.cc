@@ -15,7 +15,7 @@ namespace jammi::sqlite {
 namespace {
 
 constexpr int64_t kApplicationId = 0x4a616d6d;  // "Jamm"; tells `file` and us what this is
-constexpr int64_t kFormat = 1;                  // of the file as a whole; migrations change the schema within it
+constexpr int64_t kFormat = 1;  // of the file as a whole; migrations change the schema within it
 
 Error Refuse(std::string_view object, std::string message) {
   return Error(ErrorCode::kFailedPrecondition, std::move(message),
@@ -28,7 +28,8 @@ Result<std::set<std::string>> ReadLedger(Connection& connection, std::span<const
   JAMMI_ASSIGN(const int64_t ledgers,
                connection.GetInt("SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migrations'"));
   if (ledgers == 0) return applied;
-  JAMMI_ASSIGN(Statement ledger, connection.Prepare("SELECT name, sha256 FROM schema_migrations ORDER BY name"));
+  JAMMI_ASSIGN(Statement ledger,
+               connection.Prepare("SELECT name, sha256 FROM schema_migrations ORDER BY name"));
   while (true) {
     JAMMI_ASSIGN(const bool row, ledger.Step());
     if (!row) return applied;
@@ -36,10 +37,12 @@ Result<std::set<std::string>> ReadLedger(Connection& connection, std::span<const
     JAMMI_ASSIGN(const auto digest, ledger.Get<std::string>("sha256"));
     const auto known = std::ranges::find(migrations, std::string_view(name), &Migration::name);
     if (known == migrations.end()) {
-      return Refuse(name, fmt::format("the catalog was written by a newer version: migration {} is unknown", name));
+      return Refuse(name,
+                    fmt::format("the catalog was written by a newer version: migration {} is unknown", name));
     }
     if (Sha256Hex(known->sql) != digest) {
-      return Refuse(name, fmt::format("migration {} was applied with another text than this version has", name));
+      return Refuse(name,
+                    fmt::format("migration {} was applied with another text than this version has", name));
     }
     applied.insert(name);
   }
@@ -92,7 +95,8 @@ Result<void> CheckIsCatalog(Connection& connection, std::span<const Migration> m
   JAMMI_TRY(CheckIsOurs(connection, path));
   JAMMI_ASSIGN(const int64_t format, connection.GetInt("PRAGMA user_version"));
   if (format > kFormat) {
-    return Refuse("user_version", fmt::format("{} has format {}, this version knows {}", path, format, kFormat));
+    return Refuse("user_version",
+                  fmt::format("{} has format {}, this version knows {}", path, format, kFormat));
   }
   JAMMI_TRY(ReadLedger(connection, migrations));
   return {};
@@ -138,7 +142,8 @@ Result<std::string> EnsureIncarnation(Connection& connection, UnixMicros now) {
     return connection.Run(admin::kDropMark);
   };
   JAMMI_TRY(InTransaction(connection, ensure));
-  JAMMI_ASSIGN(Statement identity, connection.Prepare("SELECT incarnation FROM catalog_identity WHERE id = 1"));
+  JAMMI_ASSIGN(Statement identity,
+               connection.Prepare("SELECT incarnation FROM catalog_identity WHERE id = 1"));
   JAMMI_TRY(identity.Step());
   return identity.Get<std::string>("incarnation");
 }

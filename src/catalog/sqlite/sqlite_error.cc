@@ -16,43 +16,57 @@ BackendFault FaultOf(int code) {
   switch (code) {
     case SQLITE_CONSTRAINT_UNIQUE:
     case SQLITE_CONSTRAINT_PRIMARYKEY:
-    case SQLITE_CONSTRAINT_ROWID: return BackendFault::kUnique;
-    case SQLITE_CONSTRAINT_FOREIGNKEY: return BackendFault::kForeignKey;
+    case SQLITE_CONSTRAINT_ROWID:
+      return BackendFault::kUnique;
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+      return BackendFault::kForeignKey;
     case SQLITE_CONSTRAINT_CHECK:
     case SQLITE_CONSTRAINT_NOTNULL:
-    case SQLITE_CONSTRAINT_DATATYPE: return BackendFault::kCheck;
-    default: break;
+    case SQLITE_CONSTRAINT_DATATYPE:
+      return BackendFault::kCheck;
+    default:
+      break;
   }
   switch (code & 0xff) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return BackendFault::kBusy;
-    case SQLITE_FULL: return BackendFault::kFull;
+    case SQLITE_LOCKED:
+      return BackendFault::kBusy;
+    case SQLITE_FULL:
+      return BackendFault::kFull;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-    case SQLITE_PROTOCOL: return BackendFault::kIo;
+    case SQLITE_PROTOCOL:
+      return BackendFault::kIo;
     case SQLITE_READONLY:
-    case SQLITE_PERM: return BackendFault::kReadOnly;
+    case SQLITE_PERM:
+      return BackendFault::kReadOnly;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return BackendFault::kCorrupt;
-    default: return BackendFault::kExecution;
+    case SQLITE_NOTADB:
+      return BackendFault::kCorrupt;
+    default:
+      return BackendFault::kExecution;
   }
 }
 
 BackendFault FaultOfErrno(int error_number) {
   switch (error_number) {
     case ENOSPC:
-    case EDQUOT: return BackendFault::kFull;
+    case EDQUOT:
+      return BackendFault::kFull;
     case EROFS:
     case EACCES:
-    case EPERM: return BackendFault::kReadOnly;
-    default: return BackendFault::kIo;
+    case EPERM:
+      return BackendFault::kReadOnly;
+    default:
+      return BackendFault::kIo;
   }
 }
 
 // Symbols, not numbers, go to logs and callers.
 std::string SymbolOf(int code) {
 #define JAMMI_SYMBOL(name) \
-  case name: return #name
+  case name:               \
+    return #name
   switch (code) {
     JAMMI_SYMBOL(SQLITE_CONSTRAINT_UNIQUE);
     JAMMI_SYMBOL(SQLITE_CONSTRAINT_PRIMARYKEY);
@@ -70,7 +84,8 @@ std::string SymbolOf(int code) {
     JAMMI_SYMBOL(SQLITE_IOERR_SHMSIZE);
     JAMMI_SYMBOL(SQLITE_BUSY_SNAPSHOT);
     JAMMI_SYMBOL(SQLITE_BUSY_RECOVERY);
-    default: break;
+    default:
+      break;
   }
   switch (code & 0xff) {
     JAMMI_SYMBOL(SQLITE_ERROR);
@@ -95,7 +110,8 @@ std::string SymbolOf(int code) {
     JAMMI_SYMBOL(SQLITE_AUTH);
     JAMMI_SYMBOL(SQLITE_RANGE);
     JAMMI_SYMBOL(SQLITE_NOTADB);
-    default: return fmt::format("SQLITE_{}", code);
+    default:
+      return fmt::format("SQLITE_{}", code);
   }
 #undef JAMMI_SYMBOL
 }
@@ -109,10 +125,14 @@ std::string ObjectOf(int code, std::string_view message) {
 
 ErrorCode CodeOfResult(int code, BackendFault fault) {
   switch (code & 0xff) {
-    case SQLITE_NOMEM: return ErrorCode::kResourceExhausted;
-    case SQLITE_TOOBIG: return ErrorCode::kInvalidArgument;
-    case SQLITE_INTERRUPT: return ErrorCode::kCancelled;
-    default: return CodeOf(fault);
+    case SQLITE_NOMEM:
+      return ErrorCode::kResourceExhausted;
+    case SQLITE_TOOBIG:
+      return ErrorCode::kInvalidArgument;
+    case SQLITE_INTERRUPT:
+      return ErrorCode::kCancelled;
+    default:
+      return CodeOf(fault);
   }
 }
 

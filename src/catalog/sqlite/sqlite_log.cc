@@ -12,7 +12,9 @@
 namespace jammi::sqlite {
 namespace {
 
-LogHead HeadOf(Statement& row) { return {static_cast<uint64_t>(row.Int(0)), static_cast<uint64_t>(row.Int(1))}; }
+LogHead HeadOf(Statement& row) {
+  return {static_cast<uint64_t>(row.Int(0)), static_cast<uint64_t>(row.Int(1))};
+}
 
 LogPageBuilder::Row EventOf(Statement& row) {
   LogPageBuilder::Row event{.event_key = row.Int(2),
@@ -92,9 +94,11 @@ Result<AppendOutcome> SqliteLog::Append(AppendRequest request, Deadline deadline
   return work.appended;
 }
 
-Result<LogPage> SqliteLog::Read(int64_t topic_no, uint64_t from, const Scope& reader, const PageLimit& limit) {
+Result<LogPage> SqliteLog::Read(int64_t topic_no, uint64_t from, const Scope& reader,
+                                const PageLimit& limit) {
   JAMMI_TRY(RefuseReentry(backend_));
-  if (limit.events < 1) return Error(ErrorCode::kInvalidArgument, "a page of the log must hold one event at least");
+  if (limit.events < 1)
+    return Error(ErrorCode::kInvalidArgument, "a page of the log must hold one event at least");
   // Above every head, and the key still fits.
   const uint64_t start = std::min<uint64_t>(from, kOffsetLimit - 1);
   JAMMI_ASSIGN(const auto lease, readers_.Acquire(Deadline::Never()));

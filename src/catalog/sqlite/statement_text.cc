@@ -19,11 +19,16 @@ size_t OpaqueLength(std::string_view sql) {
     return found == std::string_view::npos ? sql.size() : found + end.size();
   };
   switch (sql.front()) {
-    case '\'': return until("'", 1);
-    case '"': return until("\"", 1);
-    case '`': return until("`", 1);
-    case '[': return until("]", 1);
-    default: break;
+    case '\'':
+      return until("'", 1);
+    case '"':
+      return until("\"", 1);
+    case '`':
+      return until("`", 1);
+    case '[':
+      return until("]", 1);
+    default:
+      break;
   }
   if (sql.starts_with("--")) return until("\n", 2);
   if (sql.starts_with("/*")) return until("*/", 2);

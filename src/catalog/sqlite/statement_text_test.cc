@@ -12,11 +12,11 @@ TEST(NumberPlaceholders, NumbersAreKept) {
 }
 
 TEST(NumberPlaceholders, LiteralsNamesAndCommentsStay) {
-  for (const auto* text : {
-           "SELECT '$1'", "SELECT 'it''s $1'", "SELECT \"$1\"", "SELECT \"a\"\"$1\"", "SELECT `$1`", "SELECT [$1]",
-           "SELECT 1 -- $1\n", "SELECT 1 /* $1 */", "SELECT 1 -- $1", "SELECT a$1 FROM t", "SELECT é$1",
-           "SELECT $name", "SELECT $", "SELECT '$1",  // unterminated: SQLite says so
-           "SELECT /* $1"}) {
+  for (const auto* text :
+       {"SELECT '$1'", "SELECT 'it''s $1'", "SELECT \"$1\"", "SELECT \"a\"\"$1\"", "SELECT `$1`",
+        "SELECT [$1]", "SELECT 1 -- $1\n", "SELECT 1 /* $1 */", "SELECT 1 -- $1", "SELECT a$1 FROM t",
+        "SELECT é$1", "SELECT $name", "SELECT $", "SELECT '$1",  // unterminated: SQLite says so
+        "SELECT /* $1"}) {
     EXPECT_EQ(NumberPlaceholders(text), text);
   }
 }

@@ -15,8 +15,9 @@ class TransactionTest : public CatalogTest {
   void SetUp() override {
     CatalogTest::SetUp();
     JAMMI_OK(Execute("CREATE TABLE t (k BIGINT PRIMARY KEY, v BIGINT NOT NULL CHECK (v < 1000))"));
-    JAMMI_OK(Execute("CREATE TABLE child (k BIGINT PRIMARY KEY, t BIGINT REFERENCES t (k),"
-                     " later BIGINT REFERENCES t (k) DEFERRABLE INITIALLY DEFERRED)"));
+    JAMMI_OK(
+        Execute("CREATE TABLE child (k BIGINT PRIMARY KEY, t BIGINT REFERENCES t (k),"
+                " later BIGINT REFERENCES t (k) DEFERRABLE INITIALLY DEFERRED)"));
   }
 
   static void ExpectFault(const auto& result, ErrorCode code, BackendFault fault, std::string_view object) {
@@ -58,7 +59,8 @@ TEST_F(TransactionTest, AnExceptionRollsBackAndIsInternal) {
   EXPECT_EQ(backend().RunTransaction({}, [](Transaction&) -> Result<void> { throw 7; }).error().code(),
             ErrorCode::kInternal);
   const auto in_row = backend().RunTransaction({.read_only = true}, [](Transaction& tx) {
-    return tx.Query("SELECT 1 AS v", {}, [](const Row&) -> Result<bool> { throw std::runtime_error("in a row"); });
+    return tx.Query("SELECT 1 AS v", {},
+                    [](const Row&) -> Result<bool> { throw std::runtime_error("in a row"); });
   });
   EXPECT_EQ(in_row.error().code(), ErrorCode::kInternal);
   EXPECT_EQ(GetInt("SELECT count(*) AS v FROM t"), 0);
@@ -81,11 +83,12 @@ TEST_F(TransactionTest, PlaceholdersGoByNumber) {
 
 TEST_F(TransactionTest, Wk21ErrorsAreClassifiedAndNameWhatWasViolated) {
   JAMMI_OK(Execute("INSERT INTO t (k, v) VALUES (1, 10)"));
-  ExpectFault(Execute("INSERT INTO t (k, v) VALUES (1, 11)"), ErrorCode::kAlreadyExists, BackendFault::kUnique, "t.k");
-  ExpectFault(Execute("INSERT INTO t (k, v) VALUES (2, NULL)"), ErrorCode::kInvalidArgument, BackendFault::kCheck,
-              "t.v");
-  ExpectFault(Execute("INSERT INTO t (k, v) VALUES (2, 1000)"), ErrorCode::kInvalidArgument, BackendFault::kCheck,
-              "v < 1000");
+  ExpectFault(Execute("INSERT INTO t (k, v) VALUES (1, 11)"), ErrorCode::kAlreadyExists,
+              BackendFault::kUnique, "t.k");
+  ExpectFault(Execute("INSERT INTO t (k, v) VALUES (2, NULL)"), ErrorCode::kInvalidArgument,
+              BackendFault::kCheck, "t.v");
+  ExpectFault(Execute("INSERT INTO t (k, v) VALUES (2, 1000)"), ErrorCode::kInvalidArgument,
+              BackendFault::kCheck, "v < 1000");
   ExpectFault(Execute("INSERT INTO child (k, t) VALUES (1, 99)"), ErrorCode::kFailedPrecondition,
               BackendFault::kForeignKey, "");
   const auto wrong = Execute("INSERT INTO nowhere (k) VALUES (1)");
@@ -123,12 +126,14 @@ TEST_F(TransactionTest, ABodyMayNotEndItsTransactionOrTouchTheConnection) {
   for (const auto* sql : {"COMMIT", "ROLLBACK", "BEGIN", "SAVEPOINT s", "RELEASE body", "ROLLBACK TO body",
                           "PRAGMA synchronous=OFF", "ATTACH ':memory:' AS other", "DETACH other"}) {
     for (const bool read_only : {false, true}) {
-      const auto refused = backend().RunTransaction({.read_only = read_only}, [&](Transaction& tx) -> Result<void> {
-        JAMMI_TRY(tx.Execute(sql));
-        return {};
-      });
+      const auto refused =
+          backend().RunTransaction({.read_only = read_only}, [&](Transaction& tx) -> Result<void> {
+            JAMMI_TRY(tx.Execute(sql));
+            return {};
+          });
       ASSERT_FALSE(refused) << sql;
-      EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument) << sql << ": " << refused.error().ToString();
+      EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument)
+          << sql << ": " << refused.error().ToString();
     }
   }
 }
@@ -153,7 +158,8 @@ TEST_F(TransactionTest, AQueryOfTheSameTextInsideItselfIsRefused) {
 TEST_F(TransactionTest, MoreStatementsThanTheCacheHolds) {
   JAMMI_OK(backend().RunTransaction({}, [](Transaction& tx) {
     return tx.Query("SELECT 1 AS v", {}, [&](const Row& row) -> Result<bool> {
-      for (int i = 0; i < 600; ++i) JAMMI_TRY(tx.Execute(fmt::format("INSERT INTO t (k, v) VALUES ({}, 1)", i)));
+      for (int i = 0; i < 600; ++i)
+        JAMMI_TRY(tx.Execute(fmt::format("INSERT INTO t (k, v) VALUES ({}, 1)", i)));
       EXPECT_EQ(row.Get<int64_t>("v"), 1);  // the one in use is not dropped
       return true;
     });
@@ -180,7 +186,8 @@ TEST_F(TransactionTest, Wk34AReadOnlyTransactionCannotWrite) {
 TEST_F(TransactionTest, AReadOnlyTransactionSeesOneMoment) {
   JAMMI_OK(Execute("INSERT INTO t (k, v) VALUES (1, 1)"));
   const auto count = [](Transaction& tx) {
-    return tx.QueryFirst("SELECT count(*) AS v FROM t", {}, [](const Row& row) { return row.Get<int64_t>("v"); });
+    return tx.QueryFirst("SELECT count(*) AS v FROM t", {},
+                         [](const Row& row) { return row.Get<int64_t>("v"); });
   };
   JAMMI_OK(backend().RunTransaction({.read_only = true}, [&](Transaction& tx) -> Result<void> {
     EXPECT_EQ(*count(tx), 1);
@@ -197,7 +204,8 @@ TEST_F(TransactionTest, CallsFromInsideABodyAreInvalidState) {
     JAMMI_OK(backend().RunTransaction({.read_only = read_only}, [&](Transaction&) -> Result<void> {
       const auto nothing = [](Transaction&) -> Result<void> { return {}; };
       EXPECT_EQ(backend().RunTransaction({}, nothing).error().code(), ErrorCode::kInvalidState);
-      EXPECT_EQ(backend().RunTransaction({.read_only = true}, nothing).error().code(), ErrorCode::kInvalidState);
+      EXPECT_EQ(backend().RunTransaction({.read_only = true}, nothing).error().code(),
+                ErrorCode::kInvalidState);
       EXPECT_EQ(backend().Migrate().error().code(), ErrorCode::kInvalidState);
       EXPECT_EQ(backend().Ping({}).error().code(), ErrorCode::kInvalidState);
       EXPECT_EQ(catalog_->Checkpoint().error().code(), ErrorCode::kInvalidState);
@@ -260,10 +268,12 @@ TEST_F(TransactionTest, ACallbackThatThrowsStopsNothing) {
 
 TEST_F(TransactionTest, AfterCommitRunsOnSuccessOnlyAndOncePerCommit) {
   int ran = 0;
-  IgnoreError(backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
-    tx.AfterCommit([&] { ++ran; });
-    return Error(ErrorCode::kAborted, "no");
-  }), "the point of the test");
+  IgnoreError(backend().RunTransaction({},
+                                       [&](Transaction& tx) -> Result<void> {
+                                         tx.AfterCommit([&] { ++ran; });
+                                         return Error(ErrorCode::kAborted, "no");
+                                       }),
+              "the point of the test");
   EXPECT_EQ(ran, 0);
   JAMMI_OK(backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
     tx.AfterCommit([&] {
@@ -277,7 +287,8 @@ TEST_F(TransactionTest, AfterCommitRunsOnSuccessOnlyAndOncePerCommit) {
 }
 
 TEST_F(TransactionTest, TransactGivesTheValueOfTheRunThatCommitted) {
-  const auto value = backend().Transact({}, [](Transaction& tx) { return tx.Execute("INSERT INTO t VALUES (1, 1)"); });
+  const auto value =
+      backend().Transact({}, [](Transaction& tx) { return tx.Execute("INSERT INTO t VALUES (1, 1)"); });
   EXPECT_EQ(value, 1);
 }
 

@@ -121,7 +121,8 @@ Result<void> Writer::WaitForRoomLocked(std::unique_lock<std::mutex>& lock, Deadl
     JAMMI_TRY(CheckOpenLocked());
     if (waiting_ < options_.queue_limit) return {};
     if (deadline.Passed()) {
-      return Error(ErrorCode::kResourceExhausted, fmt::format("{} transactions and events wait already", waiting_),
+      return Error(ErrorCode::kResourceExhausted,
+                   fmt::format("{} transactions and events wait already", waiting_),
                    BackendDetail{BackendFault::kBusy, {}, {}});
     }
     ++waiting_for_room_;
@@ -385,8 +386,9 @@ void Writer::Tell(Work& work) {
     Add(statistics_.failed);
   }
   if (work.is_waited_for()) return;
-  CallBack(kWhat, work.done, work.outcome ? Result<AppendOutcome>(work.appended)
-                                   : Result<AppendOutcome>(std::move(work.outcome).error()));
+  CallBack(kWhat, work.done,
+           work.outcome ? Result<AppendOutcome>(work.appended)
+                        : Result<AppendOutcome>(std::move(work.outcome).error()));
 }
 
 // Gives the writer back first, so that those who wake find it free, then the works to their owners.

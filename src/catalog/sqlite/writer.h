@@ -23,8 +23,8 @@
 #include "catalog/sqlite/doorbell.h"
 #include "catalog/sqlite/group_policy.h"
 #include "catalog/sqlite/group_runner.h"
-#include "catalog/statistics.h"
 #include "catalog/sqlite/work.h"
+#include "catalog/statistics.h"
 
 namespace jammi::sqlite {
 
@@ -92,16 +92,16 @@ class Writer {
   std::thread thread_;
 
   std::mutex mutex_;
-  std::condition_variable wake_writer_;   // the writer's thread: there is work, or the writer is free
-  std::condition_variable room_;          // callers that wait for room in the queue
-  std::condition_variable released_;      // RunExclusive: the writer is free
+  std::condition_variable wake_writer_;  // the writer's thread: there is work, or the writer is free
+  std::condition_variable room_;         // callers that wait for room in the queue
+  std::condition_variable released_;     // RunExclusive: the writer is free
   State state_ = State::kClosed;
   std::array<WorkList, kLanes> lanes_;
-  int64_t waiting_ = 0;            // works in all lanes
-  int64_t waiting_callers_ = 0;    // of them those that a caller waits for, bulk aside
-  int64_t waiting_async_ = 0;      // of them those nobody waits for
-  int64_t waiting_bytes_ = 0;      // of payload
-  int64_t waiting_for_room_ = 0;   // callers that are not in the queue yet
+  int64_t waiting_ = 0;           // works in all lanes
+  int64_t waiting_callers_ = 0;   // of them those that a caller waits for, bulk aside
+  int64_t waiting_async_ = 0;     // of them those nobody waits for
+  int64_t waiting_bytes_ = 0;     // of payload
+  int64_t waiting_for_room_ = 0;  // callers that are not in the queue yet
   GroupPolicy policy_;
   int64_t exclusive_waiting_ = 0;
   bool held_ = false;              // somebody holds the writer
