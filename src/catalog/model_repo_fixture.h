@@ -1,40 +1,13 @@
-// A migrated catalog in a temporary folder, three scopes and an outsider, and things that refer to models.
+// What the tests of the model registry share: names for calls and answers, and things that refer to models.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include <memory>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "catalog/catalog.h"
-#include "jammi/models.h"
+#include "catalog/repo_fixture.h"
 #include "support/raw_sqlite.h"
-#include "support/temp_dir.h"
 
-namespace jammi::models_test {
-
-inline constexpr UnixMicros kStart = 1'700'000'000'000'000;
-
-inline Scope Tenant(std::string_view text) { return Scope::ForTenant(TenantId::Parse(text).value()); }
-inline const Scope kA = Tenant("aaaaaaaa-0000-4000-8000-000000000001");
-inline const Scope kB = Tenant("bbbbbbbb-0000-4000-8000-000000000002");
-inline const Scope kOutsider = Tenant("cccccccc-0000-4000-8000-000000000003");
-inline const Scope kGlobal = Scope::Global();
-
-// The value, or the end of the test with the error.
-template <class T>
-T Ok(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().ToString());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
-
-template <class T>
-std::optional<ErrorCode> CodeOf(const Result<T>& result) {
-  return result ? std::nullopt : std::optional(result.error().code());
-}
+namespace jammi::test {
 
 template <class T>
 bool IsModelNotFound(const Result<T>& result, std::string_view model_id) {
@@ -52,29 +25,22 @@ inline RegisterModelParams Params(std::string name, std::optional<int32_t> versi
   return {.model_id = std::move(name), .version = version, .model_type = "embedding", .backend = "candle"};
 }
 
-class ModelsTest : public testing::Test {
+class ModelsTest : public RepoTest {
  protected:
-  ModelsTest() { Open(); }
+  Models As(const Scope& scope) const { return ModelsOf(scope); }
 
-  void Open() {
-    SqliteOptions options;
-    options.path = folder_ / "catalog.db";
-    options.durability = Durability::kNormal;  // power loss is not what is tested here
-    options.clock = clock_;
-    catalog_ = Ok(OpenSqliteCatalog(options));
+  // `stored` is `expected`, but for the times: it was changed since `since`, and as revision 1 made then.
+  void ExpectChanged(const ModelRecord& stored, ModelRecord expected, UnixMicros since) {
+    EXPECT_GE(stored.updated_at, since);
+    EXPECT_LE(stored.updated_at, Now());
+    expected.updated_at = stored.updated_at;
+    if (expected.revision == 1) expected.created_at = stored.updated_at;
+    EXPECT_EQ(stored, expected);
   }
 
-  Models As(const Scope& scope) { return Models({{catalog_, &catalog_->backend()}, scope}); }
-
-  void Sql(std::string_view sql, std::initializer_list<SqlValue> params = {}) {
-    Ok(catalog_->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
-      JAMMI_TRY(tx.Execute(sql, params));
-      return {};
-    }));
-  }
   std::vector<std::string> SqlTexts(std::string_view sql, std::string_view column, SqlParams params = {}) {
-    return Ok(catalog_->backend().Transact(
-        {.read_only = true}, [&](Transaction& tx) -> Result<std::vector<std::string>> {
+    return Ok(
+        backend().Transact({.read_only = true}, [&](Transaction& tx) -> Result<std::vector<std::string>> {
           std::vector<std::string> texts;
           JAMMI_TRY(tx.Query(sql, params, [&](const Row& row) -> Result<bool> {
             JAMMI_ASSIGN(texts.emplace_back(), row.Get<std::string>(column));
@@ -84,14 +50,17 @@ class ModelsTest : public testing::Test {
         }));
   }
 
-  // Changes the file while it is closed, without asking the CHECKs.
-  void EditFile(const std::string& sql) {
-    catalog_.reset();
-    {
-      test::RawSqlite raw(folder_ / "catalog.db");
-      EXPECT_EQ(raw.Exec("PRAGMA ignore_check_constraints = ON; " + sql), 0);
+  // A statement that the CHECKs of tasks and states would refuse.
+  void SqlWithoutChecks(const std::string& sql) {
+    if (backend().kind() == BackendKind::kPostgres) {
+      for (const std::string column : {"task", "status"})
+        Sql("ALTER TABLE models DROP CONSTRAINT IF EXISTS models_" + column + "_check");
+      Sql(sql);
+      return;
     }
-    Open();
+    catalog_.reset();
+    EXPECT_EQ(RawSqlite(harness_->location().path).Exec("PRAGMA ignore_check_constraints = ON; " + sql), 0);
+    Reopen();
   }
 
   // Things that refer to a model.
@@ -103,10 +72,10 @@ class ModelsTest : public testing::Test {
   }
   void AddJob(const Scope& scope, const std::string& id, const ModelUid& base,
               const std::optional<ModelUid>& output) {
-    Sql("INSERT INTO training_jobs (scope, job_id, kind, base_model_uid, output_model_id, "
+    Sql("INSERT INTO training_jobs (sequence, scope, job_id, kind, base_model_uid, output_model_id, "
         "output_model_uid, training_source, loss_type, hyperparams, created_at, updated_at) "
-        "VALUES ($1, $2, 'fine_tune', $3, 'out', $4, 'source', 'mse', '{}', 0, 0)",
-        {scope.Key(), id, base.value, output ? SqlValue(output->value) : SqlValue(std::nullopt)});
+        "VALUES ($1, $2, $3, 'fine_tune', $4, 'out', $5, 'source', 'mse', '{}', 0, 0)",
+        {++jobs_, scope.Key(), id, base.value, output ? SqlValue(output->value) : SqlValue(std::nullopt)});
   }
   void AddEvalRun(const Scope& scope, const std::string& id, const ModelUid& model) {
     Sql("INSERT INTO eval_runs (scope, run_id, model_uid, eval_type, source_id, metrics, created_at) "
@@ -114,21 +83,16 @@ class ModelsTest : public testing::Test {
         {scope.Key(), id, model.value});
   }
 
-  std::vector<ModelRecord> ListAll(const Scope& scope, int page_size) {
-    std::vector<ModelRecord> all;
-    std::string token;
-    do {
-      auto page = Ok(As(scope).List(page_size, token));
-      EXPECT_LE(page.items.size(), static_cast<size_t>(page_size));
-      std::move(page.items.begin(), page.items.end(), std::back_inserter(all));
-      token = page.next_page_token;
-    } while (!token.empty());
-    return all;
+  std::vector<ModelRecord> ListAll(const Scope& scope, int page_size) const {
+    return AllPages([&](const std::string& token) {
+      auto page = As(scope).List(page_size, token);
+      EXPECT_TRUE(!page || page->items.size() <= static_cast<size_t>(page_size));
+      return page;
+    });
   }
 
-  test::TempDir folder_;
-  std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(kStart);
-  std::shared_ptr<Catalog> catalog_;
+ private:
+  int64_t jobs_ = 0;
 };
 
-}  // namespace jammi::models_test
+}  // namespace jammi::test

@@ -16,19 +16,24 @@
 #include "catalog/model_repo_fixture.h"
 #include "support/random.h"
 
-namespace jammi::models_test {
+namespace jammi::test {
 namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+class ModelsWorkTest : public ModelsTest {};
+
+JAMMI_ON_EVERY_DATABASE(ModelsWorkTest);
+
 // --- Paging.
 
-TEST_F(ModelsTest, Wk26PagesAreStableWhileModelsComeAndGo) {
+TEST_P(ModelsWorkTest, Wk26PagesAreStableWhileModelsComeAndGo) {
   std::set<std::string> stay;
-  test::Random random(26);
+  Random random(26);
+  const auto start = Now();
   for (int i = 0; i < 300; ++i) {
-    clock_->Advance(std::chrono::microseconds(random.Below(2)));
+    MoveClock(std::chrono::microseconds(random.Below(2)));
     const Scope scope = std::array{kA, kB, kGlobal}[random.Below(3)];
     const auto record = Ok(As(scope).Register(Params(fmt::format("m{}", i % 100), i / 100 + 1)));
     if (scope != kB) stay.insert(record.CatalogPk());
@@ -43,22 +48,24 @@ TEST_F(ModelsTest, Wk26PagesAreStableWhileModelsComeAndGo) {
       EXPECT_TRUE(seen.insert(record.CatalogPk()).second) << record.CatalogPk();
     token = page.next_page_token;
     // Before and behind where the next page starts, even the row the token names.
-    clock_->Set(kStart + static_cast<int64_t>(random.Below(200)));
+    const std::chrono::microseconds back(random.Below(static_cast<uint64_t>(Now() - start)));
+    MoveClock(-back);
     for (int i = 0; i < 3; ++i) Ok(As(i == 0 ? kGlobal : kA).Register(Params(fmt::format("new{}", added++))));
     const auto& last = page.items.back();
     if (!stay.contains(last.CatalogPk())) {
       Ok(As(last.owner).Delete(last.model_id, last.version));
     }
+    MoveClock(back);
   } while (!token.empty());
   EXPECT_TRUE(std::includes(seen.begin(), seen.end(), stay.begin(), stay.end()));
 }
 
-TEST_F(ModelsTest, APageIsOneMomentUnderConcurrentRegistration) {
+TEST_P(ModelsWorkTest, APageIsOneMomentUnderConcurrentRegistration) {
   for (int i = 0; i < 100; ++i) Ok(As(i % 2 == 0 ? kA : kGlobal).Register(Params(fmt::format("old{}", i))));
   std::atomic<bool> stop = false;
   std::jthread writer([&] {
     for (int i = 0; !stop && i < 100'000; ++i) {
-      clock_->Advance(std::chrono::microseconds(1));
+      MoveClock(std::chrono::microseconds(1));
       Ok(As(i % 2 == 0 ? kA : kGlobal).Register(Params(fmt::format("new{}", i))));
     }
   });
@@ -78,7 +85,7 @@ TEST_F(ModelsTest, APageIsOneMomentUnderConcurrentRegistration) {
   stop = true;
 }
 
-TEST_F(ModelsTest, TheLastFullPageEndsTheList) {
+TEST_P(ModelsWorkTest, TheLastFullPageEndsTheList) {
   for (int i = 0; i < 4; ++i) Ok(As(kA).Register(Params(fmt::format("m{}", i))));
   const auto first = Ok(As(kA).List(2));
   EXPECT_FALSE(first.next_page_token.empty());
@@ -89,7 +96,7 @@ TEST_F(ModelsTest, TheLastFullPageEndsTheList) {
   EXPECT_THAT(Ok(As(kB).List()).items, IsEmpty());
 }
 
-TEST_F(ModelsTest, TokensAndPageSizesAreChecked) {
+TEST_P(ModelsWorkTest, TokensAndPageSizesAreChecked) {
   for (int i = 0; i < 3; ++i) Ok(As(kA).Register(Params(fmt::format("m{}", i))));
   const std::string token = Ok(As(kA).List(1)).next_page_token;
   std::vector<std::string> bad = {"x",
@@ -121,7 +128,7 @@ TEST_F(ModelsTest, TokensAndPageSizesAreChecked) {
 
 // --- Versions under concurrency, deadlines.
 
-TEST_F(ModelsTest, RegisterNextGivesEachCallerItsOwnVersionWithoutGaps) {
+TEST_P(ModelsWorkTest, RegisterNextGivesEachCallerItsOwnVersionWithoutGaps) {
   constexpr int kThreads = 8;
   constexpr int kEach = 25;
   std::vector<std::vector<int32_t>> got(kThreads);
@@ -150,7 +157,7 @@ TEST_F(ModelsTest, RegisterNextGivesEachCallerItsOwnVersionWithoutGaps) {
   }
 }
 
-TEST_F(ModelsTest, RegisterNextFollowsTheHighestVersion) {
+TEST_P(ModelsWorkTest, RegisterNextFollowsTheHighestVersion) {
   Ok(As(kGlobal).Register(Params("m", 50)));
   EXPECT_EQ(Ok(As(kA).RegisterNext(Params("m"))).version, 1);
   Ok(As(kA).Register(Params("m", 7)));
@@ -164,7 +171,7 @@ TEST_F(ModelsTest, RegisterNextFollowsTheHighestVersion) {
   EXPECT_EQ(CodeOf(As(kA).RegisterNext(Params("m"))), ErrorCode::kFailedPrecondition);
 }
 
-TEST_F(ModelsTest, OneOfManyConcurrentRegistrationsOfAVersionSucceeds) {
+TEST_P(ModelsWorkTest, OneOfManyConcurrentRegistrationsOfAVersionSucceeds) {
   constexpr int kThreads = 8;
   std::atomic<int> succeeded = 0;
   std::atomic<int> refused = 0;
@@ -186,15 +193,21 @@ TEST_F(ModelsTest, OneOfManyConcurrentRegistrationsOfAVersionSucceeds) {
   EXPECT_EQ(refused, kThreads - 1);
 }
 
-TEST_F(ModelsTest, AChangeThatCannotBeginInTimeIsRefused) {
+TEST_P(ModelsWorkTest, AChangeThatCannotBeginInTimeIsRefused) {
   std::latch holding(1);
   std::latch release(1);
   std::jthread holder([&] {
-    Ok(catalog_->backend().RunTransaction({}, [&](Transaction&) -> Result<void> {
+    const auto held = backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
+      JAMMI_TRY(
+          tx.Execute("INSERT INTO models (scope, name, version, model_uid, model_type, task, backend, "
+                     "status, revision, created_at, updated_at) VALUES ($1, 'm', 1, 'uid', 'embedding', "
+                     "'ner', 'candle', 'registered', 1, 0, 0)",
+                     {kA.Key()}));
       holding.count_down();
       release.wait();
-      return {};
-    }));
+      return Error(ErrorCode::kCancelled, "not after all");
+    });
+    EXPECT_EQ(CodeOf(held), ErrorCode::kCancelled);
   });
   holding.wait();
   EXPECT_EQ(CodeOf(As(kA).WithDeadline(Deadline::After(std::chrono::milliseconds(1))).Register(Params("m"))),
@@ -253,7 +266,7 @@ class Oracle {
   std::map<Key, Entry> entries;
 };
 
-class ModelsRandomTest : public ModelsTest, public testing::WithParamInterface<uint64_t> {
+class ModelsRandomTest : public ModelsTest {
  protected:
   int Pick(int n) { return static_cast<int>(random_.Below(static_cast<uint64_t>(n))); }
 
@@ -281,18 +294,15 @@ class ModelsRandomTest : public ModelsTest, public testing::WithParamInterface<u
                                   .artifact_path = params.artifact_path,
                                   .config_json = params.config_json,
                                   .status = ModelStatus::kRegistered,
-                                  .revision = 1,
-                                  .created_at = clock_->Now(),
-                                  .updated_at = clock_->Now()};
-    EXPECT_EQ(stored, expected);
+                                  .revision = 1};
+    ExpectChanged(stored, expected, step_began_);
     EXPECT_TRUE(uids_.insert(stored.uid.value).second);
     oracle_.entries[{scope.Key(), params.model_id, version}] = {stored, {}};
   }
 
   void Changed(Oracle::Entry& entry, ModelRecord expected, const ModelRecord& stored) {
     expected.revision += 1;
-    expected.updated_at = clock_->Now();
-    EXPECT_EQ(stored, expected);
+    ExpectChanged(stored, expected, step_began_);
     entry.record = stored;
   }
 
@@ -305,12 +315,15 @@ class ModelsRandomTest : public ModelsTest, public testing::WithParamInterface<u
   void StepRefer(const Scope& scope, const std::string& name);
   void StepRead(const Scope& scope, const std::string& name, std::optional<int32_t> version);
 
-  const uint64_t seed_ = test::FromEnvironment("JAMMI_MODELS_SEED", 1) + GetParam();
-  test::Random random_{seed_};
+  const uint64_t seed_ = FromEnvironment("JAMMI_MODELS_SEED", 1);
+  Random random_{seed_};
   Oracle oracle_;
   std::set<std::string> uids_;
   int referrers_ = 0;
+  UnixMicros step_began_ = 0;
 };
+
+JAMMI_ON_EVERY_DATABASE(ModelsRandomTest);
 
 void ModelsRandomTest::StepRegister(const Scope& scope, const RegisterModelParams& params) {
   const auto result = As(scope).Register(params);
@@ -421,7 +434,8 @@ void ModelsRandomTest::StepRead(const Scope& scope, const std::string& name, std
 }
 
 void ModelsRandomTest::Step(const Scope& scope, const std::string& name, int32_t version) {
-  clock_->Advance(std::chrono::microseconds(Pick(2)));
+  MoveClock(std::chrono::microseconds(Pick(2)));
+  step_began_ = Now();
   const auto maybe = Pick(2) == 0 ? std::nullopt : std::optional(version);
   switch (Pick(10)) {
     case 0:
@@ -451,8 +465,8 @@ void ModelsRandomTest::Step(const Scope& scope, const std::string& name, int32_t
 }
 
 TEST_P(ModelsRandomTest, BehavesLikeAMap) {
-  SCOPED_TRACE(test::Replay("JAMMI_MODELS_SEED", seed_));
-  for (int step = 0; step < 600 && !HasFailure(); ++step) {
+  SCOPED_TRACE(Replay("JAMMI_MODELS_SEED", seed_));
+  for (int step = 0; step < 2400 && !HasFailure(); ++step) {
     SCOPED_TRACE(fmt::format("step {}", step));
     if (step % 200 == 0) {  // else references hold everything in the end
       for (const auto* table : {"result_tables", "training_jobs", "eval_runs"})
@@ -464,7 +478,5 @@ TEST_P(ModelsRandomTest, BehavesLikeAMap) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, ModelsRandomTest, testing::Range(uint64_t{0}, uint64_t{8}));
-
 }  // namespace
-}  // namespace jammi::models_test
+}  // namespace jammi::test
