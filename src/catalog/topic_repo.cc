@@ -17,7 +17,7 @@ namespace jammi {
 namespace {
 
 constexpr size_t kMaxNameBytes = 512;
-constexpr std::string_view kReservedPrefix = "jammi.";
+constexpr std::string_view kEnginePrefix = "jammi.";
 constexpr std::string_view kList = "topics";
 constexpr size_t kMaxMetadataBytes = 64 << 10;
 
@@ -59,7 +59,8 @@ constexpr std::string_view kSetRetention =
     "UPDATE topics SET max_age_us = $3, max_bytes = $4, max_events = $5, keep_for_consumers = $6 "
     "WHERE topic_id = $1 AND scope = $2 AND dropped_at IS NULL RETURNING " JAMMI_TOPIC_COLUMNS;
 constexpr std::string_view kCount =
-    "SELECT COUNT(*) AS topics FROM topics WHERE scope = $1 AND dropped_at IS NULL";
+    "SELECT COUNT(*) AS topics FROM topics WHERE scope = $1 AND dropped_at IS NULL "
+    "AND substr(name, 1, 6) <> 'jammi.'";
 constexpr std::string_view kStats =
     "SELECT t.scope, t.max_age_us, t.max_bytes, t.max_events, t.keep_for_consumers, h.low_water, "
     "h.next_offset, h.events, h.bytes, CASE WHEN h.events > 0 THEN h.last_committed_at END AS newest_at, "
@@ -77,10 +78,9 @@ Error NotFound(std::string_view topic) {
 
 Result<void> CheckName(std::string_view name) {
   JAMMI_TRY(CheckText("topic name", name, 1, kMaxNameBytes));
-  if (!name.starts_with(kReservedPrefix)) return {};
+  if (!IsEngineTopicName(name)) return {};
   return InvalidArgument(
-      "topic name",
-      fmt::format("must not begin with '{}': such topics are the engine's own", kReservedPrefix));
+      "topic name", fmt::format("must not begin with '{}': such topics are the engine's own", kEnginePrefix));
 }
 
 Result<std::string> MetadataJson(const std::map<std::string, std::string>& metadata) {
@@ -194,9 +194,16 @@ Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const Scope& owner, 
       tx, {.kind = "topic", .verb = verb, .owner = owner, .name = name, .version = version});
 }
 
-Result<void> RefuseEnginesOwn(std::string_view topic_id) {
+// Of no scope that could change anything, so that it is not found by one.
+Result<void> RefuseChangesTopic(std::string_view topic_id) {
   if (topic_id != kChangesTopicId) return {};
   return Error(ErrorCode::kPermissionDenied, fmt::format("topic {} is the engine's own", kChangesTopicName));
+}
+
+// Inside the transaction that is about to change the topic.
+Result<void> RefuseEnginesOwn(std::string_view name) {
+  if (!IsEngineTopicName(name)) return {};
+  return Error(ErrorCode::kPermissionDenied, fmt::format("topic '{}' is the engine's own", name));
 }
 
 constexpr std::array kStatements = {RepoStatement{"find by name", kFindByName, 2},
@@ -248,6 +255,8 @@ TopicRetention Effective(const TopicRetention& own, const TopicRetention& defaul
       .keep_for_consumers = own.keep_for_consumers ? own.keep_for_consumers : defaults.keep_for_consumers};
 }
 
+bool IsEngineTopicName(std::string_view name) { return name.starts_with(kEnginePrefix); }
+
 std::span<const RepoStatement> TopicStatements() { return kStatements; }
 
 std::optional<std::vector<int64_t>> ParseColumnCounts(std::string_view text) {
@@ -268,34 +277,47 @@ Result<StoredTopic> TopicRepo::Register(const Scope& owner, std::string_view nam
                                         const TopicRetention& retention, std::optional<int64_t> max_topics) {
   JAMMI_TRY(CheckName(name));
   JAMMI_TRY(CheckRetention(retention));
-  JAMMI_ASSIGN(const std::string metadata, MetadataJson(broker_metadata));
-  StoredTopic topic{.id = TopicId(Uuid::TimeOrderedV7(Clock::System()->Now() / 1000)),
-                    .name = std::string(name),
-                    .owner = owner,
-                    .schema = std::string(schema),
-                    .broker_metadata = broker_metadata,
-                    .retention = retention};
-  const SqlBytes schema_bytes(reinterpret_cast<const uint8_t*>(schema.data()), schema.size());
+  return Insert({.name = std::string(name),
+                 .owner = owner,
+                 .schema = std::string(schema),
+                 .broker_metadata = broker_metadata,
+                 .retention = retention},
+                max_topics);
+}
+
+Result<StoredTopic> TopicRepo::RegisterEngines(const Scope& owner, std::string_view name,
+                                               std::string_view schema) {
+  JAMMI_TRY(CheckText("topic name", name, 1, kMaxNameBytes));
+  if (!IsEngineTopicName(name)) {
+    return InvalidArgument("topic name", fmt::format("of the engine's must begin with '{}'", kEnginePrefix));
+  }
+  return Insert({.name = std::string(name), .owner = owner, .schema = std::string(schema)}, std::nullopt);
+}
+
+Result<StoredTopic> TopicRepo::Insert(StoredTopic topic, std::optional<int64_t> max_topics) {
+  topic.id = TopicId(Uuid::TimeOrderedV7(Clock::System()->Now() / 1000));
+  JAMMI_ASSIGN(const std::string metadata, MetadataJson(topic.broker_metadata));
+  const std::string owner = topic.owner.Key();
+  const SqlBytes schema(reinterpret_cast<const uint8_t*>(topic.schema.data()), topic.schema.size());
+  const TopicRetention& retention = topic.retention;
   const auto stored = backend_.RunTransaction({}, [&](Transaction& tx) -> Result<void> {
     JAMMI_ASSIGN(topic.topic_no, TakeTopicNumber(tx));
     JAMMI_ASSIGN(const auto created_at,
                  tx.QueryFirst(kInsert,
-                               {topic.topic_no, topic.id.ToString(), owner.Key(), name, schema_bytes,
-                                metadata, MicrosOf(retention), retention.max_bytes, retention.max_events,
+                               {topic.topic_no, topic.id.ToString(), owner, topic.name, schema, metadata,
+                                MicrosOf(retention), retention.max_bytes, retention.max_events,
                                 retention.keep_for_consumers},
                                [](const Row& row) { return row.Get<int64_t>("created_at"); }));
     topic.created_at = created_at.value_or(0);
-    if (max_topics) JAMMI_TRY(CheckTopicQuota(tx, owner, *max_topics));
+    if (max_topics) JAMMI_TRY(CheckTopicQuota(tx, topic.owner, *max_topics));
     JAMMI_TRY(tx.Execute(kInsertHead, {topic.topic_no}));
-    return RecordChange(tx, ChangeVerb::kRegistered, owner, name);
+    return RecordChange(tx, ChangeVerb::kRegistered, topic.owner, topic.name);
   });
-  if (!stored) {
-    const auto* refused = stored.error().As<BackendDetail>();
-    if (refused == nullptr || refused->fault != BackendFault::kUnique) return stored.error();
-    return Error(ErrorCode::kAlreadyExists, fmt::format("topic '{}' exists already", name),
-                 TopicExistsDetail{std::string(name)});
-  }
-  return topic;
+  if (stored) return topic;
+  const auto* refused = stored.error().As<BackendDetail>();
+  if (refused == nullptr || refused->fault != BackendFault::kUnique) return stored.error();
+  return Error(ErrorCode::kAlreadyExists, fmt::format("topic '{}' exists already", topic.name),
+               TopicExistsDetail{topic.name});
 }
 
 Result<StoredTopic> TopicRepo::FindOne(std::string_view sql, std::initializer_list<SqlValue> params,
@@ -330,10 +352,11 @@ Result<StoredTopic> TopicRepo::AppendColumns(
     const Scope& owner, const TopicId& id,
     const std::function<Result<GrownSchema>(const StoredTopic& now)>& grow) {
   const std::string text = id.ToString();
-  JAMMI_TRY(RefuseEnginesOwn(text));
+  JAMMI_TRY(RefuseChangesTopic(text));
   return backend_.Transact({}, [&](Transaction& tx) -> Result<StoredTopic> {
     JAMMI_ASSIGN(auto topic, tx.QueryFirst(kHold, {text, owner.Key()}, ReadTopic));
     if (!topic) return NotFound(text);
+    JAMMI_TRY(RefuseEnginesOwn(topic->name));
     JAMMI_ASSIGN(auto grown, grow(*topic));
     topic->schema = std::move(grown.schema);
     topic->earlier_columns.push_back(grown.columns_before);
@@ -365,7 +388,7 @@ Result<Page<StoredTopic>> TopicRepo::List(const Scope& scope, int page_size, std
 Result<int64_t> TopicRepo::Drop(const Scope& owner, const TopicId& id,
                                 const std::function<void(int64_t topic_no)>& committed) {
   const std::string text = id.ToString();
-  JAMMI_TRY(RefuseEnginesOwn(text));
+  JAMMI_TRY(RefuseChangesTopic(text));
   struct Marked {
     int64_t topic_no = 0;
     std::string name;
@@ -378,6 +401,7 @@ Result<int64_t> TopicRepo::Drop(const Scope& owner, const TopicId& id,
                    return Marked{topic_no, std::move(name)};
                  }));
     if (!marked) return NotFound(text);
+    JAMMI_TRY(RefuseEnginesOwn(marked->name));
     JAMMI_TRY(tx.Execute(kDeleteHead, {marked->topic_no}));
     JAMMI_TRY(RecordChange(tx, ChangeVerb::kDeleted, owner, marked->name));
     tx.AfterCommit([committed, topic_no = marked->topic_no] { committed(topic_no); });
@@ -389,13 +413,14 @@ Result<StoredTopic> TopicRepo::SetRetention(const Scope& owner, const TopicId& i
                                             const TopicRetention& retention) {
   JAMMI_TRY(CheckRetention(retention));
   const std::string text = id.ToString();
-  JAMMI_TRY(RefuseEnginesOwn(text));
+  JAMMI_TRY(RefuseChangesTopic(text));
   return backend_.Transact({}, [&](Transaction& tx) -> Result<StoredTopic> {
     JAMMI_ASSIGN(auto topic, tx.QueryFirst(kSetRetention,
                                            {text, owner.Key(), MicrosOf(retention), retention.max_bytes,
                                             retention.max_events, retention.keep_for_consumers},
                                            ReadTopic));
     if (!topic) return NotFound(text);
+    JAMMI_TRY(RefuseEnginesOwn(topic->name));
     JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, owner, topic->name));
     return std::move(*topic);
   });

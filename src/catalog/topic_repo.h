@@ -19,6 +19,9 @@
 
 namespace jammi {
 
+// Topics of these names are the engine's own: users read them, and no more.
+[[nodiscard]] bool IsEngineTopicName(std::string_view name);
+
 struct StoredTopic {
   int64_t topic_no = 0;  // the log's number; given once, never again
   TopicId id{Uuid{}};
@@ -50,7 +53,8 @@ class TopicRepo {
 
   // Creates the topic with its log's head, in one transaction (TRG-003). `name` is 1..512 bytes of UTF-8
   // without U+0000, and does not begin with "jammi."; broker metadata likewise, 64 KiB at most in all.
-  // `max_topics`: so many topics may `owner` have, this one included, however many register at once.
+  // `max_topics`: so many topics may `owner` have, this one included and the engine's own not, however many
+  // register at once.
   // Errors: kInvalidArgument; kAlreadyExists with TopicExistsDetail: `owner` has a topic of that name;
   // kResourceExhausted with QuotaExceededDetail("max_topics"); kResourceExhausted: there are no more topic
   // numbers; the backend's.
@@ -59,6 +63,11 @@ class TopicRepo {
                                              const std::map<std::string, std::string>& broker_metadata,
                                              const TopicRetention& retention = {},
                                              std::optional<int64_t> max_topics = std::nullopt);
+
+  // The same for a topic of the engine's, whose name begins with "jammi."; without metadata, settings or
+  // quota.
+  [[nodiscard]] Result<StoredTopic> RegisterEngines(const Scope& owner, std::string_view name,
+                                                    std::string_view schema);
 
   // Replaces all of the topic's own settings. Errors: kInvalidArgument: a limit is negative; kNotFound with
   // TopicNotFoundDetail unless `owner` itself owns it; kPermissionDenied for the engine's own.
@@ -108,6 +117,8 @@ class TopicRepo {
                                      const std::function<void(int64_t topic_no)>& committed);
 
  private:
+  // Fills in what the database gives.
+  [[nodiscard]] Result<StoredTopic> Insert(StoredTopic topic, std::optional<int64_t> max_topics);
   // The row of a SELECT; kNotFound naming what was `asked` for when there is none.
   [[nodiscard]] Result<StoredTopic> FindOne(std::string_view sql, std::initializer_list<SqlValue> params,
                                             std::string_view asked);

@@ -6,6 +6,7 @@
 
 #include "catalog/changes.h"
 #include "catalog/producer_keys.h"
+#include "catalog/topic_repo.h"
 #include "trigger/topic_schema.h"
 
 namespace jammi {
@@ -14,10 +15,11 @@ namespace {
 std::string OrNone(const Scope& scope) { return scope.is_global() ? "none" : scope.Key(); }
 
 // TRG-033, TRG-034: a tenant's topic takes that tenant's events only; a global one takes everybody's,
-// unless it is the engine's own.
-Result<void> CheckTenant(const TopicEntry& entry, const Scope& scope) {
+// unless it is the engine's own. Changes of the catalog are nobody's to publish: they are recorded.
+Result<void> CheckTenant(const TopicEntry& entry, const Scope& scope, TopicWriter writer) {
   const Topic& topic = entry.topic;
-  if (entry.topic_no == kChangesTopicNo) {
+  const bool engines = writer == TopicWriter::kUser && IsEngineTopicName(topic.name);
+  if (engines || entry.topic_no == kChangesTopicNo) {
     return Error(ErrorCode::kPermissionDenied,
                  fmt::format("topic '{}' is written by the engine alone", topic.name));
   }
@@ -63,8 +65,8 @@ Result<EventAppend> Publisher::PrepareOne(const TopicEntry& topic, const Scope& 
 }
 
 Result<AppendRequest> Publisher::Prepare(const TopicEntry& topic, const Scope& scope, Batches batches,
-                                         const PublishOptions& options) const {
-  JAMMI_TRY(CheckTenant(topic, scope));
+                                         const PublishOptions& options, TopicWriter writer) const {
+  JAMMI_TRY(CheckTenant(topic, scope, writer));
   JAMMI_TRY(CheckCount(batches.size()));
   if (!options.producer_key.empty()) JAMMI_TRY(CheckProducerKey(options.producer_key));
   AppendRequest request;
@@ -97,16 +99,23 @@ Result<Admission> Publisher::Admit(const TopicEntry& topic, const AppendRequest&
 
 Result<PublishOutcome> Publisher::Publish(const TopicEntry& topic, const Scope& scope, Batches batches,
                                           const PublishOptions& options, Deadline deadline) {
-  JAMMI_ASSIGN(auto request, Prepare(topic, scope, batches, options));
+  JAMMI_ASSIGN(auto request, Prepare(topic, scope, batches, options, TopicWriter::kUser));
   JAMMI_ASSIGN(auto admission, Admit(topic, request));
   auto outcome = log_.Append(std::move(request), deadline);
   admission.Settle(outcome);
   return ToOutcome(topic.topic.id, std::move(outcome));
 }
 
+Result<PreparedAppend> Publisher::PrepareAppend(const TopicEntry& topic, const Scope& scope, Batches batches,
+                                                const PublishOptions& options, TopicWriter writer) const {
+  JAMMI_ASSIGN(auto request, Prepare(topic, scope, batches, options, writer));
+  JAMMI_ASSIGN(auto admission, Admit(topic, request));
+  return PreparedAppend(std::move(request), std::move(admission));
+}
+
 void Publisher::PublishAsync(const TopicEntry& topic, const Scope& scope, Batches batches,
                              const PublishOptions& options, Deadline deadline, Done done) {
-  auto request = Prepare(topic, scope, batches, options);
+  auto request = Prepare(topic, scope, batches, options, TopicWriter::kUser);
   if (!request) return done(std::move(request).error());
   auto admission = Admit(topic, *request);
   if (!admission) return done(std::move(admission).error());

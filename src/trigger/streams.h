@@ -62,6 +62,15 @@ class Streams {
                                             const std::shared_ptr<arrow::Schema>& schema,
                                             const std::map<std::string, std::string>& broker_metadata = {},
                                             const TopicRetention& retention = {});
+  // The scope's own topic of exactly this name and schema, registered if it is not there, also when several
+  // replicas do so at once; another's or the global one never takes its place. For kUser the name is one that
+  // RegisterTopic() takes, and the topic counts for the quota; for kEngine one that IsEngineTopicName(): such
+  // a topic is free of the quota, is read like any other, and users can neither publish to it nor change or
+  // drop it. Errors: as RegisterTopic(); kFailedPrecondition with SchemaConflictDetail: the scope has the
+  // topic, with another schema.
+  [[nodiscard]] Result<Topic> EnsureTopic(const Scope& scope, std::string_view name,
+                                          const std::shared_ptr<arrow::Schema>& schema,
+                                          TopicWriter writer = TopicWriter::kUser);
   [[nodiscard]] Result<Topic> FindTopic(const Scope& scope, std::string_view name);
   [[nodiscard]] Result<Topic> FindTopic(const Scope& scope, const TopicId& id);
   [[nodiscard]] Result<TopicPage> ListTopics(const Scope& scope, int page_size,
@@ -85,6 +94,14 @@ class Streams {
                                                    Deadline deadline = {});
   void PublishManyAsync(const Scope& scope, const TopicId& topic, Publisher::Batches batches,
                         const PublishOptions& options, Deadline deadline, Publisher::Done done);
+
+  // All of a publish but the writing, which is for a transaction of the caller's: see PreparedAppend. It
+  // reads, so it is not for the inside of a body. Errors: as PublishMany(); kInvalidState: from inside a
+  // body.
+  [[nodiscard]] Result<PreparedAppend> PrepareAppend(const Scope& scope, const TopicId& topic,
+                                                     Publisher::Batches batches,
+                                                     const PublishOptions& options = {},
+                                                     TopicWriter writer = TopicWriter::kUser);
 
   [[nodiscard]] Result<std::unique_ptr<Subscription>> Subscribe(const Scope& scope, const TopicRef& topic,
                                                                 From from,
@@ -141,6 +158,8 @@ class Streams {
   // Another process has changed the catalog: what is remembered of it may be gone.
   void OnChangesElsewhere();
   void ReadChanges();
+  // The scope's own, kNotFound also when only the global one is there.
+  [[nodiscard]] Result<StoredTopic> FindOwn(const Scope& scope, std::string_view name);
   // The numbers of the topics that were known under the name.
   std::vector<int64_t> ForgetNamed(const Scope& owner, std::string_view name);
 
