@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/sync_point.h"
+
 namespace jammi::sqlite {
 namespace {
 
@@ -69,6 +71,7 @@ Result<ReaderPool::Lease> ReaderPool::Acquire(Deadline deadline) {
 bool ReaderPool::WaitLocked(std::unique_lock<std::mutex>& lock, Deadline deadline) {
   if (deadline.Passed()) return false;
   ++waiting_;
+  JAMMI_SYNC_POINT("ReaderPool::WaitLocked");
   if (deadline.IsNever()) {
     returned_.wait(lock);
   } else {

@@ -10,11 +10,18 @@
 #include <thread>
 #include <vector>
 
+#include "base/sync_point.h"
+
 namespace jammi::sqlite {
 namespace {
 
 class ReaderPoolTest : public testing::Test {
  protected:
+  ReaderPoolTest() {
+    SetSyncPoint("ReaderPool::WaitLocked", [this] { ++waited_; });
+  }
+  ~ReaderPoolTest() override { ClearSyncPoints(); }
+
   void Start(size_t ceiling) {
     const auto started = pool_.Start(ceiling, [this]() -> Result<std::unique_ptr<Connection>> {
       if (cannot_open_) return Error(ErrorCode::kUnavailable, "no descriptor left");
@@ -34,7 +41,13 @@ class ReaderPoolTest : public testing::Test {
     for (size_t i = 0; i < count; ++i) leases.push_back(Acquire());
     return leases;
   }
+  // Returns when so many calls wait: the pool's lock is theirs until they do.
+  void AwaitWaiting(size_t calls) {
+    while (waited_ < calls) std::this_thread::yield();
+    (void)pool_.count();
+  }
 
+  std::atomic<size_t> waited_ = 0;
   std::atomic<bool> cannot_open_ = false;
   std::atomic<size_t> opened_ = 0;
   ReaderPool pool_;
@@ -54,13 +67,15 @@ TEST_F(ReaderPoolTest, OpensAConnectionWhenAllAreInUseUpToTheCeiling) {
 
 TEST_F(ReaderPoolTest, LendsTheOneThatWasUsedLast) {
   Start(8);
-  const auto first = Acquire();
-  std::optional<ReaderPool::Lease> second(Acquire());
-  const auto third = Acquire();
-  Connection* const last = &**second;
-  second.reset();
-  EXPECT_EQ(&*Acquire(), last);
-  EXPECT_EQ(&*Acquire(), last);
+  auto leases = Take(3);
+  std::vector<Connection*> returned;
+  for (; !leases.empty(); leases.pop_back()) returned.push_back(&*leases.back());
+  EXPECT_EQ(&*Acquire(), returned.back());
+  const auto again = Take(3);
+  for (const auto& lease : again) {
+    EXPECT_EQ(&*lease, returned.back());
+    returned.pop_back();
+  }
   EXPECT_EQ(opened_, 3U);
 }
 
@@ -71,10 +86,11 @@ TEST_F(ReaderPoolTest, AtTheCeilingOneThatComesBackIsLentToWhoWaits) {
   std::vector<std::jthread> waiting;
   for (int i = 0; i < 4; ++i) {
     waiting.emplace_back([&] {
-      const auto lease = Acquire(Deadline::After(std::chrono::minutes(1)));
+      const auto lease = Acquire(Deadline::Never());
       ++served;
     });
   }
+  AwaitWaiting(4);
   EXPECT_EQ(served, 0);
   only.reset();
   waiting.clear();
@@ -96,7 +112,8 @@ TEST_F(ReaderPoolTest, OneThatCannotBeOpenedIsWaitedForWhereThereAreOthers) {
   cannot_open_ = true;
   EXPECT_EQ(pool_.Acquire(Deadline::Now()).error().code(), ErrorCode::kDeadlineExceeded);
   EXPECT_EQ(pool_.count(), 1U);
-  std::jthread waiting([&] { (void)Acquire(Deadline::After(std::chrono::minutes(1))); });
+  std::jthread waiting([&] { (void)Acquire(Deadline::Never()); });
+  AwaitWaiting(1);
   only.reset();
   waiting.join();
   cannot_open_ = false;
