@@ -1,6 +1,5 @@
 // Two engines on one PostgreSQL catalog, with JetStream between them and without: whatever becomes of the
 // broker, subscribers get every event once, in order, and publishers do not wait.
-#include <arrow/api.h>
 #include <arrow/io/memory.h>
 #include <arrow/ipc/writer.h>
 #include <gmock/gmock.h>
@@ -10,7 +9,7 @@
 #include <thread>
 
 #include "base/log.h"
-#include "jammi/engine.h"
+#include "engine/number_fixture.h"
 #include "nats/jetstream.h"
 #include "nats/publish_window.h"
 #include "support/nats_server.h"
@@ -21,32 +20,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-// Long enough for a loaded machine; a test that waits so long has failed.
-Deadline Patience() { return Deadline::After(std::chrono::seconds(60)); }
-
-bool AwaitTrue(const std::function<bool()>& condition) {
-  const auto give_up = Patience();
-  while (!condition()) {
-    if (give_up.Passed()) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
-
-std::shared_ptr<arrow::Schema> NumberSchema() {
-  return arrow::schema({arrow::field("n", arrow::int64(), false)});
-}
-
-std::shared_ptr<arrow::RecordBatch> Number(int64_t n) {
-  arrow::Int64Builder builder;
-  EXPECT_TRUE(builder.Append(n).ok());
-  return arrow::RecordBatch::Make(NumberSchema(), 1, {*builder.Finish()});
-}
-
-int64_t NumberIn(const Delivery& event) {
-  return static_cast<const arrow::Int64Array&>(*event.batch->column(0)).Value(0);
-}
 
 class JetStreamReplicasTest : public testing::Test {
  protected:
@@ -84,15 +57,6 @@ class JetStreamReplicasTest : public testing::Test {
       const auto offset = engine->Global().Publish(topic.id, Number(begin), Patience());
       ASSERT_TRUE(offset) << offset.error().ToString();
       ASSERT_EQ(offset->value, static_cast<uint64_t>(begin));
-    }
-  }
-  static void ExpectNumbers(Subscription& subscription, int64_t begin, int64_t end) {
-    for (; begin < end; ++begin) {
-      const auto next = subscription.Next(Patience());
-      ASSERT_TRUE(next) << next.error().ToString();
-      ASSERT_TRUE(next->has_value());
-      ASSERT_EQ((*next)->offset, static_cast<uint64_t>(begin));
-      ASSERT_EQ(NumberIn(**next), begin);
     }
   }
   [[nodiscard]] std::shared_ptr<nats::Connection> Raw() const {
@@ -263,10 +227,7 @@ TEST_F(JetStreamReplicasTest, NothingForgedIsSeen) {
   }
   Publish(topic, 2, 12);
   ExpectNumbers(*there, 2, 12);
-  const auto nothing = there->Next(Deadline::Now());
-  ASSERT_FALSE(nothing);
-  EXPECT_EQ(nothing.error().code(), ErrorCode::kDeadlineExceeded);
-  EXPECT_EQ(there->lag(), 0U);
+  ExpectNothing(*there);
 }
 
 TEST_F(JetStreamReplicasTest, FanOutIsToldToThoseWhoSeeTheTopic) {

@@ -8,25 +8,12 @@
 #include <vector>
 
 #include "base/sync_point.h"
+#include "engine/number_fixture.h"
 #include "engine/repositories_fixture.h"
-#include "jammi/engine.h"
 #include "support/pg_server.h"
 
 namespace jammi {
 namespace {
-
-// Long enough for a loaded machine; a test that waits so long has failed.
-Deadline Patience() { return Deadline::After(std::chrono::seconds(60)); }
-
-std::shared_ptr<arrow::Schema> NumberSchema() {
-  return arrow::schema({arrow::field("n", arrow::int64(), false)});
-}
-
-std::shared_ptr<arrow::RecordBatch> Number(int64_t n) {
-  arrow::Int64Builder builder;
-  EXPECT_TRUE(builder.Append(n).ok());
-  return arrow::RecordBatch::Make(NumberSchema(), 1, {*builder.Finish()});
-}
 
 class ReplicasTest : public testing::Test {
  protected:

@@ -35,6 +35,8 @@ class TcpProxy {
   [[nodiscard]] bool has_cut() const { return has_cut_; }
   // Closes every connection now.
   void CutAll();
+  // Who serves the connections that come from now on.
+  void SetServer(int port) { server_port_ = port; }
   // While set, connections are closed as they come.
   void Refuse(bool refuse) { refuse_ = refuse; }
   // While set, nothing is passed on, and nothing is closed.
@@ -54,7 +56,7 @@ class TcpProxy {
   int listener_ = -1;
   int wake_[2] = {-1, -1};
   const Messages messages_;
-  const int server_port_;
+  std::atomic<int> server_port_;
   int port_ = 0;
   std::atomic<bool> stop_ = false;
   std::atomic<bool> refuse_ = false;
