@@ -65,9 +65,13 @@ class Row {
   template <class T>
   [[nodiscard]] Result<T> Get(std::string_view column) const;
 
- protected:
   // A value as it is stored; std::monostate is NULL.
   using Cell = SqlValue::Variant;
+  // The value of the column at `index`, counted from 0, which the statement must have: for whoever reads
+  // many rows of one statement.
+  [[nodiscard]] virtual Cell At(size_t index) const = 0;
+
+ protected:
   // Sets `cell` to the value of a column. False: the statement returns no such column.
   [[nodiscard]] virtual bool Read(std::string_view column, Cell& cell) const = 0;
 };
@@ -103,6 +107,34 @@ struct AppendOutcome {
   uint64_t offset = 0;  // of the first event; each other has the next one, and the same time
   UnixMicros committed_at = 0;
   bool duplicate = false;  // that is where an earlier request with the same key went; nothing was written
+};
+
+// As what a column stores its values: BIGINT, DOUBLE PRECISION, TEXT, bytes.
+enum class SqlKind : uint8_t { kInteger, kReal, kText, kBytes };
+
+// What becomes of a row whose key is there already.
+enum class OnConflict : uint8_t {
+  kFail,     // the insert fails with BackendDetail(kUnique)
+  kIgnore,   // that row stays
+  kReplace,  // all columns but those of the key are overwritten
+};
+
+// Rows for one table, any number of them. Names are identifiers of ours, which need no quotes; everything is
+// borrowed until the call returns.
+struct RowInsert {
+  struct Column {
+    std::string_view name;
+    SqlKind kind = SqlKind::kInteger;  // of the table's column; every value is of it, or NULL
+  };
+  std::string_view table;
+  std::span<const Column> columns;
+  int64_t rows = 0;
+  OnConflict on_conflict = OnConflict::kFail;
+  std::span<const std::string_view> key = {};  // the unique key that on_conflict is about; unless kFail
+
+  // Sets the values of one row, one for each column. It is called for each row in order; what it lends out
+  // must live until the next call.
+  using Fill = std::function<Result<void>(int64_t row, std::span<SqlValue> values)>;
 };
 
 // The handle a body works with; valid during the call of the body only, on its thread.
@@ -146,6 +178,13 @@ class Transaction {
     return first;
   }
 
+  // Inserts rows as quickly as the database takes them. Returns how many were written: with kReplace all of
+  // them, a later one over an earlier one of the same key; with kIgnore those whose key was free.
+  // Errors: as Execute(); what `fill` fails with, after which the body must end with an error too.
+  [[nodiscard]] Result<int64_t> InsertRows(const RowInsert& insert, const RowInsert::Fill& fill) {
+    return InsertRowsImpl(insert, fill);
+  }
+
   // Adds events to the log in this transaction. They get their offsets by the last statements before
   // COMMIT, so these are known only through `done`, which runs like AfterCommit. A duplicate changes
   // nothing and lets the transaction commit; a producer key that is in conflict fails it.
@@ -163,6 +202,8 @@ class Transaction {
  protected:
   [[nodiscard]] virtual Result<int64_t> ExecuteImpl(std::string_view sql, SqlParams params) = 0;
   [[nodiscard]] virtual Result<void> QueryImpl(std::string_view sql, SqlParams params, const RowFn& row) = 0;
+  [[nodiscard]] virtual Result<int64_t> InsertRowsImpl(const RowInsert& insert,
+                                                       const RowInsert::Fill& fill) = 0;
 };
 
 enum class IsolationLevel : uint8_t { kReadCommitted, kRepeatableRead, kSerializable };

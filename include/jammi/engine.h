@@ -32,6 +32,7 @@
 #include "jammi/result_tables.h"
 #include "jammi/scope.h"
 #include "jammi/sources.h"
+#include "jammi/tables.h"
 #include "jammi/topic_read.h"
 #include "jammi/topic_retention.h"
 #include "jammi/trigger.h"
@@ -110,6 +111,7 @@ class Session {
   [[nodiscard]] IndexSegments index_segments() const { return IndexSegments(access()); }
   [[nodiscard]] Evaluations evaluations() const { return Evaluations(access()); }
   [[nodiscard]] TrainingJobs training_jobs() const { return TrainingJobs(access()); }
+  [[nodiscard]] Tables tables() const;
   [[nodiscard]] Topics topics() const { return {core_, scope_}; }
   [[nodiscard]] Consumers consumers() const { return {core_, scope_}; }
 

@@ -79,6 +79,23 @@ struct ChannelDetail {
   std::string existing;   // type of the declared column, "Float32"
   std::string requested;  // type that was asked for; for kInvalidColumnType the text that is none
 };
+// What was refused of a mutable table.
+enum class TableFault : uint8_t {
+  kInvalidId,
+  kSchema,             // of the definition, or of a batch
+  kMissingPrimaryKey,  // no such column
+  kReservedColumn,
+  kNotFound,
+  kAlreadyExists,
+  kNoOrderColumn,
+  kInvalidValue,  // of a column: it cannot be stored there
+  kDuplicateKey,  // a row with the same primary key, or unique index, is there
+};
+struct TableDetail {
+  TableFault fault = TableFault::kNotFound;
+  std::string table;   // its id, as it was given
+  std::string column;  // or index; empty where none is at fault
+};
 // Either names what was asked for; the other is empty.
 struct ResultTableNotFoundDetail {
   std::string table_name;
@@ -206,7 +223,7 @@ struct BrokerDetail {
 using ErrorDetail =
     std::variant<std::monostate, ConfigDetail, TenantDetail, ModelNotFoundDetail, ModelReferencedDetail,
                  ResultTableNotFoundDetail, ResultTableReferencedDetail, DependencyCycleDetail, SourceDetail,
-                 ChannelDetail, TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail,
+                 ChannelDetail, TableDetail, TopicNotFoundDetail, TopicExistsDetail, SchemaConflictDetail,
                  UnsupportedSchemaTypeDetail, BatchSchemaMismatchDetail, PublishTenantMismatchDetail,
                  ProducerKeyConflictDetail, PredicateParseDetail, PredicateUnsupportedDetail,
                  PredicateEvalDetail, OffsetEvictedDetail, BackendDetail, LeaseLostDetail, LeaseHeldDetail,

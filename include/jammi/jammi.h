@@ -25,6 +25,7 @@
 #include "jammi/secret.h"
 #include "jammi/sources.h"
 #include "jammi/storage_precision.h"
+#include "jammi/tables.h"
 #include "jammi/topic_read.h"
 #include "jammi/topic_retention.h"
 #include "jammi/trigger.h"

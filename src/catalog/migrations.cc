@@ -13,6 +13,7 @@
 #include "catalog/migrations/0010_retention.h"
 #include "catalog/migrations/0011_producer_keys.h"
 #include "catalog/migrations/0012_topic_versions.h"
+#include "catalog/migrations/0013_mutable_tables.h"
 
 namespace jammi {
 namespace {
@@ -29,6 +30,7 @@ constexpr std::array kMigrations = {
     Migration{"0010_retention", kRetentionMigration},
     Migration{"0011_producer_keys", kProducerKeysMigration},
     Migration{"0012_topic_versions", kTopicVersionsMigration},
+    Migration{"0013_mutable_tables", kMutableTablesMigration},
 };
 
 }  // namespace

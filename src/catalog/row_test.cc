@@ -13,6 +13,8 @@ class FakeRow final : public Row {
  public:
   explicit FakeRow(std::vector<std::pair<std::string, SqlValue>> columns) : columns_(std::move(columns)) {}
 
+  Cell At(size_t index) const override { return columns_[index].second.get(); }
+
  protected:
   bool Read(std::string_view name, Cell& cell) const override {
     for (const auto& [column, value] : columns_) {

@@ -139,6 +139,8 @@ Result<void> Topics::Drop(const TopicId& id) { return core_->streams->DropTopic(
 
 // --- Session ------------------------------------------------------------------------------------------
 
+Tables Session::tables() const { return {{core_, core_->tables.get()}, scope_}; }
+
 CatalogAccess Session::access() const { return {core_->backend(), scope_}; }
 
 Result<Offset> Session::Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
@@ -201,6 +203,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
     trigger.end_broker = [broker] { CloseJetStreamBroker(*broker); };
   }
   JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, trigger, std::move(broker)));
+  core->tables = std::make_unique<TableStore>(core->catalog->backend());
   Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", Describe(config),
       core->catalog->incarnation());
   return std::unique_ptr<Engine>(new Engine(std::move(core)));

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "catalog/catalog.h"
+#include "tables/table_store.h"
 #include "trigger/streams.h"
 
 namespace jammi {
@@ -18,6 +19,7 @@ class EngineCore : public std::enable_shared_from_this<EngineCore> {
 
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Streams> streams;
+  std::unique_ptr<TableStore> tables;
 };
 
 }  // namespace jammi

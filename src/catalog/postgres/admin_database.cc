@@ -8,8 +8,8 @@
 #include "base/hash.h"
 #include "catalog/admin/database.h"
 #include "catalog/backend_error.h"
-#include "catalog/postgres/binary.h"
 #include "catalog/postgres/connection.h"
+#include "catalog/postgres/copy_writer.h"
 #include "catalog/postgres/migrate.h"
 #include "catalog/postgres/schema.h"
 #include "catalog/postgres/url.h"
@@ -19,7 +19,6 @@ namespace postgres {
 namespace {
 
 constexpr auto kConnectWithin = std::chrono::seconds(30);
-constexpr size_t kCopyPiece = 256 << 10;
 
 // What was taken from a target while it is loaded.
 constexpr std::string_view kSavedKeys = "catalog_copy_foreign_keys";
@@ -40,46 +39,14 @@ bool IsOfCatalog(std::string_view name, std::span<const admin::Table> tables) {
   return false;
 }
 
-// COPY in binary form.
 class PgTableWriter final : public admin::TableWriter {
  public:
-  explicit PgTableWriter(Connection& connection) : connection_(connection) {
-    bytes_.append("PGCOPY\n\377\r\n\0", 11);
-    PutNumber(bytes_, uint32_t{0});  // flags
-    PutNumber(bytes_, uint32_t{0});  // no extension of the header
-  }
-
-  [[nodiscard]] Result<void> Add(SqlParams values) override {
-    PutNumber(bytes_, static_cast<uint16_t>(values.size()));
-    for (const SqlValue& value : values) {
-      std::visit(
-          [this]<class T>(const T& one) {
-            if constexpr (std::is_same_v<T, std::monostate>) {
-              PutNull(bytes_);
-            } else {
-              PutSized(bytes_, one);
-            }
-          },
-          value.get());
-    }
-    return bytes_.size() < kCopyPiece ? Result<void>() : Send();
-  }
-
-  [[nodiscard]] Result<void> Finish() override {
-    PutNumber(bytes_, uint16_t{0xffff});
-    JAMMI_TRY(Send());
-    return connection_.EndCopyIn();
-  }
+  explicit PgTableWriter(Connection& connection) : copy_(connection) {}
+  [[nodiscard]] Result<void> Add(SqlParams values) override { return copy_.Add(values); }
+  [[nodiscard]] Result<void> Finish() override { return copy_.Finish(); }
 
  private:
-  Result<void> Send() {
-    JAMMI_TRY(connection_.PutCopyIn(bytes_));
-    bytes_.clear();
-    return {};
-  }
-
-  Connection& connection_;
-  std::string bytes_;
+  CopyWriter copy_;
 };
 
 class PgDatabase final : public admin::Database {

@@ -100,4 +100,17 @@ Result<void> Connection::EndCopyIn() {
   return FinishPlain();
 }
 
+void Connection::AbandonCopyIn() {
+  if (lost_) return;
+  int put = 0;
+  while ((put = PQputCopyEnd(connection_, "given up")) == 0) {
+    if (!Wait(/*to_write=*/true, {})) return;
+  }
+  if (put < 0 || !Flush({})) {
+    lost_ = true;
+    return;
+  }
+  IgnoreError(FinishPlain(), "it says that the copy was given up");
+}
+
 }  // namespace jammi::postgres

@@ -161,30 +161,29 @@ int ResultRow::Find(std::string_view column) const {
   return -1;
 }
 
-bool ResultRow::Read(std::string_view column, Cell& cell) const {
-  const int index = Find(column);
-  if (index < 0) return false;
-  if (results_.IsNull(row_, index)) {
-    cell = std::monostate{};
-    return true;
-  }
+Row::Cell ResultRow::At(size_t column) const {
+  const int index = static_cast<int>(column);
+  if (results_.IsNull(row_, index)) return std::monostate{};
   switch (PQftype(results_.result_.get(), index)) {
     case kBool:
     case kInt2:
     case kInt4:
     case kInt8:
-      cell = results_.Int(row_, index);
-      break;
+      return results_.Int(row_, index);
     case kFloat4:
     case kFloat8:
-      cell = results_.Double(row_, index);
-      break;
+      return results_.Double(row_, index);
     case kBytea:
-      cell = results_.Bytes(row_, index);
-      break;
+      return results_.Bytes(row_, index);
     default:
-      cell = results_.Text(row_, index);
+      return results_.Text(row_, index);
   }
+}
+
+bool ResultRow::Read(std::string_view column, Cell& cell) const {
+  const int index = Find(column);
+  if (index < 0) return false;
+  cell = At(static_cast<size_t>(index));
   return true;
 }
 

@@ -66,6 +66,8 @@ class ResultRow final : public Row {
  public:
   ResultRow(const ResultSet& results, int row) : results_(results), row_(row) {}
 
+  [[nodiscard]] Cell At(size_t index) const override;
+
  protected:
   [[nodiscard]] bool Read(std::string_view column, Cell& cell) const override;
 
@@ -121,6 +123,8 @@ class Connection {
   [[nodiscard]] Result<void> BeginCopyIn(const std::string& sql);
   [[nodiscard]] Result<void> PutCopyIn(std::string_view bytes);
   [[nodiscard]] Result<void> EndCopyIn();
+  // The other end: nothing of it is taken, and the transaction can only be rolled back.
+  void AbandonCopyIn();
 
   [[nodiscard]] bool lost() const { return lost_; }
   // To be closed instead of being used again.

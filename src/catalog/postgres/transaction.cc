@@ -53,6 +53,8 @@ Result<void> CheckText(std::string_view sql) {
   return Error(ErrorCode::kInvalidArgument, fmt::format("not allowed inside a transaction: {}", sql));
 }
 
+}  // namespace
+
 Result<void> CheckParams(SqlParams params) {
   for (size_t i = 0; i < params.size(); ++i) {
     const auto* text = std::get_if<std::string_view>(&params[i].get());
@@ -61,8 +63,6 @@ Result<void> CheckParams(SqlParams params) {
   }
   return {};
 }
-
-}  // namespace
 
 PgTransaction::PgTransaction(Connection& connection, const TxOptions& options, BodyEffects& effects,
                              std::chrono::microseconds time_shift)
@@ -91,6 +91,17 @@ std::vector<Statement> PgTransaction::Opening() const {
   statements.push_back({BeginText(options_), {}});
   if (!time_shift_.empty()) statements.push_back({kShiftTime, time_shift_params_});
   return statements;
+}
+
+// For what cannot be sent together with it.
+Result<void> PgTransaction::Begin() {
+  const std::vector<Statement> opening = Opening();
+  if (opening.empty()) return {};
+  open_ = true;
+  auto begun = connection_.Run(opening);
+  if (begun) return {};
+  failed_ = std::move(begun).error();
+  return *failed_;
 }
 
 Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {

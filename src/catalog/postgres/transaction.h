@@ -14,6 +14,9 @@
 
 namespace jammi::postgres {
 
+// kInvalidArgument: a text holds U+0000, which no text of PostgreSQL can.
+[[nodiscard]] Result<void> CheckParams(SqlParams params);
+
 // BEGIN goes with the first statement, in the same round trip, and the mark of the transaction with COMMIT
 // (see commit_mark.h). At READ COMMITTED a read is a transaction of its own, BEGIN and COMMIT included, in
 // one round trip. After a statement has failed, the server runs no other until the end; the error of the
@@ -53,8 +56,13 @@ class PgTransaction final : public Transaction {
  protected:
   [[nodiscard]] Result<int64_t> ExecuteImpl(std::string_view sql, SqlParams params) override;
   [[nodiscard]] Result<void> QueryImpl(std::string_view sql, SqlParams params, const RowFn& row) override;
+  // In insert_rows.cc.
+  [[nodiscard]] Result<int64_t> InsertRowsImpl(const RowInsert& insert, const RowInsert::Fill& fill) override;
 
  private:
+  [[nodiscard]] Result<int64_t> CopyRows(const RowInsert& insert, const RowInsert::Fill& fill);
+  [[nodiscard]] Result<int64_t> InsertArrays(const RowInsert& insert, const RowInsert::Fill& fill);
+  [[nodiscard]] Result<void> Begin();
   [[nodiscard]] Result<ResultSet> Run(std::string_view sql, SqlParams params);
   [[nodiscard]] std::vector<Statement> Opening() const;
   [[nodiscard]] Outcome CommitReads();

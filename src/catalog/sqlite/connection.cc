@@ -138,26 +138,26 @@ SqlBytes BytesOf(sqlite3_value* value) {
 
 }  // namespace
 
+Row::Cell Statement::At(size_t index) const {
+  sqlite3_value* const value = ValueAt(static_cast<int>(index));
+  switch (sqlite3_value_type(value)) {
+    case SQLITE_INTEGER:
+      return int64_t{sqlite3_value_int64(value)};
+    case SQLITE_FLOAT:
+      return sqlite3_value_double(value);
+    case SQLITE_TEXT:
+      return TextOf(value);
+    case SQLITE_BLOB:
+      return BytesOf(value);
+    default:
+      return std::monostate{};
+  }
+}
+
 bool Statement::Read(std::string_view column, Cell& cell) const {
   const int index = Find(column);
   if (index < 0) return false;
-  sqlite3_value* const value = ValueAt(index);
-  switch (sqlite3_value_type(value)) {
-    case SQLITE_INTEGER:
-      cell = int64_t{sqlite3_value_int64(value)};
-      break;
-    case SQLITE_FLOAT:
-      cell = sqlite3_value_double(value);
-      break;
-    case SQLITE_TEXT:
-      cell = TextOf(value);
-      break;
-    case SQLITE_BLOB:
-      cell = BytesOf(value);
-      break;
-    default:
-      cell = std::monostate{};
-  }
+  cell = At(static_cast<size_t>(index));
   return true;
 }
 

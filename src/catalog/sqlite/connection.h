@@ -57,6 +57,7 @@ class Statement final : public Row {
   [[nodiscard]] int64_t Int(int index) const;
   [[nodiscard]] std::string_view Text(int index) const;
   [[nodiscard]] SqlBytes Bytes(int index) const;
+  [[nodiscard]] Cell At(size_t index) const override;
 
  protected:
   [[nodiscard]] bool Read(std::string_view column, Cell& cell) const override;

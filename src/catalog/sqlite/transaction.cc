@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
+
+#include "catalog/row_insert.h"
 
 namespace jammi::sqlite {
 
@@ -14,10 +17,14 @@ void SqliteTransaction::AfterCommit(std::move_only_function<void()> fn) {
   effects_.after_commit.push_back(std::move(fn));
 }
 
-Result<Statement> SqliteTransaction::Start(std::string_view sql, SqlParams params) {
+Result<Statement> SqliteTransaction::Prepare(std::string_view sql) {
   if (lost_) return *lost_;
   if (std::exchange(ran_, true) && single_statement_) return SecondStatement();
-  JAMMI_ASSIGN(Statement statement, connection_.PrepareForBody(sql));
+  return connection_.PrepareForBody(sql);
+}
+
+Result<Statement> SqliteTransaction::Start(std::string_view sql, SqlParams params) {
+  JAMMI_ASSIGN(Statement statement, Prepare(sql));
   JAMMI_TRY(statement.Bind(params));
   return statement;
 }
@@ -46,6 +53,20 @@ Result<void> SqliteTransaction::QueryImpl(std::string_view sql, SqlParams params
     JAMMI_ASSIGN(const bool more, row(statement));
     if (!more) return {};
   }
+}
+
+// One statement, bound anew for each row.
+Result<int64_t> SqliteTransaction::InsertRowsImpl(const RowInsert& insert, const RowInsert::Fill& fill) {
+  JAMMI_ASSIGN(Statement statement, Prepare(InsertOneText(insert)));
+  const int64_t before = connection_.total_changes();
+  std::vector<SqlValue> values(insert.columns.size(), std::nullopt);
+  for (int64_t row = 0; row < insert.rows; ++row) {
+    JAMMI_TRY(fill(row, values));
+    JAMMI_TRY(statement.Bind(values));
+    JAMMI_TRY(Step(statement));
+    statement.Reset();
+  }
+  return insert.on_conflict == OnConflict::kReplace ? insert.rows : connection_.total_changes() - before;
 }
 
 }  // namespace jammi::sqlite

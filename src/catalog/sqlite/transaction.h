@@ -25,8 +25,10 @@ class SqliteTransaction final : public Transaction {
  protected:
   [[nodiscard]] Result<int64_t> ExecuteImpl(std::string_view sql, SqlParams params) override;
   [[nodiscard]] Result<void> QueryImpl(std::string_view sql, SqlParams params, const RowFn& row) override;
+  [[nodiscard]] Result<int64_t> InsertRowsImpl(const RowInsert& insert, const RowInsert::Fill& fill) override;
 
  private:
+  [[nodiscard]] Result<Statement> Prepare(std::string_view sql);
   [[nodiscard]] Result<Statement> Start(std::string_view sql, SqlParams params);
   [[nodiscard]] Result<bool> Step(Statement& statement);
 

@@ -1,0 +1,116 @@
+// Mutable tables: small typed tables that are written row by row, in the catalog's database and under its
+// transactions (rules MUT-...).
+//
+// A scope has table ids of its own. A caller works with his own table of an id, else with the global one. In
+// a global table every row belongs to the scope that wrote it: a tenant sees its own rows and the global
+// ones, writes and changes its own alone, and two scopes may use the same keys without noticing each other.
+#pragma once
+
+#include <arrow/type_fwd.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jammi/catalog_access.h"
+#include "jammi/clock.h"
+#include "jammi/result.h"
+#include "jammi/scope.h"
+
+namespace jammi {
+
+struct TableIndex {
+  std::string name;                  // as a table's id; one of a name in a table, whatever the case
+  std::vector<std::string> columns;  // one at least, none twice
+  bool unique = false;               // within a scope; rows with a null in it never collide
+  bool operator==(const TableIndex&) const = default;
+};
+
+// What a table is; it does not change as long as the table is there.
+struct TableDefinition {
+  static constexpr size_t kMaxIdBytes = 63;
+  static constexpr int kMaxColumns = 256;
+  static constexpr size_t kMaxColumnNameBytes = 256;
+  static constexpr size_t kMaxKeyColumns = 16;  // of the key, and of an index
+  static constexpr size_t kMaxIndexes = 16;
+  static constexpr size_t kMaxMetadataBytes = 1 << 20;
+  static constexpr uint64_t kDefaultChunkSize = 8192;
+  static constexpr uint64_t kMaxChunkSize = 1 << 20;
+
+  std::string id;  // 1..63 bytes of [a-z0-9_]; not _jammi_..., __topic_..., __eph_...
+  // Columns have names of 1..256 bytes, unlike one another also but for case, none called tenant_id or with
+  // a leading underscore; types as docs/tables.md lists them. Metadata is dropped.
+  std::shared_ptr<arrow::Schema> schema;
+  // One column at least. What the schema says about their nulls, keys take none.
+  std::vector<std::string> primary_key;
+  std::vector<TableIndex> indexes;
+  // Int64 or UInt64: rows are replayed by it. It takes no nulls either.
+  std::optional<std::string> order_column;
+  uint64_t chunk_size = kDefaultChunkSize;  // rows of a batch when the table is read
+  std::string user_metadata = "{}";         // a JSON object
+};
+
+struct TableRecord {
+  TableDefinition definition;
+  Scope owner = Scope::Global();
+  int64_t number = 0;  // no other table of this catalog ever has it
+  UnixMicros created_at = 0;
+};
+
+class TableStore;
+
+// The tables, seen by one scope. A light handle: cheap to copy, thread-safe.
+//
+// Every verb is one transaction; a change is durable when it returns, and an error changes nothing,
+// kOutcomeUnknown excepted. Errors of all: kInvalidArgument, which names the argument; those of
+// CatalogBackend::RunTransaction; kDataLoss for damaged rows.
+class Tables {
+ public:
+  Tables(std::shared_ptr<TableStore> store, Scope scope, Deadline deadline = {})
+      : store_(std::move(store)), scope_(std::move(scope)), deadline_(deadline) {}
+
+  [[nodiscard]] const Scope& scope() const { return scope_; }
+  // The same handle, whose calls fail with kDeadlineExceeded if they cannot begin in time.
+  [[nodiscard]] Tables WithDeadline(Deadline deadline) const { return {store_, scope_, deadline}; }
+
+  // Creates a table owned by this scope, which may hide a global one; all of it or nothing, also under a
+  // kill. Errors: kInvalidArgument with TableDetail: kInvalidId, kSchema, kMissingPrimaryKey,
+  // kReservedColumn, in this order, or with UnsupportedSchemaTypeDetail: a type that tables cannot hold, or
+  // not in a key or index; kAlreadyExists with TableDetail(kAlreadyExists).
+  [[nodiscard]] Result<TableRecord> Create(const TableDefinition& definition);
+
+  // The scope's own table of that id, else the global one. Errors: kNotFound with TableDetail(kNotFound).
+  [[nodiscard]] Result<TableRecord> Get(std::string_view id) const;
+
+  // The tables that this scope itself owns, by id (MUT-017). `page_size` is 1..kMaxPageSize; `page_token`
+  // from the page before. Errors: kInvalidArgument for a token that is none.
+  [[nodiscard]] Result<Page<TableRecord>> List(int page_size = kDefaultPageSize,
+                                               std::string_view page_token = {}) const;
+
+  // Drops a table that this scope owns, with its rows, whoever wrote them.
+  // Errors: kNotFound with TableDetail(kNotFound), also for a global or another's table.
+  [[nodiscard]] Result<void> Drop(std::string_view id);
+
+  using Batches = std::span<const std::shared_ptr<arrow::RecordBatch>>;
+
+  // Adds rows, which belong to this scope; returns how many. Any number of rows at once; while it writes on
+  // SQLite, no other write can. The batches have exactly the table's columns: names, order, types and
+  // nullability; metadata does not count.
+  // Errors: kNotFound with TableDetail(kNotFound); kInvalidArgument with TableDetail(kSchema): other columns,
+  // or damaged arrays; with TableDetail(kInvalidValue): a null where none may be, text with U+0000, more than
+  // kMaxIndexedBytes of text and bytes in a key or index; kAlreadyExists with TableDetail(kDuplicateKey).
+  [[nodiscard]] Result<int64_t> Append(std::string_view id, Batches batches);
+  [[nodiscard]] Result<int64_t> Append(std::string_view id, const std::shared_ptr<arrow::RecordBatch>& batch);
+  static constexpr size_t kMaxIndexedBytes = 2000;
+
+ private:
+  std::shared_ptr<TableStore> store_;
+  Scope scope_;
+  Deadline deadline_;
+};
+
+}  // namespace jammi

@@ -1,0 +1,129 @@
+#include "tables/table_store.h"
+
+#include <fmt/format.h>
+
+#include "catalog/arguments.h"
+#include "catalog/changes.h"
+#include "catalog/page_token.h"
+#include "catalog/run_again.h"
+#include "tables/row_batch.h"
+
+namespace jammi {
+namespace {
+
+constexpr std::string_view kList = "mutable_tables";
+constexpr int64_t kBulkRows = 1000;  // more of them do not share their commit with other work
+
+Error NotFound(std::string_view id) {
+  return Error(ErrorCode::kNotFound, fmt::format("table '{}': not found", id),
+               TableDetail{TableFault::kNotFound, std::string(id), {}});
+}
+
+Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const Scope& owner, std::string_view id) {
+  return jammi::RecordChange(tx, {.kind = "mutable_table", .verb = verb, .owner = owner, .name = id});
+}
+
+// What the table's own name is in an error that names the storage table.
+Error While(std::string_view doing, std::string_view id, Error error) {
+  return std::move(error).While(fmt::format("{} table '{}'", doing, id));
+}
+
+}  // namespace
+
+bool IsStorageGone(const Error& error) {
+  const auto* detail = error.As<BackendDetail>();
+  return detail != nullptr && detail->native_code == "42P01";
+}
+
+Result<TableRecord> TableStore::CreateIn(Transaction& tx, const Scope& owner, const TableDefinition& prepared,
+                                         TableCreator creator) {
+  auto table = repo_.Insert(tx, owner, prepared, creator);
+  if (!table) {
+    const auto* refused = table.error().As<BackendDetail>();
+    if (refused == nullptr || refused->fault != BackendFault::kUnique) return std::move(table).error();
+    return Error(ErrorCode::kAlreadyExists, fmt::format("table '{}': already exists", prepared.id),
+                 TableDetail{TableFault::kAlreadyExists, prepared.id, {}});
+  }
+  for (const std::string& text : (*table)->CreateTexts(backend_.kind())) {
+    if (auto made = tx.Execute(text); !made) return While("creating", prepared.id, std::move(made).error());
+  }
+  JAMMI_TRY(RecordChange(tx, ChangeVerb::kRegistered, owner, prepared.id));
+  return (*table)->record();
+}
+
+Result<TableRecord> TableStore::Create(const Scope& owner, const TableDefinition& definition,
+                                       Deadline deadline, TableCreator creator) {
+  JAMMI_ASSIGN(const TableDefinition prepared, PrepareDefinition(definition, creator));
+  return backend_.Transact({.deadline = deadline},
+                           [&](Transaction& tx) { return CreateIn(tx, owner, prepared, creator); });
+}
+
+Result<std::shared_ptr<const Table>> TableStore::Find(Transaction& tx, const Scope& scope,
+                                                      std::string_view id) {
+  JAMMI_TRY(CheckTableId(id, TableCreator::kEngine));
+  JAMMI_ASSIGN(auto table, repo_.Find(tx, scope, id));
+  return table == nullptr ? NotFound(id) : Result<std::shared_ptr<const Table>>(std::move(table));
+}
+
+Result<std::shared_ptr<const Table>> TableStore::Find(const Scope& scope, std::string_view id,
+                                                      Deadline deadline) {
+  const TxOptions once{.read_only = true, .single_statement = true, .deadline = deadline};
+  return backend_.Transact(once, [&](Transaction& tx) { return Find(tx, scope, id); });
+}
+
+Result<TableRecord> TableStore::Get(const Scope& scope, std::string_view id, Deadline deadline) {
+  JAMMI_ASSIGN(const auto table, Find(scope, id, deadline));
+  return table->record();
+}
+
+Result<Page<TableRecord>> TableStore::List(const Scope& owner, int page_size, std::string_view page_token,
+                                           Deadline deadline) {
+  JAMMI_TRY(CheckPageSize(page_size));
+  std::string after;
+  if (!page_token.empty()) {
+    JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "s", page_token));
+    after = std::get<std::string>(std::move(fields[0]));
+  }
+  const TxOptions once{.read_only = true, .single_statement = true, .deadline = deadline};
+  JAMMI_ASSIGN(auto records, backend_.Transact(once, [&](Transaction& tx) {
+    return repo_.List(tx, owner, after, page_size + int64_t{1});
+  }));
+  Page<TableRecord> page{.items = std::move(records), .next_page_token = {}};
+  if (page.items.size() > static_cast<size_t>(page_size)) {
+    page.items.pop_back();
+    page.next_page_token = EncodePageToken(kList, {page.items.back().definition.id});
+  }
+  return page;
+}
+
+Result<void> TableStore::DropIn(Transaction& tx, const Scope& owner, std::string_view id) {
+  JAMMI_TRY(CheckTableId(id, TableCreator::kEngine));
+  JAMMI_ASSIGN(const auto table, repo_.Delete(tx, owner, id));
+  if (table == nullptr) return NotFound(id);
+  if (auto dropped = tx.Execute(table->DropText()); !dropped)
+    return While("dropping", id, std::move(dropped).error());
+  return RecordChange(tx, ChangeVerb::kDeleted, owner, id);
+}
+
+Result<void> TableStore::Drop(const Scope& owner, std::string_view id, Deadline deadline) {
+  return backend_.RunTransaction({.lane = Lane::kBulk, .deadline = deadline},
+                                 [&](Transaction& tx) { return DropIn(tx, owner, id); });
+}
+
+// Rows are checked before the transaction begins: on SQLite all other writes would wait for it.
+Result<int64_t> TableStore::Append(const Scope& scope, std::string_view id, Tables::Batches batches,
+                                   Deadline deadline) {
+  JAMMI_ASSIGN(auto table, Find(scope, id, deadline));
+  JAMMI_ASSIGN(auto rows, RowBatch::Make(std::move(table), batches));
+  const TxOptions options{.lane = rows.rows() > kBulkRows ? Lane::kBulk : Lane::kNormal,
+                          .deadline = deadline};
+  return TransactWhile(backend_, options, IsStorageGone, [&](Transaction& tx) -> Result<int64_t> {
+    JAMMI_ASSIGN(auto now, Find(tx, scope, id));
+    if (now->record().number != rows.table().record().number) {  // dropped, and created again
+      JAMMI_ASSIGN(rows, RowBatch::Make(std::move(now), batches));
+    }
+    return rows.Insert(tx, scope, OnConflict::kFail);
+  });
+}
+
+}  // namespace jammi
