@@ -50,7 +50,8 @@ class Stage {
     SqliteOptions options;
     options.path = folder_ / "catalog.db";
     catalog_ = Must(OpenSqliteCatalog(options));
-    streams_ = Must(Streams::Open(*catalog_, {}, std::move(broker)));
+    const StreamsOptions defaults;  // a temporary of it makes g++ 12 see uninitialized members
+    streams_ = Must(Streams::Open(*catalog_, defaults, std::move(broker)));
     topic_ = Must(streams_->RegisterTopic(Scope::Global(), "readings", MakeBatch(1)->schema())).id;
   }
   ~Stage() {

@@ -92,7 +92,8 @@ class Stage {
     SqliteOptions options;
     options.path = folder_ / "catalog.db";
     catalog_ = Must(OpenSqliteCatalog(options));
-    streams_ = Must(Streams::Open(*catalog_, {}, NewMemoryBroker()));
+    const StreamsOptions defaults;  // a temporary of it makes g++ 12 see uninitialized members
+    streams_ = Must(Streams::Open(*catalog_, defaults, NewMemoryBroker()));
     topic_ = Must(streams_->RegisterTopic(Scope::Global(), "readings", MakeBatch(1)->schema()));
   }
   ~Stage() {
