@@ -206,9 +206,11 @@ void BenchDriver(const test::NatsServer& server) {
 }  // namespace
 }  // namespace jammi::bench
 
-int main() {
+//   jetstream_bench [publish | driver]
+int main(int argc, char** argv) {
   using namespace jammi;
+  const std::string_view only = argc > 1 ? argv[1] : "";
   const test::NatsServer server({.storage = test::ServerHome::Storage::kDisk});
-  bench::BenchPublish(server);
-  bench::BenchDriver(server);
+  if (only.empty() || only == "publish") bench::BenchPublish(server);
+  if (only.empty() || only == "driver") bench::BenchDriver(server);
 }

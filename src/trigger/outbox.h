@@ -27,8 +27,11 @@ struct OutboxLimits {
   // counted as lost to it.
   int64_t queue_bytes = 8 << 20;
   // On their way, all topics together.
-  size_t flight_events = 256;
+  size_t flight_events = 1024;
   int64_t flight_bytes = 8 << 20;
+  // The first event goes at once; those that come soon after it go together, this much later, and cost the
+  // threads on their way, here and in the broker, one change instead of one each.
+  std::chrono::milliseconds gather{1};
   // Before a topic whose events the broker did not take is tried again; doubled each time.
   std::chrono::milliseconds first_pause{100};
   std::chrono::milliseconds longest_pause{2000};
@@ -101,7 +104,7 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
 
   // The outbox's thread.
   void Run();
-  [[nodiscard]] bool MaySendLocked() const;
+  [[nodiscard]] bool HasRoomLocked();
   void TakeTurn(std::unique_lock<std::mutex>& lock, int64_t topic_no);
   [[nodiscard]] Result<Entry> Prepare(std::unique_lock<std::mutex>& lock, int64_t topic_no);
   void Send(const TopicEntry& entry, const CommittedEvent& event);
@@ -126,6 +129,10 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   std::multimap<Clock::time_point, int64_t> later_;
   size_t flight_events_ = 0;
   int64_t flight_bytes_ = 0;
+  bool full_ = false;  // the limits of the flight were reached, and it has not fallen to their half since
+  int draining_ = 0;   // callers of Drain()
+  bool gathering_ = false;  // the thread knows that there are turns, and waits for more
+  Clock::time_point next_pass_{};
   std::mutex join_mutex_;
   std::thread thread_;
 };

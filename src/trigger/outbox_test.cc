@@ -140,9 +140,47 @@ TEST_F(OutboxTest, WhatIsOnItsWayIsBounded) {
   Start({.flight_events = 4});
   Commit(0, 10);
   EXPECT_EQ(broker_->Await(4), Range(0, 4));
-  broker_->Answer(0, Offset{0});
-  EXPECT_EQ(broker_->Await(5), Range(0, 5));
-  EXPECT_EQ(outbox_->Status(7).waiting, 9U);
+  // It goes on when less than half is on its way.
+  for (size_t i = 0; i < 3; ++i) broker_->Answer(i, Offset{i});
+  EXPECT_EQ(broker_->Await(7), Range(0, 7));
+  EXPECT_EQ(outbox_->Status(7).waiting, 7U);
+}
+
+// What comes soon after an event goes with the next pass: not lost, and not only when something else comes.
+TEST_F(OutboxTest, WhatIsGatheredGoesOutInTime) {
+  broker_->AnswerAtOnce([](uint64_t) { return std::nullopt; });
+  Start({.gather = std::chrono::milliseconds(20)});
+  for (uint64_t i = 0; i < 5; ++i) {
+    Commit(2 * i, 2 * i + 2);
+    EXPECT_EQ(broker_->Await(2 * i + 2), Range(0, 2 * i + 2));
+  }
+}
+
+// A broker that is too slow takes one event and misses another all the time: thousands of lines a second said
+// so, once.
+TEST_F(OutboxTest, ABrokerThatIsTooSlowIsReportedOnce) {
+  Start({.queue_bytes = 4096, .flight_events = 1});
+  SetLog(LogLevel::kWarning, LogFormat::kText);
+  testing::internal::CaptureStderr();
+  size_t answered = 0;
+  const auto answer = [&] {
+    const auto offsets = broker_->Await(answered + 1);
+    broker_->Answer(answered, Offset{offsets[answered]});
+    ++answered;
+  };
+  for (uint64_t round = 0; round < 10; ++round) {
+    Commit(50 * round, 50 * round + 50);
+    answer();
+  }
+  while (outbox_->Status(7).waiting > 0) answer();
+  const std::string said = testing::internal::GetCapturedStderr();
+  const auto count = [&](std::string_view text) {
+    size_t found = 0;
+    for (size_t at = said.find(text); at != std::string::npos; at = said.find(text, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(count("too slow or away"), 1U) << said;
+  EXPECT_EQ(count("takes events again"), 1U) << said;
 }
 
 TEST_F(OutboxTest, WhatFailedIsSentAgainInOrderWhenNothingIsOnItsWay) {

@@ -25,7 +25,7 @@ namespace {
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr milliseconds kGather{5};
+constexpr milliseconds kRingEvery{2};
 constexpr milliseconds kReadEvery{1000};
 constexpr milliseconds kReconnectPause{100};
 constexpr milliseconds kAnswerWithin{5000};
@@ -123,6 +123,9 @@ void HeadNotifier::Loop() {
 
 Result<void> HeadNotifier::Connect() {
   JAMMI_ASSIGN(connection_, open_(Deadline::After(kAnswerWithin)));
+  // A notification is a hint, which nobody needs on disk; synced, it would come one commit later.
+  JAMMI_TRY(connection_->RunOne("SELECT set_config('synchronous_commit', 'off', false)", {},
+                                Deadline::After(kAnswerWithin)));
   // First listen, then read: what is committed in between is told twice, not never.
   JAMMI_TRY(connection_->RunOne(fmt::format("LISTEN {}", channel_), {}, Deadline::After(kAnswerWithin)));
   ++connects_;
@@ -146,23 +149,26 @@ Result<void> HeadNotifier::Serve() {
 }
 
 void HeadNotifier::WaitForWork() {
-  const auto left = std::chrono::ceil<milliseconds>(next_read_ - SteadyClock::now()).count();
+  auto until = next_read_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!rung_.empty()) until = std::min(until, next_ring_);
+  }
+  const auto left = std::chrono::ceil<milliseconds>(until - SteadyClock::now()).count();
   std::array<pollfd, 2> fds{{{connection_->socket(), POLLIN, 0}, {wake_, POLLIN, 0}}};
   poll(fds.data(), fds.size(), static_cast<int>(std::clamp<int64_t>(left, 0, kReadEvery.count())));
   eventfd_t count = 0;
   eventfd_read(wake_, &count);
 }
 
+// The first at once, the next ones together, a little later.
 Result<void> HeadNotifier::SendRings() {
   std::set<int64_t> topics;
   {
-    std::unique_lock lock(mutex_);
-    if (rung_.empty()) return {};
-    if (!stop_) {
-      lock.unlock();
-      std::this_thread::sleep_for(kGather);
-      lock.lock();
-    }
+    const std::lock_guard lock(mutex_);
+    const auto now = SteadyClock::now();
+    if (rung_.empty() || (now < next_ring_ && !stop_)) return {};
+    next_ring_ = now + kRingEvery;
     topics.swap(rung_);
   }
   JAMMI_SYNC_POINT("catalog:rings_gathered");

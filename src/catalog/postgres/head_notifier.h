@@ -80,6 +80,7 @@ class HeadNotifier {
   // Of the thread.
   std::unique_ptr<Connection> connection_;
   std::chrono::steady_clock::time_point next_read_{};
+  std::chrono::steady_clock::time_point next_ring_{};
 };
 
 }  // namespace jammi::postgres
