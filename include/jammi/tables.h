@@ -20,6 +20,7 @@
 #include "jammi/clock.h"
 #include "jammi/result.h"
 #include "jammi/scope.h"
+#include "jammi/table_read.h"
 
 namespace jammi {
 
@@ -106,6 +107,41 @@ class Tables {
   [[nodiscard]] Result<int64_t> Append(std::string_view id, Batches batches);
   [[nodiscard]] Result<int64_t> Append(std::string_view id, const std::shared_ptr<arrow::RecordBatch>& batch);
   static constexpr size_t kMaxIndexedBytes = 2000;
+
+  // --- Reading: this scope's rows, and in a global table the global rows beside them (MUT-022).
+
+  // Hands out the rows of one moment, batch by batch, in memory that does not grow with the table. `on_batch`
+  // is called on this thread, inside the scan's transaction: it must not call the engine, which answers
+  // kInvalidState there. While it takes its time, SQLite keeps one of its readers for it and the write-ahead
+  // log grows; PostgreSQL keeps a connection and all versions of rows since, and a Drop() of the table waits.
+  // Who reads slowly, or wants to write meanwhile, reads pages.
+  // Errors: kNotFound with TableDetail(kNotFound); kInvalidArgument: those of the filter;
+  // TableDetail(kSchema) for a column that there is not; TableDetail(kNoOrderColumn); a limit, batch size or
+  // page token that cannot be. The error of `on_batch`, unchanged. kUnavailable also when the connection was
+  // lost after batches were handed out: no batch is ever handed out twice.
+  [[nodiscard]] Result<TableScanEnd> Scan(std::string_view id, const TableScan& scan,
+                                          const OnTableBatch& on_batch) const;
+
+  // A scan of the rows whose order value is greater than `after`, by ascending order value, whatever
+  // `scan.order` says (MUT-062). Errors: as Scan(); TableDetail(kNoOrderColumn).
+  [[nodiscard]] Result<TableScanEnd> Replay(std::string_view id, const FilterValue& after,
+                                            const TableScan& scan, const OnTableBatch& on_batch) const;
+
+  // One batch of a scan, of `scan.limit` rows at most (kDefaultTablePageRows if it has none) and about
+  // kTableBatchBytes; each page is of a moment of its own, between which nothing is held. What changes
+  // meanwhile is seen if it lies behind the page. Errors: as Scan().
+  [[nodiscard]] Result<TablePage> ReadPage(std::string_view id, const TableScan& scan = {}) const;
+
+  // The row with this key, the values in the order of the primary key's columns; of a global table this
+  // scope's own row, else the global one. A batch of one row, or of none if it is not there.
+  // Errors: kNotFound with TableDetail(kNotFound): no such table; kInvalidArgument: too many values or too
+  // few; with TableDetail(kInvalidValue): a value that the column cannot hold; with TableDetail(kSchema).
+  [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> GetRow(
+      std::string_view id, const std::vector<FilterValue>& key,
+      const std::vector<std::string>& columns = {}) const;
+
+  // How many rows match. Errors: kNotFound with TableDetail(kNotFound); those of the filter.
+  [[nodiscard]] Result<int64_t> CountRows(std::string_view id, const TableFilter& filter = {}) const;
 
  private:
   std::shared_ptr<TableStore> store_;

@@ -1,5 +1,6 @@
 #include "jammi/tables.h"
 
+#include "tables/table_reader.h"
 #include "tables/table_store.h"
 
 namespace jammi {
@@ -22,6 +23,30 @@ Result<int64_t> Tables::Append(std::string_view id, Batches batches) {
 
 Result<int64_t> Tables::Append(std::string_view id, const std::shared_ptr<arrow::RecordBatch>& batch) {
   return Append(id, {&batch, 1});
+}
+
+Result<TableScanEnd> Tables::Scan(std::string_view id, const TableScan& scan,
+                                  const OnTableBatch& on_batch) const {
+  return TableReader(*store_, scope_, deadline_).Scan(id, scan, on_batch);
+}
+
+Result<TableScanEnd> Tables::Replay(std::string_view id, const FilterValue& after, const TableScan& scan,
+                                    const OnTableBatch& on_batch) const {
+  return TableReader(*store_, scope_, deadline_).Replay(id, after, scan, on_batch);
+}
+
+Result<TablePage> Tables::ReadPage(std::string_view id, const TableScan& scan) const {
+  return TableReader(*store_, scope_, deadline_).ReadPage(id, scan);
+}
+
+Result<std::shared_ptr<arrow::RecordBatch>> Tables::GetRow(std::string_view id,
+                                                           const std::vector<FilterValue>& key,
+                                                           const std::vector<std::string>& columns) const {
+  return TableReader(*store_, scope_, deadline_).GetRow(id, key, columns);
+}
+
+Result<int64_t> Tables::CountRows(std::string_view id, const TableFilter& filter) const {
+  return TableReader(*store_, scope_, deadline_).CountRows(id, filter);
 }
 
 }  // namespace jammi

@@ -1,0 +1,89 @@
+#include "tables/read_sql.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "catalog/arguments.h"
+#include "tables/definition.h"
+#include "tables/filter_sql.h"
+#include "tables/filter_value.h"
+
+namespace jammi {
+
+Result<size_t> PlaceOf(const Table& table, std::string_view column) {
+  const int place = FindColumn(*table.schema(), column);
+  if (place >= 0) return static_cast<size_t>(place);
+  return Error(ErrorCode::kInvalidArgument, fmt::format("table '{}' has no column '{}'", table.id(), column),
+               TableDetail{TableFault::kSchema, table.id(), std::string(column)});
+}
+
+Result<std::vector<size_t>> PlacesOf(const Table& table, std::span<const std::string> columns) {
+  std::vector<size_t> places;
+  for (const std::string& name : columns) {
+    JAMMI_ASSIGN(const size_t place, PlaceOf(table, name));
+    if (std::ranges::find(places, place) != places.end())
+      return InvalidArgument("columns", fmt::format("names '{}' twice", name));
+    places.push_back(place);
+  }
+  for (size_t place = 0; columns.empty() && place < table.columns(); ++place) places.push_back(place);
+  return places;
+}
+
+std::string NamesOf(const Table& table, std::span<const size_t> places) {
+  std::string names;
+  for (const size_t place : places) {
+    if (!names.empty()) names += ", ";
+    names += table.column(place);
+  }
+  return names;
+}
+
+std::string FromTable(const Table& table, BackendKind kind, const TableFilter& filter) {
+  const auto index = kind == BackendKind::kSqlite ? IndexForEquality(table, filter) : std::nullopt;
+  const std::string hint = index ? fmt::format(" INDEXED BY {}_i{}", table.storage(), *index) : "";
+  return fmt::format(" FROM {}{} WHERE ", table.storage(), hint);
+}
+
+bool SeesTwoOwners(const Table& table, const Scope& reader) {
+  return !reader.is_global() && table.record().owner.is_global();
+}
+
+void AddVisible(const Table& table, const Scope& reader, SqlText& sql) {
+  sql += Table::kScopeColumn;
+  sql += SeesTwoOwners(table, reader) ? " IN ('', " : " IN (";
+  sql.AddValue(reader.Key());
+  sql += ")";
+}
+
+Result<SqlText> RowByKey(const Table& table, const Scope& reader, std::span<const FilterValue> key,
+                         std::span<const size_t> places) {
+  if (key.size() != table.key().size()) {
+    return InvalidArgument("key", fmt::format("has {} values, and that of table '{}' has {} columns",
+                                              key.size(), table.id(), table.key().size()));
+  }
+  SqlText sql;
+  sql += fmt::format("SELECT {} FROM {} WHERE ", NamesOf(table, places), table.storage());
+  AddVisible(table, reader, sql);
+  for (size_t i = 0; i < key.size(); ++i) {
+    const auto place = static_cast<size_t>(table.key()[i]);
+    JAMMI_ASSIGN(const StoredValue value, StoreValue(table.codec(place), key[i]));
+    sql += fmt::format(" AND {} = ", table.column(place));
+    sql.AddValue(value.View());
+  }
+  // The global scope is '', which comes last.
+  if (SeesTwoOwners(table, reader)) sql += fmt::format(" ORDER BY {} DESC LIMIT 1", Table::kScopeColumn);
+  return sql;
+}
+
+Result<SqlText> CountOf(const Table& table, BackendKind kind, const Scope& reader,
+                        const TableFilter& filter) {
+  SqlText sql;
+  sql += "SELECT COUNT(*) AS n" + FromTable(table, kind, filter);
+  AddVisible(table, reader, sql);
+  sql += " AND ";
+  JAMMI_TRY(AddFilter(table, filter, sql));
+  return sql;
+}
+
+}  // namespace jammi

@@ -1,0 +1,126 @@
+// What a database does for a scan of a large table: it reads by an index, in the order in which it returns.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "catalog/query_plan.h"
+#include "tables/read_fixture.h"
+#include "tables/read_sql.h"
+#include "tables/scan_statement.h"
+
+namespace jammi::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr int64_t kRows = 100'000;
+
+class TablePlanTest : public TableReadTest {
+ protected:
+  // A global table with rows of two tenants and of nobody in particular.
+  void SetUp() override {
+    Ok(As(kGlobal).Create(Numbers()));
+    for (const Scope& scope : {kA, kB, kGlobal}) {
+      arrow::Int64Builder k, o, v;
+      arrow::StringBuilder t;
+      for (int64_t i = 0; i < kRows / 3; ++i) {
+        const int64_t mixed = i * 7919 % 33'333;  // neither the order nor the values run with the keys
+        ASSERT_TRUE(k.Append(i).ok() && o.Append(mixed).ok() && v.Append(mixed / 10).ok() &&
+                    t.Append(std::to_string(i)).ok());
+      }
+      const auto schema = Numbers().schema;
+      Ok(As(scope).Append("numbers",
+                          arrow::RecordBatch::Make(schema, kRows / 3,
+                                                   {k.Finish().ValueOrDie(), o.Finish().ValueOrDie(),
+                                                    v.Finish().ValueOrDie(), t.Finish().ValueOrDie()})));
+    }
+    if (backend().kind() == BackendKind::kPostgres) Sql("ANALYZE");
+  }
+
+  std::string PlanText(const SqlText& sql) {
+    return fmt::format("{}\n{}", sql.text(),
+                       fmt::join(Ok(PlanFor(backend(), sql.text(), sql.params())), "\n"));
+  }
+  std::string PlanOfScan(const Scope& scope, const TableScan& scan) {
+    const auto table = Ok(store().Find(scope, "numbers"));
+    return PlanText(Ok(ScanStatement::Make(table, backend().kind(), scope, scan)).sql());
+  }
+  // Finds rows by an index, and does not have to order them; but two of one key, a tenant's and a global one,
+  // where the databases speak of sorting by the last of several columns.
+  void ExpectByIndex(const std::string& plan) {
+    SCOPED_TRACE(plan);
+    EXPECT_THAT(plan, Not(HasSubstr("SCAN mt_")));
+    EXPECT_THAT(plan, Not(HasSubstr("Seq Scan")));
+    EXPECT_THAT(plan, Not(HasSubstr("TEMP B-TREE FOR ORDER BY")));
+    if (plan.find("Sort Key") != plan.npos) {
+      EXPECT_THAT(plan, HasSubstr("Merge Append"));
+      EXPECT_THAT(plan, HasSubstr("Presorted Key"));
+    }
+  }
+  // The part of the plan that says by which columns rows are found, in that database's words.
+  std::string ByIndex(std::string_view sqlite, std::string_view postgres) {
+    return std::string(backend().kind() == BackendKind::kSqlite ? sqlite : postgres);
+  }
+};
+
+JAMMI_ON_EVERY_DATABASE(TablePlanTest);
+
+constexpr TableOrder kOrders[] = {TableOrder::kKey, TableOrder::kKeyDescending, TableOrder::kOrderColumn,
+                                  TableOrder::kOrderColumnDescending};
+
+TEST_P(TablePlanTest, OrderedScansAndTheirPagesAreReadInOrder) {
+  for (const Scope& scope : {kGlobal, kA}) {
+    for (const TableOrder order : kOrders) {
+      TableScan scan{.order = order, .limit = 100};
+      SCOPED_TRACE(testing::Message() << scope.Key() << " " << static_cast<int>(order));
+      ExpectByIndex(PlanOfScan(scope, scan));
+      scan.page_token = Ok(As(scope).ReadPage("numbers", scan)).next_page_token;
+      ASSERT_NE(scan.page_token, "");
+      ExpectByIndex(PlanOfScan(scope, scan));
+    }
+  }
+}
+
+TEST_P(TablePlanTest, APageBeginsWhereTheTokenSays) {
+  TableScan scan{.limit = 100};
+  scan.page_token = Ok(As(kGlobal).ReadPage("numbers", scan)).next_page_token;
+  EXPECT_THAT(PlanOfScan(kGlobal, scan), HasSubstr(ByIndex("(s=? AND c0>?)", "(c0 > '99'::bigint)")));
+  scan = {.order = TableOrder::kOrderColumn, .limit = 100};
+  scan.page_token = Ok(As(kGlobal).ReadPage("numbers", scan)).next_page_token;
+  EXPECT_THAT(PlanOfScan(kGlobal, scan),
+              HasSubstr(ByIndex("(s=? AND (c1,c0)>(?,?))", "(ROW(c1, c0) > ROW(")));
+}
+
+TEST_P(TablePlanTest, AFilteredScanReadsWhatItsIndexFinds) {
+  for (const Scope& scope : {kGlobal, kA}) {
+    SCOPED_TRACE(scope.Key());
+    const auto plan = [&](const TableFilter& filter, TableOrder order) {
+      return PlanOfScan(scope, {.filter = filter, .order = order});
+    };
+    const auto some = TableFilter::AtLeast("v", 500) && TableFilter::Less("v", 503);
+    for (const TableOrder order : {TableOrder::kNone, TableOrder::kKey}) {
+      EXPECT_THAT(plan(some, order),
+                  HasSubstr(ByIndex("_i0 (s=? AND c2>? AND c2<?)", "(c2 < '503'::bigint)")));
+      EXPECT_THAT(plan(TableFilter::Equal("v", 500), order),
+                  HasSubstr(ByIndex("_i0 (s=? AND c2=?)", "(c2 = '500'::bigint)")));
+      EXPECT_THAT(plan(TableFilter::In("k", {1, 2, 70'000}), order),
+                  HasSubstr(ByIndex("(s=? AND c0=?)", "c0 = ANY ('{1,2,70000}'::bigint[])")));
+    }
+    ExpectByIndex(plan(some, TableOrder::kNone));
+    ExpectByIndex(plan(TableFilter::Greater("o", 33'300), TableOrder::kOrderColumn));
+    EXPECT_THAT(plan(TableFilter::Greater("o", 33'300), TableOrder::kOrderColumn),
+                HasSubstr(ByIndex("_o (s=? AND c1>?)", "(c1 > '33300'::bigint)")));
+  }
+}
+
+TEST_P(TablePlanTest, ARowIsFoundByItsKey) {
+  const auto table = Ok(store().Find(kA, "numbers"));
+  const std::vector<FilterValue> key = {5};
+  const std::vector<size_t> places = {0, 1, 2, 3};
+  const std::string plan = PlanText(Ok(RowByKey(*table, kA, key, places)));
+  EXPECT_THAT(plan, HasSubstr(ByIndex("(s=? AND c0=?)", "(c0 = '5'::bigint)")));
+  EXPECT_THAT(plan, Not(HasSubstr("SCAN mt_")));
+}
+
+}  // namespace
+}  // namespace jammi::test
