@@ -94,6 +94,13 @@ struct QuotaConfig {
   std::map<std::string, TenantQuotaConfig> tenants;  // by the text of their ids
 };
 
+// --- [ephemeral]: sessions whose tables go with them.
+
+struct EphemeralConfig {
+  uint64_t sweep_interval_ms = 60'000;
+  uint64_t lease_ms = 60'000;
+};
+
 // --- [engine], [gpu], [inference], [embedding], [fine_tuning], [training], [cache]: work on data.
 
 // The CPUs this process may use; 4 if that is unknown.
@@ -252,6 +259,7 @@ struct Config {
   BrokerConfig broker;
   TriggerConfig trigger;
   QuotaConfig quotas;
+  EphemeralConfig ephemeral;
   GpuConfig gpu;
   InferenceConfig inference;
   EmbeddingConfig embedding;

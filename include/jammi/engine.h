@@ -23,6 +23,7 @@
 #include "jammi/clock.h"
 #include "jammi/config.h"
 #include "jammi/consumers.h"
+#include "jammi/ephemeral.h"
 #include "jammi/evaluations.h"
 #include "jammi/ids.h"
 #include "jammi/index_segments.h"
@@ -115,6 +116,14 @@ class Session {
   [[nodiscard]] Topics topics() const { return {core_, scope_}; }
   [[nodiscard]] Consumers consumers() const { return {core_, scope_}; }
 
+  // Opens an ephemeral session of this tenant. Errors: kFailedPrecondition with
+  // EphemeralDetail(kNoTenantBinding) for the global scope; kInvalidArgument: a timeout that is not above
+  // zero.
+  [[nodiscard]] Result<EphemeralSession> OpenEphemeral(const OpenEphemeralOptions& options) const;
+  // Another handle of an open session of this tenant, whichever engine opened it; that one keeps it.
+  // Errors: kNotFound with EphemeralDetail(kEnded), also for another tenant's.
+  [[nodiscard]] Result<EphemeralSession> AttachEphemeral(std::string_view session_id) const;
+
   // Appends `batch` to the topic as one event, stamped with this session's scope. The batch has exactly
   // the columns of a version of the topic's schema (names, order, types, nullability); zero rows are an event
   // too.
@@ -206,9 +215,9 @@ class Engine {
   [[nodiscard]] JobQueue job_queue() const;
 
   // Refuses new work, completes what has been accepted (every PublishAsync gets its answer), ends every
-  // subscription, writes what consumers have acknowledged and gives back their leases, checkpoints and closes
-  // the catalog. Idempotent. Not from a callback of PublishAsync or OnReady, which it waits for; nor may the
-  // engine be destroyed there.
+  // subscription, closes ephemeral sessions (their tables go with the next engine), writes what consumers
+  // have acknowledged and gives back their leases, checkpoints and closes the catalog. Idempotent. Not from a
+  // callback of PublishAsync or OnReady, which it waits for; nor may the engine be destroyed there.
   void Close();
 
   // Answers whether the catalog can be asked. Errors: kUnavailable, kDeadlineExceeded.

@@ -216,6 +216,24 @@ struct QuotaExceededDetail {
   // Microseconds after which the same call can succeed; absent: not before something is deleted.
   std::optional<int64_t> retry_after = std::nullopt;
 };
+// What was refused of an ephemeral session.
+enum class EphemeralFault : uint8_t {
+  kNoTenantBinding,         // only a tenant can have one
+  kNameTooLong,             //
+  kDuplicateTable,          //
+  kUnknownTable,            //
+  kEnded,                   // closed, timed out, or never there: for who asks it is the same
+  kPartialDeletionFailure,  // it has ended, and some of its tables could not be dropped yet
+};
+struct EphemeralDetail {
+  EphemeralFault fault = EphemeralFault::kEnded;
+  std::string session_id = {};  // empty for kNoTenantBinding
+  std::string table = {};       // of the faults of a table: the name that the session knows it by
+  int64_t limit = 0;            // bytes that a name may have: kNameTooLong
+  // kPartialDeletionFailure: tables that are still there, of all that the session had.
+  int64_t failed = 0;
+  int64_t total = 0;
+};
 struct BrokerDetail {
   std::string driver;  // "in_memory", "jet_stream"
 };
@@ -228,7 +246,7 @@ using ErrorDetail =
                  ProducerKeyConflictDetail, PredicateParseDetail, PredicateUnsupportedDetail,
                  PredicateEvalDetail, OffsetEvictedDetail, BackendDetail, LeaseLostDetail, LeaseHeldDetail,
                  TrainingJobDetail, PositionOutdatedDetail, CatalogLockedDetail, QuotaExceededDetail,
-                 BrokerDetail>;
+                 EphemeralDetail, BrokerDetail>;
 
 // A value type; cheap to move. Reading it is thread-safe.
 class Error {

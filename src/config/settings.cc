@@ -295,6 +295,25 @@ void AddRetention(std::vector<Setting>& all) {
        &RetentionConfig::trim_interval_ms);
 }
 
+void AddEphemeral(std::vector<Setting>& all) {
+  all.push_back(
+      Bind({.key = "ephemeral.sweep_interval_ms",
+            .unit = "milliseconds",
+            .text = "How often this engine looks for sessions whose end has come, a quarter more or "
+                    "less. A look that finds none is one read by an index.",
+            .min = 10,
+            .max = 86'400'000},
+           &Config::ephemeral, &EphemeralConfig::sweep_interval_ms));
+  all.push_back(
+      Bind({.key = "ephemeral.lease_ms",
+            .unit = "milliseconds",
+            .text = "How long the sessions of an engine outlive it, when it dies and another one "
+                    "works on the catalog. While it lives it renews their lease at a third of this.",
+            .min = 1000,
+            .max = 86'400'000},
+           &Config::ephemeral, &EphemeralConfig::lease_ms));
+}
+
 void AddQuotas(std::vector<Setting>& all) {
   all.push_back(Bind({.key = "quotas.max_topics",
                       .unit = "topics",
@@ -634,6 +653,7 @@ std::vector<Setting> MakeSettings() {
   AddTrigger(all);
   AddRetention(all);
   AddQuotas(all);
+  AddEphemeral(all);
   AddWork(all);
   AddEmbedding(all);
   AddTraining(all);
@@ -656,6 +676,7 @@ constexpr auto kSections = std::to_array<SectionInfo>({
     {"quotas",
      "What each tenant may use; 0 = without limit. Nothing is limited by default, and the global scope "
      "never is."},
+    {"ephemeral", "Ephemeral sessions: tables of a tenant that go when their session ends."},
     {"engine", "Queries."},
     {"gpu", "The graphics processor that models run on."},
     {"inference", "Running models."},

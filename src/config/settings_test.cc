@@ -43,6 +43,7 @@ TEST(SettingTable, EveryFieldOfConfigHasASetting) {
   EXPECT_EQ(FieldCount<RetentionConfig>(), SettingCount("trigger.retention"));
   EXPECT_EQ(FieldCount<QuotaConfig>(), SettingCount("quotas"));
   EXPECT_EQ(FieldCount<TenantQuotaConfig>(), SettingCount("quotas") - 1);  // tenants
+  EXPECT_EQ(FieldCount<EphemeralConfig>(), SettingCount("ephemeral"));
   EXPECT_EQ(FieldCount<EngineConfig>(), SettingCount("engine"));
   EXPECT_EQ(FieldCount<GpuConfig>(), SettingCount("gpu"));
   EXPECT_EQ(FieldCount<InferenceConfig>(), SettingCount("inference") + 1);  // http

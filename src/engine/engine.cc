@@ -105,6 +105,11 @@ StreamsOptions TriggerOptions(const Config& config, const EngineOptions& options
   return made;
 }
 
+EphemeralSessionsOptions EphemeralOptions(const EphemeralConfig& config) {
+  return {.sweep_interval = std::chrono::milliseconds(config.sweep_interval_ms),
+          .lease = std::chrono::milliseconds(config.lease_ms)};
+}
+
 }  // namespace
 
 // --- Topics -------------------------------------------------------------------------------------------
@@ -142,6 +147,14 @@ Result<void> Topics::Drop(const TopicId& id) { return core_->streams->DropTopic(
 Tables Session::tables() const { return {{core_, core_->tables.get()}, scope_}; }
 
 CatalogAccess Session::access() const { return {core_->backend(), scope_}; }
+
+Result<EphemeralSession> Session::OpenEphemeral(const OpenEphemeralOptions& options) const {
+  return core_->ephemeral->Open(scope_, options);
+}
+
+Result<EphemeralSession> Session::AttachEphemeral(std::string_view session_id) const {
+  return core_->ephemeral->Attach(scope_, session_id);
+}
 
 Result<Offset> Session::Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
                                 Deadline deadline) const {
@@ -204,6 +217,8 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
   }
   JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, trigger, std::move(broker)));
   core->tables = std::make_unique<TableStore>(core->catalog->backend());
+  JAMMI_ASSIGN(core->ephemeral, EphemeralSessions::Start(*core->catalog, *core->streams, *core->tables,
+                                                         EphemeralOptions(config.ephemeral)));
   Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", Describe(config),
       core->catalog->incarnation());
   return std::unique_ptr<Engine>(new Engine(std::move(core)));
@@ -218,6 +233,7 @@ Session Engine::Global() const { return {core_, Scope::Global()}; }
 JobQueue Engine::job_queue() const { return JobQueue(core_->backend()); }
 
 void Engine::Close() {
+  core_->ephemeral->Shutdown();
   core_->streams->Shutdown();
   core_->catalog->Close();
 }

@@ -4,12 +4,13 @@
 #include <memory>
 
 #include "catalog/catalog.h"
+#include "ephemeral/ephemeral_sessions.h"
 #include "tables/table_store.h"
 #include "trigger/streams.h"
 
 namespace jammi {
 
-// The parts die in reverse order: streams use the catalog.
+// The parts die in reverse order: each uses those before it.
 class EngineCore : public std::enable_shared_from_this<EngineCore> {
  public:
   // Keeps all of this alive.
@@ -20,6 +21,7 @@ class EngineCore : public std::enable_shared_from_this<EngineCore> {
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Streams> streams;
   std::unique_ptr<TableStore> tables;
+  std::shared_ptr<EphemeralSessions> ephemeral;  // shared with the handles of sessions, which may outlive us
 };
 
 }  // namespace jammi

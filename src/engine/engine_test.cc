@@ -413,5 +413,27 @@ TEST_F(EngineTest, Trg041AFailedFanOutHarmsNobody) {
   EXPECT_GT(broker->attempts, 0);
 }
 
+// The sweeper of the next engine finds what the one before had open.
+TEST_F(EngineTest, W25EphemeralSessionsGoWithTheirEngine) {
+  auto engine = Open();
+  const Session session = engine->ForTenant(a_);
+  auto scratch = session.OpenEphemeral({.timeout = std::chrono::hours(1)});
+  ASSERT_TRUE(scratch) << scratch.error().ToString();
+  ASSERT_TRUE(scratch->CreateTable("quakes", QuakeSchema(), {"id"}));
+  EXPECT_EQ(*scratch->Insert("quakes", Quakes({1, 2, 3})), 3);
+  EXPECT_EQ(*session.AttachEphemeral(scratch->id())->Count("quakes"), 3);
+  EXPECT_FALSE(engine->ForTenant(b_).AttachEphemeral(scratch->id()));
+  EXPECT_TRUE(session.tables().Get(scratch->TableId("quakes")));
+  EXPECT_FALSE(engine->Global().OpenEphemeral({.timeout = seconds(1)}));
+  engine.reset();
+  EXPECT_EQ(scratch->Count("quakes").error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(session.OpenEphemeral({.timeout = seconds(1)}).error().code(), ErrorCode::kUnavailable);
+
+  engine = Open();
+  const Session again = engine->ForTenant(a_);
+  while (again.tables().Get(scratch->TableId("quakes"))) std::this_thread::yield();
+  EXPECT_EQ(Replay(again, kSessionLifecycleTopic), (std::vector<uint64_t>{0, 1}));
+}
+
 }  // namespace
 }  // namespace jammi
