@@ -27,7 +27,8 @@ class SqliteTable final : public TableRival {
         "INSERT INTO rows (s, id, v, x, t) VALUES (?, ?, ?, ?, ?) ON CONFLICT (s, id) DO UPDATE SET"
         " v = excluded.v, x = excluded.x, t = excluded.t");
     get_ = Prepare("SELECT id, v, x, t FROM rows WHERE s = ? AND id = ?");
-    filtered_ = Prepare("SELECT id, v, x, t FROM rows WHERE s = ? AND v = ? ORDER BY id");
+    // Without a hint it reads the whole table by its key.
+    filtered_ = Prepare("SELECT id, v, x, t FROM rows INDEXED BY rows_v WHERE s = ? AND v = ? ORDER BY id");
     full_ = Prepare("SELECT id, v, x, t FROM rows WHERE s = ?");
   }
   ~SqliteTable() override {

@@ -1,6 +1,6 @@
 // Mutable tables on SQLite and on PostgreSQL, beside the same rows through the C interface of each.
 //
-//   tables_bench [all|sqlite|postgres] [rounds]
+//   tables_bench [all|sqlite|postgres] [rounds] [writes|reads]
 //
 // Each line is one verb: what the engine does in a second, and the ratio to the other side, which takes turns
 // with it. Rows have two integers, a float and a text of 20 bytes, a key and one index; the other side's
@@ -138,23 +138,24 @@ void RaceReads(OurTable& ours, TableRival& theirs, int rounds) {
   Race("rows of a full scan", kTableRows, rounds, nothing, full(ours), full(theirs));
 }
 
-void RaceTables(Databases& databases, BackendKind kind, int rounds) {
+void RaceTables(Databases& databases, BackendKind kind, int rounds, std::string_view only) {
   fmt::print("{}\n", ToString(kind));
   const std::string place = databases.Create(kind);
   const std::string other = databases.Create(kind);
   const auto theirs = kind == BackendKind::kSqlite ? MakeSqliteTable(other) : MakePostgresTable(other);
   OurTable ours(databases.Open(kind, place));
-  RaceWrites(ours, *theirs, rounds);
+  if (only != "reads") RaceWrites(ours, *theirs, rounds);
+  if (only == "writes") return;
   ours.Clear();
   theirs->Clear();
   RaceReads(ours, *theirs, rounds);
 }
 
-int Main(std::string_view part, int rounds) {
+int Main(std::string_view part, int rounds, std::string_view only) {
   const Awake awake;
   Databases databases;
   for (const BackendKind kind : {BackendKind::kSqlite, BackendKind::kPostgres}) {
-    if (part == "all" || part == ToString(kind)) RaceTables(databases, kind, rounds > 0 ? rounds : 7);
+    if (part == "all" || part == ToString(kind)) RaceTables(databases, kind, rounds > 0 ? rounds : 7, only);
   }
   return 0;
 }
@@ -164,7 +165,8 @@ int Main(std::string_view part, int rounds) {
 
 int main(int argc, char** argv) {
   try {
-    return jammi::bench::Main(argc > 1 ? argv[1] : "all", argc > 2 ? std::atoi(argv[2]) : 0);
+    return jammi::bench::Main(argc > 1 ? argv[1] : "all", argc > 2 ? std::atoi(argv[2]) : 0,
+                              argc > 3 ? argv[3] : "");
   } catch (const std::exception& error) {
     fmt::print(stderr, "tables_bench: {}\n", error.what());
     return 1;
