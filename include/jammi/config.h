@@ -210,7 +210,17 @@ struct LoggingConfig {
 // --- [signing_key]: where the audit log's master key comes from.
 
 struct EnvSigningKeyConfig {};
-using SigningKeyConfig = std::variant<EnvSigningKeyConfig>;
+struct FileSigningKeyConfig {
+  std::filesystem::path path;
+};
+using SigningKeyConfig = std::variant<EnvSigningKeyConfig, FileSigningKeyConfig>;
+
+// --- [audit]: the signed audit log.
+
+struct AuditConfig {
+  uint64_t max_lineage_bytes = 8192;
+  bool require_key = false;  // an engine without a usable key does not open
+};
 
 // --- [storage]: where result tables and model artifacts lie, and the credentials for it. In a cloud
 // --- section whatever is absent is taken from the provider's own environment.
@@ -269,6 +279,7 @@ struct Config {
   ServerConfig server;
   LoggingConfig logging;
   SigningKeyConfig signing_key;
+  AuditConfig audit;
   StorageConfig storage;
 
   // Every range and every rule between settings. Errors: kInvalidArgument; the message has one line per

@@ -229,6 +229,7 @@ class Loader {
   // JAMMI_<SECTION>__... is ours alone, so there an unknown name is an error. Elsewhere other programs
   // may have variables of their own, and only a clear slip is worth a warning.
   void CheckUnknownVariable(const std::string& name) {
+    if (name == "JAMMI_AUDIT_MAX_LINEAGE_BYTES") return;  // the audit log reads it itself
     std::vector<std::string> known;
     for (const auto& setting : AllSettings()) known.push_back(EnvironmentName(setting));
     const auto first = std::string_view(name).substr(6);

@@ -308,6 +308,8 @@ TEST_F(Variables, Cfg013ThePatternIsGeneralAndUnknownNamesInItAreErrors) {
 TEST_F(Variables, ForeignVariablesAreLeftAloneAndSlipsWarnedAbout) {
   const auto loaded = Find({{"JAMMI_TEST_PG_URL", "x"},
                             {"JAMMI_AUDIT_MASTER_KEY", "x"},
+                            {"JAMMI_AUDIT_RETIRED_KEYS", "x"},
+                            {"JAMMI_AUDIT_MAX_LINEAGE_BYTES", "x"},
                             {"JAMMI_WORKER_ID", "x"},
                             {"JAMMI_SERVER_PORT_8081_TCP", "x"},
                             {"JAMMI_OTHER__THING", "x"},

@@ -159,7 +159,15 @@ TEST_F(Broker, Cfg031Trg077WhatIsNotBuiltInLoadsAndIsRefusedAtTheStart) {
 TEST_F(SigningKey, IsEnv) {
   EXPECT_TRUE(std::holds_alternative<EnvSigningKeyConfig>(Config{}.signing_key));
   EXPECT_TRUE(std::holds_alternative<EnvSigningKeyConfig>(Good("[signing_key]\nkind = 'env'\n").signing_key));
-  EXPECT_THAT(Bad("[signing_key]\nkind = 'file'\n"), HasSubstr("signing_key.kind: unknown value 'file'"));
+  EXPECT_THAT(Bad("[signing_key]\nkind = 'vault'\n"), HasSubstr("signing_key.kind: unknown value 'vault'"));
+}
+
+TEST_F(SigningKey, AFileHasAPath) {
+  const auto config = Good("[signing_key]\nkind = 'file'\npath = '/run/secrets/audit'\n");
+  EXPECT_EQ(std::get<FileSigningKeyConfig>(config.signing_key).path, "/run/secrets/audit");
+  EXPECT_THAT(Bad("[signing_key]\nkind = 'file'\n"), HasSubstr("signing_key.path: is required"));
+  EXPECT_THAT(Bad("[signing_key]\npath = 'x'\n"), HasSubstr("signing_key.kind: is required"));
+  EXPECT_THAT(Bad("[signing_key]\nkind = 'env'\npath = 'x'\n"), HasSubstr("signing_key.path"));
 }
 
 TEST_F(Storage, DefaultsToNothing) {

@@ -53,7 +53,13 @@ std::vector<TaggedSection> MakeTaggedSections() {
       &Config::broker));
   sections.push_back(
       BindSection({.key = "signing_key",
-                   .kinds = {{.name = "env", .text = "The variable JAMMI_AUDIT_MASTER_KEY holds the key."}}},
+                   .kinds = {{.name = "env",
+                              .text = "The variable JAMMI_AUDIT_MASTER_KEY holds the key; those that are "
+                                      "retired and still verify are in JAMMI_AUDIT_RETIRED_KEYS, with commas "
+                                      "between them."},
+                             {.name = "file",
+                              .text = "A file holds the keys, each on a line, oldest first: the last one "
+                                      "signs, all of them verify."}}},
                   &Config::signing_key));
   sections.push_back(BindSection({.key = "storage.cloud",
                                   .kinds = {{.name = "s3", .text = "Amazon S3 and what speaks its protocol."},
@@ -571,7 +577,27 @@ void AddServer(std::vector<Setting>& all) {
                      &Config::logging, &LoggingConfig::level));
   all.push_back(Bind({.key = "logging.format", .text = "Form of a log line.", .used = false},
                      &Config::logging, &LoggingConfig::format));
-  all.push_back(KindSetting("signing_key.kind", false, "Where the audit log's master key comes from."));
+  all.push_back(KindSetting("signing_key.kind", true,
+                            "Where the audit log's master keys come from: 64 hexadecimal digits each."));
+  all.push_back(Bind({.key = "signing_key.path",
+                      .kind = "file",
+                      .text = "The file. Not everybody may read it, and only its owner may write it. It is "
+                              "read again when it has changed.",
+                      .format = CheckNotEmpty,
+                      .required = true},
+                     &Config::signing_key, &FileSigningKeyConfig::path));
+  all.push_back(Bind({.key = "audit.max_lineage_bytes",
+                      .unit = "bytes",
+                      .text = "How long the lineage of one record may be, as compact JSON. The variable "
+                              "`JAMMI_AUDIT_MAX_LINEAGE_BYTES`, read at every call, has precedence.",
+                      .min = 0,
+                      .max = 16 * kKiB * kKiB,
+                      .type = SettingType::kSize},
+                     &Config::audit, &AuditConfig::max_lineage_bytes));
+  all.push_back(Bind({.key = "audit.require_key",
+                      .text = "Without a usable key the engine does not open. Off, it opens, and what needs "
+                              "the key fails."},
+                     &Config::audit, &AuditConfig::require_key));
 }
 
 // The credentials of one cloud: every field may be absent.
@@ -688,7 +714,8 @@ constexpr auto kSections = std::to_array<SectionInfo>({
     {"cache", "What is remembered between requests."},
     {"server", "Addresses and services of the server."},
     {"logging", "The log of a program. A program that embeds the library decides itself."},
-    {"signing_key", "The key of the signed audit log."},
+    {"signing_key", "The keys of the signed audit log."},
+    {"audit", "The signed audit log of searches."},
     {"storage", "Where result tables and model artifacts lie."},
     {"storage.cloud",
      "Credentials for cloud storage. What is absent is taken from the provider's own environment "
