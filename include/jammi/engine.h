@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "jammi/audit.h"
 #include "jammi/catalog_backend.h"
 #include "jammi/channels.h"
 #include "jammi/clock.h"
@@ -115,6 +116,7 @@ class Session {
   [[nodiscard]] Tables tables() const;
   [[nodiscard]] Topics topics() const { return {core_, scope_}; }
   [[nodiscard]] Consumers consumers() const { return {core_, scope_}; }
+  [[nodiscard]] AuditLog audit() const;
 
   // Opens an ephemeral session of this tenant. Errors: kFailedPrecondition with
   // EphemeralDetail(kNoTenantBinding) for the global scope; kInvalidArgument: a timeout that is not above
@@ -189,6 +191,8 @@ struct EngineOptions {
   std::shared_ptr<Clock> clock = Clock::System();
   // A driver of one's own instead of config.broker's.
   std::shared_ptr<TriggerBroker> broker;
+  // Keys of the audit log instead of config.signing_key's.
+  std::shared_ptr<AuditKeyStore> audit_keys;
   // Name of a registered SQLite VFS; empty = the system's. For fault tests.
   std::string sqlite_vfs;
 };
@@ -200,7 +204,8 @@ class Engine {
   // Opens or creates the catalog of `config`, migrates it, and makes every registered topic usable.
   // Errors: kInvalidArgument and kUnimplemented with ConfigDetail; kFailedPrecondition with
   // CatalogLockedDetail (another engine holds the file; named) or with BackendDetail(kMigration) (the
-  // database is newer); kDataLoss (the file is damaged or no database); kResourceExhausted, kUnavailable.
+  // database is newer); kDataLoss (the file is damaged or no database); kFailedPrecondition with
+  // AuditDetail(kMasterKey) (audit.require_key); kResourceExhausted, kUnavailable.
   [[nodiscard]] static Result<std::unique_ptr<Engine>> Open(const Config& config, EngineOptions options = {});
 
   // Close().

@@ -234,6 +234,21 @@ struct EphemeralDetail {
   int64_t failed = 0;
   int64_t total = 0;
 };
+// What was refused of the audit log.
+enum class AuditFault : uint8_t {
+  kLengthMismatch,     // not one score for each result
+  kLineageTooLarge,    //
+  kNoTenantBinding,    // the global scope, or a record without a tenant
+  kSignatureMismatch,  //
+  kMasterKey,          // there is no usable key
+  kDuplicateQueryId,   // the id is another query's
+};
+struct AuditDetail {
+  AuditFault fault = AuditFault::kNoTenantBinding;
+  std::string query_id;   // empty where no record is concerned
+  uint64_t actual = 0;    // kLengthMismatch: ids; kLineageTooLarge: bytes
+  uint64_t expected = 0;  // kLengthMismatch: scores; kLineageTooLarge: how many there may be
+};
 struct BrokerDetail {
   std::string driver;  // "in_memory", "jet_stream"
 };
@@ -246,7 +261,7 @@ using ErrorDetail =
                  ProducerKeyConflictDetail, PredicateParseDetail, PredicateUnsupportedDetail,
                  PredicateEvalDetail, OffsetEvictedDetail, BackendDetail, LeaseLostDetail, LeaseHeldDetail,
                  TrainingJobDetail, PositionOutdatedDetail, CatalogLockedDetail, QuotaExceededDetail,
-                 EphemeralDetail, BrokerDetail>;
+                 EphemeralDetail, AuditDetail, BrokerDetail>;
 
 // A value type; cheap to move. Reading it is thread-safe.
 class Error {

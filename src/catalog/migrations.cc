@@ -14,6 +14,7 @@
 #include "catalog/migrations/0011_producer_keys.h"
 #include "catalog/migrations/0012_topic_versions.h"
 #include "catalog/migrations/0013_mutable_tables.h"
+#include "catalog/migrations/0014_audit.h"
 #include "catalog/migrations/0015_ephemeral_sessions.h"
 
 namespace jammi {
@@ -32,6 +33,7 @@ constexpr std::array kMigrations = {
     Migration{"0011_producer_keys", kProducerKeysMigration},
     Migration{"0012_topic_versions", kTopicVersionsMigration},
     Migration{"0013_mutable_tables", kMutableTablesMigration},
+    Migration{"0014_audit", kAuditMigration},
     Migration{"0015_ephemeral_sessions", kEphemeralSessionsMigration},
 };
 

@@ -110,6 +110,11 @@ EphemeralSessionsOptions EphemeralOptions(const EphemeralConfig& config) {
           .lease = std::chrono::milliseconds(config.lease_ms)};
 }
 
+std::shared_ptr<AuditKeyStore> KeyStoreOf(const SigningKeyConfig& config) {
+  const auto* const file = std::get_if<FileSigningKeyConfig>(&config);
+  return file == nullptr ? NewEnvAuditKeyStore() : NewFileAuditKeyStore(file->path);
+}
+
 }  // namespace
 
 // --- Topics -------------------------------------------------------------------------------------------
@@ -155,6 +160,8 @@ Result<EphemeralSession> Session::OpenEphemeral(const OpenEphemeralOptions& opti
 Result<EphemeralSession> Session::AttachEphemeral(std::string_view session_id) const {
   return core_->ephemeral->Attach(scope_, session_id);
 }
+
+AuditLog Session::audit() const { return {{core_, core_->audit.get()}, scope_}; }
 
 Result<Offset> Session::Publish(const TopicId& topic, const std::shared_ptr<arrow::RecordBatch>& batch,
                                 Deadline deadline) const {
@@ -207,6 +214,9 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
   JAMMI_TRY(CheckSupported(built));
   if (options.clock == nullptr) options.clock = Clock::System();
 
+  auto keys = options.audit_keys == nullptr ? KeyStoreOf(config.signing_key) : options.audit_keys;
+  if (config.audit.require_key) JAMMI_TRY(EnsureAuditKeyPresent(*keys));
+
   auto core = std::make_shared<EngineCore>();
   JAMMI_ASSIGN(core->catalog, OpenCatalog(config, options));
   auto broker = options.broker;
@@ -219,6 +229,10 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
   core->tables = std::make_unique<TableStore>(core->catalog->backend());
   JAMMI_ASSIGN(core->ephemeral, EphemeralSessions::Start(*core->catalog, *core->streams, *core->tables,
                                                          EphemeralOptions(config.ephemeral)));
+  core->audit = std::make_unique<AuditService>(
+      core->catalog->backend(), *core->streams, std::move(keys),
+      AuditOptions{.max_lineage_bytes = static_cast<int64_t>(config.audit.max_lineage_bytes),
+                   .clock = options.clock});
   Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", Describe(config),
       core->catalog->incarnation());
   return std::unique_ptr<Engine>(new Engine(std::move(core)));

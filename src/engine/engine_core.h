@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "audit/audit_service.h"
 #include "catalog/catalog.h"
 #include "ephemeral/ephemeral_sessions.h"
 #include "tables/table_store.h"
@@ -22,6 +23,7 @@ class EngineCore : public std::enable_shared_from_this<EngineCore> {
   std::unique_ptr<Streams> streams;
   std::unique_ptr<TableStore> tables;
   std::shared_ptr<EphemeralSessions> ephemeral;  // shared with the handles of sessions, which may outlive us
+  std::unique_ptr<AuditService> audit;
 };
 
 }  // namespace jammi

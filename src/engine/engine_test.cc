@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <future>
 #include <latch>
+#include <optional>
 #include <thread>
 
 #include "engine/repositories_fixture.h"
@@ -433,6 +434,62 @@ TEST_F(EngineTest, W25EphemeralSessionsGoWithTheirEngine) {
   const Session again = engine->ForTenant(a_);
   while (again.tables().Get(scratch->TableId("quakes"))) std::this_thread::yield();
   EXPECT_EQ(Replay(again, kSessionLifecycleTopic), (std::vector<uint64_t>{0, 1}));
+}
+
+// --- The audit log
+
+TEST_F(EngineTest, Aud023TheAuditLogOutlivesTheEngine) {
+  const auto keys = NewFixedAuditKeyStore({Secret(std::string(64, '7'))});
+  const AuditedQuery query{.query_id = Uuid::RandomV4(),
+                           .model_id = "ranker",
+                           .top_k_result_ids = {"doc-1"},
+                           .retrieval_scores = {0.92F}};
+  std::optional<AuditCheckpoint> checkpoint;
+  {
+    auto engine = Engine::Open(config_, {.audit_keys = keys});
+    ASSERT_TRUE(engine) << engine.error().ToString();
+    const Session session = (*engine)->ForTenant(a_);
+    const auto logged = session.audit().Log({&query, 1});
+    ASSERT_TRUE(logged) << logged.error().ToString();
+    checkpoint = *session.audit().Checkpoint();
+    EXPECT_EQ(Replay(session, kAuditTopic).size(), 1U);
+    EXPECT_FALSE((*engine)->Global().audit().Recent());
+  }
+  auto engine = Engine::Open(config_, {.audit_keys = keys});
+  ASSERT_TRUE(engine) << engine.error().ToString();
+  AuditLog log = (*engine)->ForTenant(a_).audit();
+  const auto found = log.Find(query.query_id);
+  ASSERT_TRUE(found && *found);
+  EXPECT_TRUE(*log.Verify(**found));
+  EXPECT_TRUE(log.VerifyChain()->intact());
+  EXPECT_TRUE(log.VerifyCheckpoint(*checkpoint)->intact());
+  EXPECT_TRUE((*engine)->ForTenant(b_).audit().Recent()->empty());
+  (*engine)->Close();
+  EXPECT_EQ(log.Log({&query, 1}).error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(log.Recent().error().code(), ErrorCode::kUnavailable);
+}
+
+TEST_F(EngineTest, Aud051AKeyMayBeRequiredAtTheStart) {
+  config_.audit.require_key = true;
+  const auto refused = Engine::Open(config_, {.audit_keys = NewFixedAuditKeyStore({})});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().As<AuditDetail>()->fault, AuditFault::kMasterKey);
+  config_.signing_key = FileSigningKeyConfig{.path = config_.artifact_dir / "no-such-file"};
+  EXPECT_EQ(Engine::Open(config_).error().code(), ErrorCode::kFailedPrecondition);
+  config_.audit.require_key = false;
+  const auto engine = Open();
+  const AuditedQuery query;
+  EXPECT_EQ(engine->ForTenant(a_).audit().Log({&query, 1}).error().As<AuditDetail>()->fault,
+            AuditFault::kMasterKey);
+}
+
+TEST_F(EngineTest, TheConfiguredLimitOfLineageHolds) {
+  config_.audit.max_lineage_bytes = 10;
+  auto engine = Engine::Open(config_, {.audit_keys = NewFixedAuditKeyStore({Secret(std::string(64, '7'))})});
+  ASSERT_TRUE(engine) << engine.error().ToString();
+  const AuditedQuery query{.query_lineage = "[1,2,3,4,5]"};
+  EXPECT_EQ((*engine)->ForTenant(a_).audit().Log({&query, 1}).error().As<AuditDetail>()->fault,
+            AuditFault::kLineageTooLarge);
 }
 
 }  // namespace
