@@ -1,6 +1,8 @@
 // The file system says no: at opening, inside bodies, at COMMIT, at a checkpoint. What is acknowledged
 // stays, what is not does not appear as if it were, and the catalog goes on when the disk does.
+#include <atomic>
 #include <future>
+#include <memory>
 #include <thread>
 
 #include "base/sync_point.h"
@@ -43,8 +45,9 @@ class FaultTest : public CatalogTest {
         threads.emplace_back([&, i] { outcomes[i] = backend().RunTransaction({}, bodies[i]); });
         while (backend().stats().queue_depth != i + 1) std::this_thread::yield();
       }
-      SetSyncPoint("catalog:group_taken", [&, done = false]() mutable {
-        if (!std::exchange(done, true)) before();
+      // Each hit calls a copy of the callback: what it is to remember is shared.
+      SetSyncPoint("catalog:group_taken", [&, done = std::make_shared<std::atomic<bool>>(false)] {
+        if (!done->exchange(true)) before();
       });
       return {};
     });

@@ -1,7 +1,9 @@
 // Groups: what waits shares a commit, in the order of its lane, and nobody suffers for another's failure.
+#include <atomic>
 #include <condition_variable>
 #include <future>
 #include <latch>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -107,8 +109,9 @@ TEST_F(GroupTest, NoOutcomeLeavesBeforeCommitReturned) {
   auto bad = Enqueue({}, [](Transaction&) -> Result<void> { return Error(ErrorCode::kAborted, "no"); });
   auto event = Append(1, "a");
   auto lost_event = Append(7, "there is no topic 7");
-  SetSyncPoint("catalog:before_commit", [&, once = false]() mutable {
-    if (std::exchange(once, true)) return;
+  // Each hit calls a copy of the callback: what it is to remember is shared.
+  SetSyncPoint("catalog:before_commit", [&, once = std::make_shared<std::atomic<bool>>(false)] {
+    if (once->exchange(true)) return;
     before_commit.count_down();
     go.wait();
   });
