@@ -34,6 +34,7 @@
 #include "jammi/result_tables.h"
 #include "jammi/scope.h"
 #include "jammi/sources.h"
+#include "jammi/table_transaction.h"
 #include "jammi/tables.h"
 #include "jammi/topic_read.h"
 #include "jammi/topic_retention.h"
@@ -162,6 +163,14 @@ class Session {
                     const PublishOptions& options, PublishDone done, Deadline deadline = {}) const;
   void PublishManyAsync(const TopicId& topic, std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
                         const PublishOptions& options, PublishDone done, Deadline deadline = {}) const;
+
+  // Runs `body`, which changes tables and publishes, in one transaction: all of it is durable when this
+  // returns, or nothing. Of several at once on PostgreSQL each statement sees what was committed before it
+  // (READ COMMITTED); on SQLite one runs after the other.
+  // Errors: of the verb that failed, else the body's own; kNotFound with TopicNotFoundDetail also for a topic
+  // that was dropped meanwhile; kDeadlineExceeded: it did not begin in time; kResourceExhausted: the disk is
+  // full; kUnavailable: nothing is there; kOutcomeUnknown: it may be.
+  [[nodiscard]] Result<TransactOutcome> Transact(const TransactBody& body, Deadline deadline = {}) const;
 
   // Attaches a cursor to the topic. It sees events published by this scope or unscoped, and among their rows
   // those that match options.predicate.

@@ -26,6 +26,7 @@
 #include "jammi/secret.h"
 #include "jammi/sources.h"
 #include "jammi/storage_precision.h"
+#include "jammi/table_transaction.h"
 #include "jammi/tables.h"
 #include "jammi/topic_read.h"
 #include "jammi/topic_retention.h"

@@ -18,6 +18,7 @@
 
 #include "jammi/catalog_access.h"
 #include "jammi/clock.h"
+#include "jammi/ids.h"
 #include "jammi/result.h"
 #include "jammi/scope.h"
 #include "jammi/table_read.h"
@@ -53,13 +54,27 @@ struct TableDefinition {
   std::optional<std::string> order_column;
   uint64_t chunk_size = kDefaultChunkSize;  // rows of a batch when the table is read
   std::string user_metadata = "{}";         // a JSON object
+  // A topic of the table's owner, with the columns of ChangeFeedSchema(): every change of rows is published
+  // to it, in the same transaction, by whom the rows belong to.
+  std::optional<TopicId> change_topic = std::nullopt;
 };
+
+// What a table's change topic has: `_change` ("insert", "upsert", "update", "delete"), and the columns of the
+// table, of which only those of the key are not made nullable. Rows are as they are after the change; of a
+// deleted row the key is left. Whoever applies the events in order has the table's rows.
+[[nodiscard]] std::shared_ptr<arrow::Schema> ChangeFeedSchema(const TableDefinition& definition);
 
 struct TableRecord {
   TableDefinition definition;
   Scope owner = Scope::Global();
   int64_t number = 0;  // no other table of this catalog ever has it
   UnixMicros created_at = 0;
+};
+
+// What an upsert does with a row whose key is there.
+enum class UpsertMode : uint8_t {
+  kUpdate,  // its columns are overwritten
+  kIgnore,  // it stays as it is
 };
 
 class TableStore;
@@ -82,6 +97,8 @@ class Tables {
   // kill. Errors: kInvalidArgument with TableDetail: kInvalidId, kSchema, kMissingPrimaryKey,
   // kReservedColumn, in this order, or with UnsupportedSchemaTypeDetail: a type that tables cannot hold, or
   // not in a key or index; kAlreadyExists with TableDetail(kAlreadyExists).
+  // kNotFound with TopicNotFoundDetail: this scope owns no such topic; kFailedPrecondition with
+  // SchemaConflictDetail: it has other columns than ChangeFeedSchema().
   [[nodiscard]] Result<TableRecord> Create(const TableDefinition& definition);
 
   // The scope's own table of that id, else the global one. Errors: kNotFound with TableDetail(kNotFound).
@@ -142,6 +159,33 @@ class Tables {
 
   // How many rows match. Errors: kNotFound with TableDetail(kNotFound); those of the filter.
   [[nodiscard]] Result<int64_t> CountRows(std::string_view id, const TableFilter& filter = {}) const;
+  // The verbs that change rows of a table with a change topic fail as Session::Publish() where the event
+  // cannot be published: when the topic was dropped, or a quota is used up. What one call changes must fit
+  // into one publish (kMaxPublishBytes).
+
+  // The verbs that change rows change this scope's own ones, never a global row or another tenant's; in a
+  // table that has no such row they change nothing and return 0. Errors of all: as Append().
+
+  // Appends rows, or changes those of this scope whose keys are there. Returns how many were written: with
+  // kUpdate all (of rows that share a key the last one is left), with kIgnore those whose key was free.
+  // Another unique index that a row would collide in is kAlreadyExists with TableDetail(kDuplicateKey).
+  [[nodiscard]] Result<int64_t> Upsert(std::string_view id, Batches batches,
+                                       UpsertMode mode = UpsertMode::kUpdate);
+
+  // Changes rows by key: the batches have the key's columns and those that change, in any order, the same in
+  // all. Returns how many were there.
+  [[nodiscard]] Result<int64_t> Update(std::string_view id, Batches batches);
+  // Changes all rows that match: `values` is one row of the columns that change, none of the key's.
+  // Errors: also those of the filter.
+  [[nodiscard]] Result<int64_t> UpdateWhere(std::string_view id, const TableFilter& filter,
+                                            const std::shared_ptr<arrow::RecordBatch>& values);
+
+  // Deletes rows by key: the batches have the key's columns, in its order. Returns how many were there.
+  [[nodiscard]] Result<int64_t> Delete(std::string_view id, Batches keys);
+  // Deletes all rows that match. Errors: also those of the filter.
+  [[nodiscard]] Result<int64_t> DeleteWhere(std::string_view id, const TableFilter& filter);
+  // Deletes all rows of this scope.
+  [[nodiscard]] Result<int64_t> Truncate(std::string_view id);
 
  private:
   std::shared_ptr<TableStore> store_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <numeric>
 #include <set>
 #include <thread>
 
@@ -109,6 +110,136 @@ TEST_P(Conformance, IsolationLevelsAreAccepted) {
     }
   }
   EXPECT_EQ(GetInt("SELECT v FROM t").value(), 3);
+}
+
+// --- Rows in bulk
+
+constexpr RowInsert::Column kRowColumns[] = {
+    {"k", SqlKind::kInteger}, {"r", SqlKind::kReal}, {"x", SqlKind::kText}, {"b", SqlKind::kBytes}};
+constexpr std::string_view kRowKey[] = {"k"};
+
+class BulkRows : public Conformance {
+ protected:
+  void SetUp() override {
+    Conformance::SetUp();
+    const bool sqlite = backend().kind() == BackendKind::kSqlite;
+    JAMMI_OK(Execute(fmt::format("CREATE TABLE rows (k BIGINT PRIMARY KEY, r {}, x TEXT, b {})",
+                                 sqlite ? "REAL" : "DOUBLE PRECISION", sqlite ? "BLOB" : "BYTEA")));
+  }
+
+  // Rows with the given keys; every third value is null, and each says which row of the call it is.
+  Result<int64_t> Insert(const std::vector<int64_t>& keys, OnConflict on_conflict = OnConflict::kFail,
+                         int64_t fails_at = -1) {
+    std::string text;
+    const auto fill = [&](int64_t row, std::span<SqlValue> values) -> Result<void> {
+      if (row == fails_at) return Error(ErrorCode::kAborted, "no more rows");
+      text = fmt::format("row {}", row);
+      const SqlBytes bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
+      values[0] = keys[static_cast<size_t>(row)];
+      values[1] = row % 3 == 0 ? SqlValue(std::nullopt) : SqlValue(0.5 + static_cast<double>(row));
+      values[2] = row % 3 == 1 ? SqlValue(std::nullopt) : SqlValue(text);
+      values[3] = row % 3 == 2 ? SqlValue(std::nullopt) : SqlValue(bytes);
+      return {};
+    };
+    return backend().Transact({}, [&](Transaction& tx) {
+      return tx.InsertRows({.table = "rows",
+                            .columns = kRowColumns,
+                            .rows = std::ssize(keys),
+                            .on_conflict = on_conflict,
+                            .key = kRowKey},
+                           fill);
+    });
+  }
+
+  static std::vector<int64_t> Keys(int64_t count) {
+    std::vector<int64_t> keys(static_cast<size_t>(count));
+    std::iota(keys.begin(), keys.end(), 0);
+    return keys;
+  }
+  int64_t Count() { return GetInt("SELECT count(*) AS v FROM rows").value(); }
+  bool HasText(int64_t key, const std::string& text) {
+    return test::GetInt(backend(), "SELECT count(*) AS v FROM rows WHERE k = $1 AND x = $2", {key, text})
+               .value() == 1;
+  }
+};
+JAMMI_ON_EVERY_DATABASE(BulkRows);
+
+TEST_P(BulkRows, FewAndManyAreReadAsTheyWereWritten) {
+  for (const int64_t count : {0, 1, 511, 512, 20'000}) {
+    JAMMI_OK(Execute("DELETE FROM rows"));
+    EXPECT_EQ(Insert(Keys(count)).value(), count);
+    int64_t row = 0;
+    JAMMI_OK(backend().RunTransaction({.read_only = true}, [&](Transaction& tx) {
+      return tx.Query("SELECT k, r, x, b FROM rows ORDER BY k", {}, [&](const Row& got) -> Result<bool> {
+        const std::string text = fmt::format("row {}", row);
+        EXPECT_EQ(std::get<int64_t>(got.At(0)), row);
+        for (size_t i = 0; i < 3; ++i) {
+          const bool null = row % 3 == static_cast<int64_t>(i);
+          EXPECT_EQ(std::holds_alternative<std::monostate>(got.At(i + 1)), null) << row << " " << i;
+        }
+        if (row % 3 != 0) {
+          EXPECT_EQ(std::get<double>(got.At(1)), 0.5 + static_cast<double>(row));
+        }
+        if (row % 3 != 1) {
+          EXPECT_EQ(std::get<std::string_view>(got.At(2)), text);
+        }
+        if (row % 3 != 2) {
+          EXPECT_EQ(std::get<SqlBytes>(got.At(3)).size(), text.size());
+        }
+        ++row;
+        return true;
+      });
+    }));
+    EXPECT_EQ(row, count);
+  }
+}
+
+TEST_P(BulkRows, AKeyThatIsThereFailsIsIgnoredOrReplaced) {
+  for (const int64_t count : {3, 1000}) {
+    JAMMI_OK(Execute("DELETE FROM rows"));
+    JAMMI_OK(Insert({7, 8, 2}));
+    auto keys = Keys(count);
+    const auto failed = Insert(keys);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(FaultOf(failed.error()), BackendFault::kUnique) << failed.error().ToString();
+    EXPECT_EQ(Count(), 3);
+    keys.front() = 2;
+    keys.back() = 2;
+    EXPECT_EQ(Insert(keys, OnConflict::kIgnore).value(), count == 3 ? 1 : count - 5);
+    EXPECT_TRUE(HasText(2, "row 2"));
+    EXPECT_EQ(Insert(keys, OnConflict::kReplace).value(), count);
+    EXPECT_TRUE(HasText(2, fmt::format("row {}", count - 1)));  // the last one with the key
+  }
+}
+
+TEST_P(BulkRows, AnErrorOfTheSourceLeavesNothing) {
+  for (const int64_t count : {5, 5000}) {
+    const auto failed = Insert(Keys(count), OnConflict::kFail, count - 1);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code(), ErrorCode::kAborted) << failed.error().ToString();
+    EXPECT_EQ(Count(), 0);
+  }
+  EXPECT_EQ(Insert(Keys(600)).value(), 600);
+}
+
+TEST_P(BulkRows, U0000AndAMissingTableAreRefused) {
+  for (const int64_t count : {1, 1000}) {
+    for (const std::string_view table : {"rows", "nowhere"}) {
+      const auto fill = [&](int64_t row, std::span<SqlValue> values) -> Result<void> {
+        values[0] = row;
+        if (table == "rows") values[2] = std::string_view("a\0b", 3);
+        return {};
+      };
+      const auto failed = backend().Transact({}, [&](Transaction& tx) {
+        return tx.InsertRows({.table = table, .columns = kRowColumns, .rows = count}, fill);
+      });
+      ASSERT_FALSE(failed);
+      if (table == "rows") {
+        EXPECT_EQ(failed.error().code(), ErrorCode::kInvalidArgument);
+      }
+      EXPECT_EQ(Count(), 0);
+    }
+  }
 }
 
 // WK-21: conflicts are the backend's business; the caller sees the sum.

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "engine/engine_core.h"
+#include "tables/transactor.h"
 #include "trigger/jetstream/jetstream_broker.h"
 
 namespace jammi {
@@ -151,6 +152,10 @@ Result<void> Topics::Drop(const TopicId& id) { return core_->streams->DropTopic(
 
 Tables Session::tables() const { return {{core_, core_->tables.get()}, scope_}; }
 
+Result<TransactOutcome> Session::Transact(const TransactBody& body, Deadline deadline) const {
+  return Transactor(*core_->tables, *core_->streams).Run(scope_, body, deadline);
+}
+
 CatalogAccess Session::access() const { return {core_->backend(), scope_}; }
 
 Result<EphemeralSession> Session::OpenEphemeral(const OpenEphemeralOptions& options) const {
@@ -226,7 +231,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
     trigger.end_broker = [broker] { CloseJetStreamBroker(*broker); };
   }
   JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, trigger, std::move(broker)));
-  core->tables = std::make_unique<TableStore>(core->catalog->backend());
+  core->tables = std::make_unique<TableStore>(core->catalog->backend(), core->streams.get());
   JAMMI_ASSIGN(core->ephemeral, EphemeralSessions::Start(*core->catalog, *core->streams, *core->tables,
                                                          EphemeralOptions(config.ephemeral)));
   core->audit = std::make_unique<AuditService>(

@@ -3,6 +3,11 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+
+#include "catalog/row_insert.h"
+#include "tables/definition.h"
 #include "trigger/topic_schema.h"
 
 namespace jammi {
@@ -13,7 +18,8 @@ Error Invalid(const Table& table, TableFault fault, std::string_view why, std::s
                TableDetail{fault, table.id(), std::string(column)});
 }
 
-Result<void> CheckSchema(const Table& table, const arrow::Schema& actual) {
+// MUT-061: names, order, types and nullability.
+Result<void> CheckSameSchema(const Table& table, const arrow::Schema& actual) {
   const auto same = CheckBatchSchema(table.id(), *table.schema(), actual);
   if (same) return {};
   const auto* detail = same.error().As<BatchSchemaMismatchDetail>();
@@ -25,32 +31,107 @@ Result<void> CheckSchema(const Table& table, const arrow::Schema& actual) {
                  detail->column);
 }
 
-Error DuplicateKey(const Table& table) {
+bool IsKey(const Table& table, size_t place) {
+  return std::ranges::find(table.key(), static_cast<int>(place)) != table.key().end();
+}
+
+}  // namespace
+
+Error ExplainWrite(const Table& table, Error error) {
+  const auto* refused = error.As<BackendDetail>();
+  if (refused == nullptr || refused->fault != BackendFault::kUnique) return error;
   return Error(
       ErrorCode::kAlreadyExists,
       fmt::format("table '{}': a row with the same key or unique index is there already", table.id()),
       TableDetail{TableFault::kDuplicateKey, table.id(), {}});
 }
 
-}  // namespace
-
-Result<RowBatch> RowBatch::Make(std::shared_ptr<const Table> table, Tables::Batches batches) {
-  RowBatch rows(std::move(table));
+Result<RowBatch> RowBatch::Make(std::shared_ptr<const Table> table, Tables::Batches batches,
+                                RowChange change) {
+  RowBatch rows(std::move(table), change);
   for (const auto& batch : batches) {
     if (batch == nullptr) return Error(ErrorCode::kInvalidArgument, "a batch is missing");
+    if (rows.parts_.empty()) JAMMI_TRY(rows.FindPlaces(*batch->schema()));
     JAMMI_TRY(rows.Add(*batch));
+  }
+  if (change == RowChange::kAssign && rows.rows_ != 1) {
+    return Invalid(*rows.table_, TableFault::kSchema,
+                   fmt::format("the new values are {} rows, not one", rows.rows_));
   }
   return rows;
 }
 
+// Which columns the batches have.
+Result<void> RowBatch::FindPlaces(const arrow::Schema& first) {
+  if (change_ == RowChange::kDelete) {
+    for (const int place : table_->key()) places_.push_back(static_cast<size_t>(place));
+    return {};
+  }
+  if (change_ != RowChange::kUpdate && change_ != RowChange::kAssign) {
+    places_.resize(table_->columns());
+    std::iota(places_.begin(), places_.end(), size_t{0});
+    return {};
+  }
+  for (const auto& field : first.fields()) {
+    const int place = FindColumn(*table_->schema(), field->name());
+    if (place < 0) {
+      return Invalid(*table_, TableFault::kSchema, fmt::format("it has no column '{}'", field->name()),
+                     field->name());
+    }
+    if (std::ranges::find(places_, static_cast<size_t>(place)) != places_.end()) {
+      return Invalid(*table_, TableFault::kSchema,
+                     fmt::format("the batch has column '{}' twice", field->name()), field->name());
+    }
+    places_.push_back(static_cast<size_t>(place));
+  }
+  if (change_ == RowChange::kAssign) {
+    for (const size_t place : places_) {
+      if (!IsKey(*table_, place)) continue;
+      const auto& name = table_->codec(place).field().name();
+      return Invalid(*table_, TableFault::kSchema, fmt::format("key column '{}' cannot be changed", name),
+                     name);
+    }
+    return places_.empty() ? Invalid(*table_, TableFault::kSchema, "there are no new values")
+                           : Result<void>();
+  }
+  for (const int place : table_->key()) {
+    if (std::ranges::find(places_, static_cast<size_t>(place)) != places_.end()) continue;
+    const auto& name = table_->codec(static_cast<size_t>(place)).field().name();
+    return Invalid(*table_, TableFault::kSchema, fmt::format("the batch has no key column '{}'", name), name);
+  }
+  if (places_.size() > table_->key().size()) return {};
+  return Invalid(*table_, TableFault::kSchema, "the batch has no column but those of the key");
+}
+
+// An update or a delete may say what it likes about nulls: the values are looked at.
+Result<void> RowBatch::CheckSchema(const arrow::Schema& actual) const {
+  const bool whole =
+      change_ == RowChange::kAppend || change_ == RowChange::kUpsert || change_ == RowChange::kInsertAbsent;
+  if (whole) return CheckSameSchema(*table_, actual);
+  if (actual.num_fields() != static_cast<int>(places_.size())) {
+    return Invalid(*table_, TableFault::kSchema,
+                   fmt::format("the batch has {} columns, expected {}", actual.num_fields(), places_.size()));
+  }
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const auto& want = table_->codec(places_[i]).field();
+    const auto& have = *actual.field(static_cast<int>(i));
+    if (want.name() == have.name() && want.type()->Equals(*have.type())) continue;
+    return Invalid(*table_, TableFault::kSchema,
+                   fmt::format("column {} of the batch is '{}' {}, expected '{}' {}", i, have.name(),
+                               have.type()->ToString(), want.name(), want.type()->ToString()),
+                   want.name());
+  }
+  return {};
+}
+
 Result<void> RowBatch::Add(const arrow::RecordBatch& batch) {
-  JAMMI_TRY(CheckSchema(*table_, *batch.schema()));
+  JAMMI_TRY(CheckSchema(*batch.schema()));
   if (const auto valid = batch.ValidateFull(); !valid.ok())
     return Invalid(*table_, TableFault::kSchema, fmt::format("the batch is damaged: {}", valid.message()));
   JAMMI_TRY(CheckNulls(batch));
-  Part part{.rows = batch.num_rows()};
-  for (size_t i = 0; i < table_->columns(); ++i) {
-    auto writer = table_->codec(i).NewWriter(batch.column(static_cast<int>(i)));
+  Part part{.rows = batch.num_rows(), .columns = {}};
+  for (size_t i = 0; i < places_.size(); ++i) {
+    auto writer = table_->codec(places_[i]).NewWriter(batch.column(static_cast<int>(i)));
     if (!writer) {
       const auto* detail = writer.error().As<TableDetail>();
       if (detail == nullptr) return std::move(writer).error();
@@ -69,10 +150,9 @@ Result<void> RowBatch::Add(const arrow::RecordBatch& batch) {
 }
 
 Result<void> RowBatch::CheckNulls(const arrow::RecordBatch& batch) const {
-  for (size_t i = 0; i < table_->columns(); ++i) {
-    const auto& array = *batch.column(static_cast<int>(i));
-    if (table_->nullable(i) || array.null_count() == 0) continue;
-    const auto& name = table_->codec(i).field().name();
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (table_->nullable(places_[i]) || batch.column(static_cast<int>(i))->null_count() == 0) continue;
+    const auto& name = table_->codec(places_[i]).field().name();
     return Invalid(*table_, TableFault::kInvalidValue,
                    fmt::format("column '{}' has a null, which it cannot", name), name);
   }
@@ -81,18 +161,18 @@ Result<void> RowBatch::CheckNulls(const arrow::RecordBatch& batch) const {
 
 // PostgreSQL cannot index more than a third of a page.
 Result<void> RowBatch::CheckSizes(const Part& part, std::string_view of,
-                                  const std::vector<int>& places) const {
+                                  const std::vector<int>& indexed) const {
   std::vector<const CellWriter*> variable;
-  for (const int place : places) {
-    const auto at = static_cast<size_t>(place);
-    if (table_->codec(at).variable()) variable.push_back(part.columns[at].get());
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const bool is_indexed = std::ranges::find(indexed, static_cast<int>(places_[i])) != indexed.end();
+    if (is_indexed && table_->codec(places_[i]).variable()) variable.push_back(part.columns[i].get());
   }
   if (variable.empty()) return {};
   for (int64_t row = 0; row < part.rows; ++row) {
     int64_t bytes = 0;
     for (const CellWriter* column : variable) bytes += column->Length(row);
     if (bytes <= static_cast<int64_t>(Tables::kMaxIndexedBytes)) continue;
-    const auto& name = table_->codec(static_cast<size_t>(places.front())).field().name();
+    const auto& name = table_->codec(static_cast<size_t>(indexed.front())).field().name();
     return Invalid(
         *table_, TableFault::kInvalidValue,
         fmt::format("{} of row {} takes {} bytes, more than {}", of, row, bytes, Tables::kMaxIndexedBytes),
@@ -101,17 +181,53 @@ Result<void> RowBatch::CheckSizes(const Part& part, std::string_view of,
   return {};
 }
 
-Result<int64_t> RowBatch::Insert(Transaction& tx, const Scope& scope, OnConflict on_conflict) {
+template <class Use>
+auto RowBatch::WithInsert(Use use) const {
   std::vector<RowInsert::Column> columns = {{Table::kScopeColumn, SqlKind::kText}};
   for (size_t i = 0; i < table_->columns(); ++i)
     columns.push_back({table_->column(i), table_->codec(i).kind()});
   std::vector<std::string_view> key = {Table::kScopeColumn};
   for (const int place : table_->key()) key.emplace_back(table_->column(static_cast<size_t>(place)));
+  const OnConflict on_conflict = change_ == RowChange::kAppend   ? OnConflict::kFail
+                                 : change_ == RowChange::kUpsert ? OnConflict::kReplace
+                                                                 : OnConflict::kIgnore;
+  return use(RowInsert{
+      .table = table_->storage(), .columns = columns, .rows = rows_, .on_conflict = on_conflict, .key = key});
+}
 
-  const std::string owner = scope.Key();
-  const Part* part = nullptr;
-  int64_t first = 0;  // row of `part`
-  const auto fill = [&](int64_t row, std::span<SqlValue> values) -> Result<void> {
+// $1 is the scope, then come the columns.
+std::string RowBatch::StatementText() const {
+  if (change_ != RowChange::kUpdate && change_ != RowChange::kDelete)
+    return WithInsert([](const RowInsert& insert) { return InsertOneText(insert); });
+  std::string assignments;
+  std::string condition = fmt::format(" WHERE {} = $1", Table::kScopeColumn);
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const auto term = fmt::format("{} = ${}", table_->column(places_[i]), i + 2);
+    if (IsKey(*table_, places_[i])) {
+      condition += " AND " + term;
+    } else {
+      if (!assignments.empty()) assignments += ", ";
+      assignments += term;
+    }
+  }
+  if (change_ == RowChange::kDelete) return fmt::format("DELETE FROM {}{}", table_->storage(), condition);
+  return fmt::format("UPDATE {} SET {}{}", table_->storage(), assignments, condition);
+}
+
+Result<void> RowBatch::AddAssignments(SqlText& sql) {
+  const auto part = std::ranges::find(parts_, 1, &Part::rows);  // others may be empty
+  for (size_t i = 0; i < places_.size(); ++i) {
+    SqlValue value = std::nullopt;
+    JAMMI_TRY(part->columns[i]->Get(0, value));
+    sql += fmt::format("{}{} = ", i == 0 ? "" : ", ", table_->column(places_[i]));
+    sql.AddValue(value);
+  }
+  return {};
+}
+
+RowInsert::Fill RowBatch::MakeFill(const std::string& owner) {
+  return [this, &owner, part = static_cast<const Part*>(nullptr), first = int64_t{0}](
+             int64_t row, std::span<SqlValue> values) mutable -> Result<void> {
     if (row == 0) {
       part = parts_.data();
       first = 0;
@@ -122,13 +238,40 @@ Result<int64_t> RowBatch::Insert(Transaction& tx, const Scope& scope, OnConflict
       JAMMI_TRY(part->columns[i]->Get(row - first, values[i + 1]));
     return {};
   };
-  auto written = tx.InsertRows(
-      {.table = table_->storage(), .columns = columns, .rows = rows_, .on_conflict = on_conflict, .key = key},
-      fill);
-  if (written) return written;
-  const auto* refused = written.error().As<BackendDetail>();
-  if (refused != nullptr && refused->fault == BackendFault::kUnique) return DuplicateKey(*table_);
-  return written;
+}
+
+Result<void> RowBatch::ForEach(const Scope& scope, const std::function<Result<void>(SqlParams)>& run) {
+  const std::string owner = scope.Key();
+  const auto fill = MakeFill(owner);
+  std::vector<SqlValue> values(places_.size() + 1, std::nullopt);
+  for (int64_t row = 0; row < rows_; ++row) {
+    JAMMI_TRY(fill(row, values));
+    JAMMI_TRY(run(values));
+  }
+  return {};
+}
+
+Result<int64_t> RowBatch::ExecuteForEach(Transaction& tx, const Scope& scope) {
+  const std::string sql = StatementText();
+  int64_t changed = 0;
+  JAMMI_TRY(ForEach(scope, [&](SqlParams params) -> Result<void> {
+    JAMMI_ASSIGN(const int64_t rows, tx.Execute(sql, params));
+    changed += rows;
+    return {};
+  }));
+  return changed;
+}
+
+Result<int64_t> RowBatch::Apply(Transaction& tx, const Scope& scope) {
+  if (rows_ == 0) return 0;
+  const auto insert_all = [&](const RowInsert& insert) {
+    const std::string owner = scope.Key();
+    return tx.InsertRows(insert, MakeFill(owner));
+  };
+  const bool by_statement = change_ == RowChange::kUpdate || change_ == RowChange::kDelete;
+  auto changed = by_statement ? ExecuteForEach(tx, scope) : WithInsert(insert_all);
+  if (!changed) return ExplainWrite(*table_, std::move(changed).error());
+  return changed;
 }
 
 }  // namespace jammi

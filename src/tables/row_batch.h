@@ -3,44 +3,79 @@
 
 #include <arrow/type_fwd.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "jammi/tables.h"
+#include "tables/sql_text.h"
 #include "tables/table.h"
 
 namespace jammi {
+
+// What is done with rows.
+enum class RowChange : uint8_t {
+  kAppend,        // all columns; no such key may be there
+  kUpsert,        // all columns; over a row with the same key
+  kInsertAbsent,  // all columns; a row with the same key stays
+  kUpdate,        // the columns of the key and some others, which are changed where the key is there
+  kDelete,        // the columns of the key, in its order
+  kAssign,        // one row of some columns, none of the key: what a filter's rows are changed to
+};
 
 // Used by one thread. Checked once; written as often as the transaction's body is run.
 class RowBatch {
  public:
   // Checks all of it: columns, arrays, nulls, text, sizes. The batches must outlive it.
-  // Errors: kInvalidArgument as Tables::Append().
-  [[nodiscard]] static Result<RowBatch> Make(std::shared_ptr<const Table> table, Tables::Batches batches);
+  // Errors: kInvalidArgument as Tables::Append() and its kin.
+  [[nodiscard]] static Result<RowBatch> Make(std::shared_ptr<const Table> table, Tables::Batches batches,
+                                             RowChange change);
 
   [[nodiscard]] const Table& table() const { return *table_; }
   [[nodiscard]] int64_t rows() const { return rows_; }
+  [[nodiscard]] RowChange change() const { return change_; }
 
-  // Inserts all rows as `scope`'s. Returns as Transaction::InsertRows(). Errors: kAlreadyExists with
-  // TableDetail(kDuplicateKey); the database's.
-  [[nodiscard]] Result<int64_t> Insert(Transaction& tx, const Scope& scope, OnConflict on_conflict);
+  // "c2 = $1, c3 = $2", of a kAssign.
+  [[nodiscard]] Result<void> AddAssignments(SqlText& sql);
+
+  // Does it, whatever it is but kAssign, with rows of `scope`. Returns how many were written, changed or
+  // deleted; an upsert writes all. Errors: kAlreadyExists with TableDetail(kDuplicateKey); the database's.
+  [[nodiscard]] Result<int64_t> Apply(Transaction& tx, const Scope& scope);
+
+  // The statement that does it for a row, and the values of each row for it, one after the other.
+  [[nodiscard]] std::string StatementText() const;
+  [[nodiscard]] Result<void> ForEach(const Scope& scope, const std::function<Result<void>(SqlParams)>& run);
 
  private:
   struct Part {
     int64_t rows = 0;
-    std::vector<std::unique_ptr<CellWriter>> columns;
+    std::vector<std::unique_ptr<CellWriter>> columns;  // as places_
   };
-  explicit RowBatch(std::shared_ptr<const Table> table) : table_(std::move(table)) {}
+  RowBatch(std::shared_ptr<const Table> table, RowChange change)
+      : table_(std::move(table)), change_(change) {}
+  [[nodiscard]] Result<void> FindPlaces(const arrow::Schema& first);
+  [[nodiscard]] Result<void> CheckSchema(const arrow::Schema& actual) const;
   [[nodiscard]] Result<void> Add(const arrow::RecordBatch& batch);
   [[nodiscard]] Result<void> CheckNulls(const arrow::RecordBatch& batch) const;
   [[nodiscard]] Result<void> CheckSizes(const Part& part, std::string_view of,
-                                        const std::vector<int>& places) const;
+                                        const std::vector<int>& indexed) const;
+  [[nodiscard]] Result<int64_t> ExecuteForEach(Transaction& tx, const Scope& scope);
+  // Sets the values of a row, the scope first.
+  [[nodiscard]] RowInsert::Fill MakeFill(const std::string& owner);
+  // Calls `use` with what inserts the rows.
+  template <class Use>
+  [[nodiscard]] auto WithInsert(Use use) const;
 
   std::shared_ptr<const Table> table_;
+  RowChange change_;
+  std::vector<size_t> places_;  // of the batches' columns in the table
   std::vector<Part> parts_;
   int64_t rows_ = 0;
 };
+
+// The error of a write, if it was a key that is there already, in words of the table; else unchanged.
+[[nodiscard]] Error ExplainWrite(const Table& table, Error error);
 
 }  // namespace jammi

@@ -14,13 +14,13 @@ constexpr size_t kMostKnown = 4096;
 
 #define JAMMI_TABLE_COLUMNS                                                                            \
   "table_no, scope, table_id, schema, primary_key, indexes, order_column, chunk_size, user_metadata, " \
-  "created_at"
+  "change_topic, created_at"
 
 constexpr std::string_view kTakeNumber =
     "UPDATE catalog_counters SET next_value = next_value + 1 WHERE name = 'table_no' RETURNING next_value";
 constexpr std::string_view kInsert =
     "INSERT INTO mutable_tables (" JAMMI_TABLE_COLUMNS
-    ", internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, jammi_now(), $10) RETURNING created_at";
+    ", internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, jammi_now(), $11) RETURNING created_at";
 // A scope's own comes before the global one, whose scope is ''.
 constexpr std::string_view kFind =
     "SELECT " JAMMI_TABLE_COLUMNS
@@ -31,7 +31,7 @@ constexpr std::string_view kPage =
     "SELECT " JAMMI_TABLE_COLUMNS
     " FROM mutable_tables WHERE scope = $1 AND table_id > $2 AND internal = 0 ORDER BY table_id LIMIT $3";
 
-constexpr std::array kStatements = {RepoStatement{"insert", kInsert, 10}, RepoStatement{"find", kFind, 2},
+constexpr std::array kStatements = {RepoStatement{"insert", kInsert, 11}, RepoStatement{"find", kFind, 2},
                                     RepoStatement{"delete", kDelete, 2}, RepoStatement{"page", kPage, 3}};
 
 SqlBytes BytesOf(std::string_view text) {
@@ -56,6 +56,10 @@ Result<TableRecord> ReadRecord(const Row& row) {
   JAMMI_ASSIGN(const auto chunk_size, row.Get<int64_t>("chunk_size"));
   definition.chunk_size = static_cast<uint64_t>(chunk_size);
   JAMMI_ASSIGN(definition.user_metadata, row.Get<std::string>("user_metadata"));
+  JAMMI_ASSIGN(const auto topic, row.Get<std::optional<std::string>>("change_topic"));
+  if (topic) {
+    JAMMI_ASSIGN(definition.change_topic, TopicId::Parse(*topic));
+  }
   JAMMI_ASSIGN(record.created_at, row.Get<int64_t>("created_at"));
   return record;
 }
@@ -96,11 +100,13 @@ Result<std::shared_ptr<const Table>> TableRepo::Insert(Transaction& tx, const Sc
   const std::string scope = owner.Key();
   const std::string key = NamesToJson(prepared.primary_key);
   const std::string indexes = IndexesToJson(prepared.indexes);
+  std::optional<std::string> topic;
+  if (prepared.change_topic) topic = prepared.change_topic->ToString();
   JAMMI_ASSIGN(const auto created_at,
                tx.QueryFirst(kInsert,
                              {record.number, scope, prepared.id, BytesOf(schema), key, indexes,
                               prepared.order_column, static_cast<int64_t>(prepared.chunk_size),
-                              prepared.user_metadata, creator == TableCreator::kEngine},
+                              prepared.user_metadata, topic, creator == TableCreator::kEngine},
                              [](const Row& row) { return row.Get<int64_t>("created_at"); }));
   record.created_at = created_at.value_or(0);
   return Table::Make(std::move(record));  // remembered when it is found: it may not be committed

@@ -1,12 +1,14 @@
 #include "tables/table_store.h"
 
+#include <arrow/type.h>
 #include <fmt/format.h>
 
 #include "catalog/arguments.h"
 #include "catalog/changes.h"
 #include "catalog/page_token.h"
 #include "catalog/run_again.h"
-#include "tables/row_batch.h"
+#include "tables/table_writes.h"
+#include "tables/transactor.h"
 
 namespace jammi {
 namespace {
@@ -19,6 +21,11 @@ Error NotFound(std::string_view id) {
                TableDetail{TableFault::kNotFound, std::string(id), {}});
 }
 
+// By one with a change topic, between two looks at it.
+Error Replaced(std::string_view id) {
+  return Error(ErrorCode::kAborted, fmt::format("table '{}': was replaced by another meanwhile", id));
+}
+
 Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const Scope& owner, std::string_view id) {
   return jammi::RecordChange(tx, {.kind = "mutable_table", .verb = verb, .owner = owner, .name = id});
 }
@@ -26,6 +33,25 @@ Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const Scope& owner, 
 // What the table's own name is in an error that names the storage table.
 Error While(std::string_view doing, std::string_view id, Error error) {
   return std::move(error).While(fmt::format("{} table '{}'", doing, id));
+}
+
+// The same verb of a transaction.
+Result<int64_t> WriteIn(Tx& tx, std::string_view id, Tables::Batches batches, RowChange change) {
+  switch (change) {
+    case RowChange::kAppend:
+      return tx.Append(id, batches);
+    case RowChange::kUpsert:
+      return tx.Upsert(id, batches);
+    case RowChange::kInsertAbsent:
+      return tx.Upsert(id, batches, UpsertMode::kIgnore);
+    case RowChange::kUpdate:
+      return tx.Update(id, batches);
+    case RowChange::kDelete:
+      return tx.Delete(id, batches);
+    case RowChange::kAssign:
+      break;
+  }
+  return Error(ErrorCode::kInternal, "this is no change of rows by themselves");
 }
 
 }  // namespace
@@ -51,9 +77,42 @@ Result<TableRecord> TableStore::CreateIn(Transaction& tx, const Scope& owner, co
   return (*table)->record();
 }
 
+Result<void> TableStore::CheckChangeTopic(const Scope& owner, const TableDefinition& prepared) {
+  if (streams_ == nullptr) return Error(ErrorCode::kInternal, "this store cannot publish");
+  JAMMI_ASSIGN(const Topic topic, streams_->FindTopic(owner, *prepared.change_topic));
+  if (topic.owner != owner) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("topic {} is not the table's owner's", topic.id.ToString()),
+                 TopicNotFoundDetail{topic.id.ToString()});
+  }
+  const auto wanted = ChangeFeedSchema(prepared);
+  if (topic.schema->Equals(*wanted)) return {};
+  std::string detail = fmt::format("it has the columns [{}], and the table's changes [{}]",
+                                   topic.schema->ToString(), wanted->ToString());
+  return Error(ErrorCode::kFailedPrecondition,
+               fmt::format("change topic '{}' has other columns: {}", topic.name, detail),
+               SchemaConflictDetail{topic.name, std::move(detail)});
+}
+
+Result<int64_t> TableStore::WithChanges(const Scope& scope, Deadline deadline,
+                                        const std::function<Result<int64_t>(Tx&)>& verb) {
+  if (streams_ == nullptr) return Error(ErrorCode::kInternal, "this store cannot publish");
+  int64_t rows = 0;
+  JAMMI_TRY(Transactor(*this, *streams_)
+                .Run(
+                    scope,
+                    [&](Tx& tx) -> Result<void> {
+                      JAMMI_ASSIGN(rows, verb(tx));
+                      return {};
+                    },
+                    deadline));
+  return rows;
+}
+
 Result<TableRecord> TableStore::Create(const Scope& owner, const TableDefinition& definition,
                                        Deadline deadline, TableCreator creator) {
   JAMMI_ASSIGN(const TableDefinition prepared, PrepareDefinition(definition, creator));
+  if (prepared.change_topic) JAMMI_TRY(CheckChangeTopic(owner, prepared));
   return backend_.Transact({.deadline = deadline},
                            [&](Transaction& tx) { return CreateIn(tx, owner, prepared, creator); });
 }
@@ -111,18 +170,49 @@ Result<void> TableStore::Drop(const Scope& owner, std::string_view id, Deadline 
 }
 
 // Rows are checked before the transaction begins: on SQLite all other writes would wait for it.
-Result<int64_t> TableStore::Append(const Scope& scope, std::string_view id, Tables::Batches batches,
-                                   Deadline deadline) {
+Result<int64_t> TableStore::Write(const Scope& scope, std::string_view id, Tables::Batches batches,
+                                  RowChange change, Deadline deadline) {
   JAMMI_ASSIGN(auto table, Find(scope, id, deadline));
-  JAMMI_ASSIGN(auto rows, RowBatch::Make(std::move(table), batches));
+  if (table->record().definition.change_topic)
+    return WithChanges(scope, deadline, [&](Tx& tx) { return WriteIn(tx, id, batches, change); });
+  JAMMI_ASSIGN(auto rows, RowBatch::Make(std::move(table), batches, change));
   const TxOptions options{.lane = rows.rows() > kBulkRows ? Lane::kBulk : Lane::kNormal,
                           .deadline = deadline};
   return TransactWhile(backend_, options, IsStorageGone, [&](Transaction& tx) -> Result<int64_t> {
     JAMMI_ASSIGN(auto now, Find(tx, scope, id));
+    if (now->record().definition.change_topic) return Replaced(id);
     if (now->record().number != rows.table().record().number) {  // dropped, and created again
-      JAMMI_ASSIGN(rows, RowBatch::Make(std::move(now), batches));
+      JAMMI_ASSIGN(rows, RowBatch::Make(std::move(now), batches, change));
     }
-    return rows.Insert(tx, scope, OnConflict::kFail);
+    return rows.Apply(tx, scope);
+  });
+}
+
+Result<int64_t> TableStore::UpdateWhere(const Scope& scope, std::string_view id, const TableFilter& filter,
+                                        const std::shared_ptr<arrow::RecordBatch>& values,
+                                        Deadline deadline) {
+  JAMMI_ASSIGN(const auto found, Find(scope, id, deadline));
+  if (found->record().definition.change_topic)
+    return WithChanges(scope, deadline, [&](Tx& tx) { return tx.UpdateWhere(id, filter, values); });
+  const TxOptions options{.lane = Lane::kBulk, .deadline = deadline};
+  return TransactWhile(backend_, options, IsStorageGone, [&](Transaction& tx) -> Result<int64_t> {
+    JAMMI_ASSIGN(auto table, Find(tx, scope, id));
+    if (table->record().definition.change_topic) return Replaced(id);
+    JAMMI_ASSIGN(auto row, RowBatch::Make(std::move(table), {&values, 1}, RowChange::kAssign));
+    return jammi::UpdateWhere(tx, scope, filter, row);
+  });
+}
+
+Result<int64_t> TableStore::DeleteWhere(const Scope& scope, std::string_view id, const TableFilter& filter,
+                                        Deadline deadline) {
+  JAMMI_ASSIGN(const auto found, Find(scope, id, deadline));
+  if (found->record().definition.change_topic)
+    return WithChanges(scope, deadline, [&](Tx& tx) { return tx.DeleteWhere(id, filter); });
+  const TxOptions options{.lane = Lane::kBulk, .deadline = deadline};
+  return TransactWhile(backend_, options, IsStorageGone, [&](Transaction& tx) -> Result<int64_t> {
+    JAMMI_ASSIGN(const auto table, Find(tx, scope, id));
+    if (table->record().definition.change_topic) return Replaced(id);
+    return jammi::DeleteWhere(tx, *table, scope, filter);
   });
 }
 

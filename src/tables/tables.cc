@@ -49,4 +49,28 @@ Result<int64_t> Tables::CountRows(std::string_view id, const TableFilter& filter
   return TableReader(*store_, scope_, deadline_).CountRows(id, filter);
 }
 
+Result<int64_t> Tables::Upsert(std::string_view id, Batches batches, UpsertMode mode) {
+  const RowChange change = mode == UpsertMode::kUpdate ? RowChange::kUpsert : RowChange::kInsertAbsent;
+  return store_->Write(scope_, id, batches, change, deadline_);
+}
+
+Result<int64_t> Tables::Update(std::string_view id, Batches batches) {
+  return store_->Write(scope_, id, batches, RowChange::kUpdate, deadline_);
+}
+
+Result<int64_t> Tables::UpdateWhere(std::string_view id, const TableFilter& filter,
+                                    const std::shared_ptr<arrow::RecordBatch>& values) {
+  return store_->UpdateWhere(scope_, id, filter, values, deadline_);
+}
+
+Result<int64_t> Tables::Delete(std::string_view id, Batches keys) {
+  return store_->Write(scope_, id, keys, RowChange::kDelete, deadline_);
+}
+
+Result<int64_t> Tables::DeleteWhere(std::string_view id, const TableFilter& filter) {
+  return store_->DeleteWhere(scope_, id, filter, deadline_);
+}
+
+Result<int64_t> Tables::Truncate(std::string_view id) { return DeleteWhere(id, {}); }
+
 }  // namespace jammi

@@ -64,7 +64,8 @@ class ArrayParameter {
   uint32_t count_ = 0;
 };
 
-// Of rows that share a key the last one is left: one statement must not write a row twice.
+// Of rows that share a key the last one is left: one statement must not write a row twice. They are written
+// in their order, which matters to a unique index.
 std::string InsertArraysText(const RowInsert& insert) {
   std::string arrays;
   for (size_t i = 0; i < insert.columns.size(); ++i) {
@@ -72,13 +73,12 @@ std::string InsertArraysText(const RowInsert& insert) {
         fmt::format("{}CAST(${} AS {})", i == 0 ? "" : ", ", i + 1, ArrayOf(insert.columns[i].kind).name);
   }
   const std::string columns = ColumnNames(insert);
-  std::string rows =
-      fmt::format("SELECT {} FROM unnest({}) WITH ORDINALITY AS r({}, ordinal)", columns, arrays, columns);
+  std::string rows = fmt::format("unnest({}) WITH ORDINALITY AS r({}, ordinal)", arrays, columns);
   if (insert.on_conflict == OnConflict::kReplace) {
-    const auto key = fmt::format("{}", fmt::join(insert.key, ", "));
-    rows.replace(0, 6, fmt::format("SELECT DISTINCT ON ({})", key));
-    rows += fmt::format(" ORDER BY {}, ordinal DESC", key);
+    rows = fmt::format("(SELECT DISTINCT ON ({0}) * FROM {1} ORDER BY {0}, ordinal DESC) AS last",
+                       fmt::join(insert.key, ", "), rows);
   }
+  rows = fmt::format("SELECT {} FROM {} ORDER BY ordinal", columns, rows);
   return fmt::format("INSERT INTO {} ({}) {}{}", insert.table, columns, rows, ConflictClause(insert));
 }
 
