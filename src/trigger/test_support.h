@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -179,10 +180,11 @@ class FeedsTest : public testing::Test {
   std::unique_ptr<Feeds> feeds_;
 };
 
-// Streams over a catalog in a temporary folder.
+// Streams over a catalog: `open`'s, else an SQLite file in a temporary folder.
 class StreamsTest : public testing::Test {
  protected:
-  StreamsTest() {
+  using OpenCatalog = std::function<Result<std::unique_ptr<Catalog>>()>;
+  explicit StreamsTest(OpenCatalog open = {}) : open_(std::move(open)) {
     SetLog(LogLevel::kError, LogFormat::kText);  // brokers fail here on purpose
     Open();
   }
@@ -192,11 +194,14 @@ class StreamsTest : public testing::Test {
     SetLog(LogLevel::kWarning, LogFormat::kText);
   }
 
-  void Open() {
+  Result<std::unique_ptr<Catalog>> OpenFile() const {
     SqliteOptions sqlite;
     sqlite.path = folder_ / "catalog.db";
     sqlite.clock = clock_;
-    auto catalog = OpenSqliteCatalog(sqlite);
+    return OpenSqliteCatalog(sqlite);
+  }
+  void Open() {
+    auto catalog = open_ ? open_() : OpenFile();
     ASSERT_TRUE(catalog) << catalog.error().ToString();
     catalog_ = std::move(*catalog);
     auto streams = Streams::Open(*catalog_, options_, broker_);
@@ -239,6 +244,7 @@ class StreamsTest : public testing::Test {
   const Scope b_ = Scope::ForTenant(Tenant(2));
   const test::TempDir folder_{test::TempDir::On::kMemory};
   const std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>(1'700'000'000'000'000);
+  const OpenCatalog open_;
   StreamsOptions options_;
   std::shared_ptr<TriggerBroker> broker_;
   std::unique_ptr<Catalog> catalog_;
