@@ -247,6 +247,24 @@ TEST_F(WrongFile, AlteredMigrationIsRefusedByItsName) {
   EXPECT_EQ(system.error().As<BackendDetail>()->object, name);
 }
 
+// A damaged byte had made CHECK (id != 1) of it, and the caller was told that his argument was wrong.
+TEST_F(WrongFile, DamagedConstraintIsDamage) {
+  Ledger ledger;
+  MakeDatabase(path_, 0, ledger);
+  std::string damaged = ReadFile();
+  const std::string check = "CHECK (id = 1)";
+  size_t found = 0;
+  for (size_t at = damaged.find(check); at != std::string::npos; at = damaged.find(check, at + 1)) {
+    damaged.replace(at, check.size(), "CHECK (id!= 1)");
+    ++found;
+  }
+  ASSERT_GT(found, 0U);
+  WriteFile(damaged);
+  const auto system = System::Open({.path = path_});
+  ASSERT_FALSE(system);
+  ExpectError(system.error(), ErrorCode::kDataLoss, BackendFault::kCorrupt);
+}
+
 TEST_F(WrongFile, DirectoryInPlaceOfTheFile) {
   std::filesystem::create_directory(path_);
   const auto system = System::Open({.path = path_});

@@ -226,6 +226,17 @@ Result<void> CheckOptions(const SqliteOptions& options) {
   return {};
 }
 
+// What is written at open is ours and fits. A constraint that it breaks is not the one we made.
+Error AsDamage(Error error) {
+  const auto* const detail = error.As<BackendDetail>();
+  const bool refused =
+      detail != nullptr && (detail->fault == BackendFault::kCheck || detail->fault == BackendFault::kUnique ||
+                            detail->fault == BackendFault::kForeignKey);
+  if (!refused) return error;
+  return Error(ErrorCode::kDataLoss, fmt::format("the catalog file is damaged: {}", error.message()),
+               BackendDetail{BackendFault::kCorrupt, detail->object, detail->native_code});
+}
+
 }  // namespace
 }  // namespace sqlite
 
@@ -236,8 +247,9 @@ Result<std::unique_ptr<Catalog>> OpenSqliteCatalog(const SqliteOptions& options)
   JAMMI_TRY(sqlite::EnsureFolder(resolved.path.parent_path()));
   JAMMI_ASSIGN(auto lock, sqlite::LockFile::Take(resolved.path.string() + ".lock", resolved.clock->Now()));
   auto catalog = std::make_unique<sqlite::SqliteCatalog>(std::move(resolved), std::move(lock));
-  JAMMI_TRY(catalog->Start());
-  JAMMI_TRY(EnsureChangesTopic(catalog->backend()));
+  if (auto started = catalog->Start(); !started) return sqlite::AsDamage(std::move(started).error());
+  if (auto made = EnsureChangesTopic(catalog->backend()); !made)
+    return sqlite::AsDamage(std::move(made).error());
   return Result<std::unique_ptr<Catalog>>(std::move(catalog));
 }
 
