@@ -434,8 +434,9 @@ TEST_P(AuditLogTest, Weakness10EveryStatementReadsWhatItReturns) {
   }));
   Sql("ANALYZE");
   const std::string a = kA.Key();
+  const Sha256Digest none{};
   const std::vector<SqlValue> all[] = {{a, 1},
-                                       {a, SqlBytes(Sha256Digest{})},
+                                       {a, SqlBytes(none)},
                                        {a},
                                        {a, "x"},
                                        {a, 100, 200, 256},

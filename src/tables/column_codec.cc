@@ -195,9 +195,12 @@ class ViewWriter final : public CellWriter {
   const Array& array_;
 };
 
+// Never null: Arrow copies also what is empty.
 std::string_view ViewOf(const Cell& cell) {
-  if (const auto* text = std::get_if<std::string_view>(&cell)) return *text;
+  const auto* const text = std::get_if<std::string_view>(&cell);
+  if (text != nullptr) return text->empty() ? "" : *text;
   const auto& bytes = std::get<SqlBytes>(cell);
+  if (bytes.empty()) return "";
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
