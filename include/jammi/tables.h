@@ -159,12 +159,13 @@ class Tables {
 
   // How many rows match. Errors: kNotFound with TableDetail(kNotFound); those of the filter.
   [[nodiscard]] Result<int64_t> CountRows(std::string_view id, const TableFilter& filter = {}) const;
-  // The verbs that change rows of a table with a change topic fail as Session::Publish() where the event
-  // cannot be published: when the topic was dropped, or a quota is used up. What one call changes must fit
-  // into one publish (kMaxPublishBytes).
 
-  // The verbs that change rows change this scope's own ones, never a global row or another tenant's; in a
-  // table that has no such row they change nothing and return 0. Errors of all: as Append().
+  // --- Changing: this scope's own rows, never a global one or another tenant's; where there is no such row
+  // nothing changes, and 0 is returned.
+  //
+  // Errors of all: as Append(). With a change topic also those of Session::Publish(), where the event cannot
+  // be published: the topic was dropped, or a quota is used up. What one call changes must fit into one
+  // publish (kMaxPublishBytes).
 
   // Appends rows, or changes those of this scope whose keys are there. Returns how many were written: with
   // kUpdate all (of rows that share a key the last one is left), with kIgnore those whose key was free.
