@@ -390,6 +390,9 @@ TEST_P(LogTrimTest, TrimmingBesidePublishersAndReaders) {
   constexpr int kPublishers = 8;
   constexpr int kEach = 100;
   const auto topic = Register(kGlobal, "t", {.max_events = 20});
+  auto trim = MakeTrim();
+  for (int n = 0; n < 30; ++n) Append(topic.topic_no, 200);
+  TrimAll(trim);  // whoever begins at 0 is behind already
   std::atomic<int> publishing = kPublishers;
   std::atomic<int64_t> evicted = 0;
   std::vector<std::jthread> threads;
@@ -417,13 +420,12 @@ TEST_P(LogTrimTest, TrimmingBesidePublishersAndReaders) {
       }
     });
   }
-  auto trim = MakeTrim();
   while (publishing > 0 && !HasFailure()) TrimAll(trim);
   threads.clear();
   TrimAll(trim);
-  EXPECT_EQ(StatsOf(topic).low_water, kPublishers * kEach - 20U);
+  EXPECT_EQ(StatsOf(topic).low_water, 30U + kPublishers * kEach - 20U);
   EXPECT_EQ(StatsOf(topic).bytes, 20U * 200);
-  EXPECT_GT(evicted, 0) << "the readers who take one event at a time cannot have kept up";
+  EXPECT_GE(evicted, 3) << "every reader was told the mark once at least";
   EXPECT_THAT(Findings(), IsEmpty());
 }
 

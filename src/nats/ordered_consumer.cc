@@ -174,11 +174,7 @@ Result<void> OrderedConsumer::State::TryStart() {
     IgnoreError(jetstream_.DeleteConsumer(options_.stream, consumer.name), "it goes by itself");
     return {};
   }
-  if (connection_.generation() != generation || !connection_.connected())
-    return Unavailable("NATS: the connection was lost");
-  consumer_ = consumer.name;
-  inbox_ = std::move(*inbox);
-  inbox_subject_ = subject;
+  // The owner was told that it began here: the place stands, even if the consumer is lost again at once.
   stream_created_ = stream.created;
   // "New" begins behind what was there when the consumer was made.
   switch (from.kind) {
@@ -192,6 +188,11 @@ Result<void> OrderedConsumer::State::TryStart() {
       next_sequence_ = from.sequence;
       break;
   }
+  if (connection_.generation() != generation || !connection_.connected())
+    return Unavailable("NATS: the connection was lost");
+  consumer_ = consumer.name;
+  inbox_ = std::move(*inbox);
+  inbox_subject_ = subject;
   consumer_sequence_ = 0;
   too_large_ = false;
   running_ = true;

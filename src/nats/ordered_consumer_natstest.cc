@@ -145,6 +145,36 @@ TEST_P(OrderedConsumerTest, TheOneThatWaitsForNewOnesMissesNoneWhileItIsAway) {
   EXPECT_EQ(messages_.Await(3), Numbered(2, 5, 3));
 }
 
+// The place was kept only when the start had come to its end: a server that went away right behind the news of
+// it was asked for "new" once more, and what had been published meanwhile was never read.
+TEST_P(OrderedConsumerTest, TheOneThatWaitsForNewOnesKeepsAPlaceThatWasTold) {
+  std::promise<void> told;
+  std::promise<void> lost;
+  SetSyncPoint("OrderedConsumer::TryStart.told",
+               [&, first = std::make_shared<std::once_flag>(), lost = lost.get_future().share()] {
+                 std::call_once(*first, [&] {
+                   told.set_value();
+                   lost.wait();
+                 });
+               });
+  auto options = Options();
+  options.start = {ConsumerStart::Kind::kNew};
+  consumer_ = std::make_unique<OrderedConsumer>(connection_, options, *this);
+  told.get_future().wait();
+  server_.Kill();
+  ASSERT_TRUE(AwaitTrue([&] { return !connection_->connected(); }));
+  server_.Start();
+  const auto other = Connect(To(server_.Url()));
+  PublishWindow window(other);
+  for (int i = 0; i < 3; ++i) {
+    NATS_OK_OR_FAIL(window.PublishAndWait(
+        {.subject = "s.a", .headers = {{"n", fmt::format("{}", i)}}, .body = "x"}, Soon()));
+  }
+  lost.set_value();
+  EXPECT_EQ(messages_.Await(3), Numbered(0, 3, 1));
+  ClearSyncPoints();
+}
+
 TEST_P(OrderedConsumerTest, ADeletedConsumerIsMadeAgain) {
   Publish(0, 3);
   Consume(Options());
