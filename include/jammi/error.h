@@ -252,6 +252,65 @@ struct AuditDetail {
 struct BrokerDetail {
   std::string driver;  // "in_memory", "jet_stream"
 };
+// What is wrong with a CloudEvent.
+enum class EventFault : uint8_t {
+  kNotJson,           // not one JSON object, or not UTF-8, or nested too deeply
+  kDuplicateMember,   //
+  kMissingAttribute,  //
+  kEmptyAttribute,
+  kWrongType,  // an attribute of the standard that is not a string
+  kBadSpecversion,
+  kBadUri,
+  kBadMediaType,
+  kBadTime,
+  kBadExtensionName,
+  kBadExtensionValue,
+  kIntegerOutOfRange,
+  kBadStringChar,
+  kDataConflict,  // `data` and `data_base64`
+  kBadBase64,
+  kDataNotString,  // though the media type is not JSON
+};
+struct EventFinding {
+  EventFault fault = EventFault::kNotJson;
+  std::string attribute;  // "time"; empty for kNotJson
+  std::string message;
+};
+// What went wrong in a sink of events.
+enum class SinkFault : uint8_t {
+  // Of this event; the next one may pass.
+  kInvalidEvent,
+  kEventTooLarge,
+  kInvalidSubject,
+  kRejected,  // the server answered, with a no
+  // Of the moment.
+  kAckTimeout,      // the event may be stored
+  kBadAck,          // it may be stored
+  kConnectionLost,  // it may be stored
+  kNoStream,        // no stream takes the subject
+  kUnavailable,     // the server cannot take it now
+  kCircuitOpen,     // not tried: the last one failed
+  // Of the start.
+  kConnectFailed,
+  kTlsError,
+  kAuthFailed,
+  kConfigError,
+  // Of the sink itself.
+  kSignError,
+  kSpillFailed,  // a file of events could not be written or read
+  kSpillFull,    // a file of events may not grow
+  kSinkFull,     // the disk is full
+  kClosed,
+};
+[[nodiscard]] std::string_view ToString(EventFault fault);  // "missing_attribute"
+[[nodiscard]] std::string_view ToString(SinkFault fault);   // "CircuitOpen"
+struct SinkDetail {
+  SinkFault fault = SinkFault::kUnavailable;
+  std::vector<EventFinding> findings = {};  // kInvalidEvent: all of them
+  // kCircuitOpen: how often it was tried in vain since it opened, and when it will be again.
+  uint32_t attempt = 0;
+  int64_t remaining_ms = 0;
+};
 
 using ErrorDetail =
     std::variant<std::monostate, ConfigDetail, TenantDetail, ModelNotFoundDetail, ModelReferencedDetail,
@@ -261,7 +320,7 @@ using ErrorDetail =
                  ProducerKeyConflictDetail, PredicateParseDetail, PredicateUnsupportedDetail,
                  PredicateEvalDetail, OffsetEvictedDetail, BackendDetail, LeaseLostDetail, LeaseHeldDetail,
                  TrainingJobDetail, PositionOutdatedDetail, CatalogLockedDetail, QuotaExceededDetail,
-                 EphemeralDetail, AuditDetail, BrokerDetail>;
+                 EphemeralDetail, AuditDetail, BrokerDetail, SinkDetail>;
 
 // A value type; cheap to move. Reading it is thread-safe.
 class Error {

@@ -145,8 +145,8 @@ TEST_P(OrderedConsumerTest, TheOneThatWaitsForNewOnesMissesNoneWhileItIsAway) {
   EXPECT_EQ(messages_.Await(3), Numbered(2, 5, 3));
 }
 
-// The place was kept only when the start had come to its end: a server that went away right behind the news of
-// it was asked for "new" once more, and what had been published meanwhile was never read.
+// The place was kept only when the start had come to its end: a server that went away right behind the news
+// of it was asked for "new" once more, and what had been published meanwhile was never read.
 TEST_P(OrderedConsumerTest, TheOneThatWaitsForNewOnesKeepsAPlaceThatWasTold) {
   std::promise<void> told;
   std::promise<void> lost;
