@@ -24,8 +24,8 @@ class CatalogPgCli : public Cli {
 TEST_F(CatalogPgCli, Wk20EightProcessesStartOnOneEmptyDatabase) {
   std::vector<pid_t> children;
   for (int i = 0; i < 8; ++i) {
-    children.push_back(Start({"catalog", "migrate", "--catalog", url_}, {}, fmt::format("out{}", i),
-                             fmt::format("err{}", i)));
+    children.push_back(Start({"catalog", "migrate", "--catalog", url_}, {},
+                             {.out = fmt::format("out{}", i), .err = fmt::format("err{}", i)}));
   }
   std::string all;
   for (int i = 0; i < 8; ++i) {

@@ -1,7 +1,5 @@
 #include "config/environment.h"
 
-#include <unistd.h>
-
 #include <string_view>
 
 namespace jammi {
@@ -26,17 +24,6 @@ std::optional<fs::path> Below(const Environment& environment, const std::string&
 }
 
 }  // namespace
-
-Environment ProcessEnvironment() {
-  Environment variables;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const size_t equals = text.find('=');
-    if (equals == std::string_view::npos || equals == 0) continue;
-    variables.emplace(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return variables;
-}
 
 Platform ThisPlatform() {
 #if defined(__APPLE__)
