@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "cli/command.h"
+#include "command_line/command_line.h"
 
 namespace jammi {
 namespace {
@@ -29,12 +30,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddCatalogCommand(app, program);
   AddConfigCommand(app, program);
 
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    // Help and version are answers, and CLI11 prints them; anything else is a wrong usage.
-    return static_cast<int>(app.exit(error, out, err) == 0 ? Exit::kDone : Exit::kUsage);
-  }
+  if (const auto answered = ParseCommandLine(app, argc, argv, out, err)) return *answered;
   Exit exit = program.action();
   if (!out.flush() && exit == Exit::kDone) {
     err << "jammi: cannot write the output\n";

@@ -11,11 +11,10 @@ class App;
 
 namespace jammi {
 
-// The program's exit codes.
+// The exit codes of what was understood; the rest is kWrongUsage.
 enum class Exit : int {
   kDone = 0,
   kFailed = 1,  // what was asked failed; the reason is on the error stream
-  kUsage = 2,   // it was not understood what was asked
 };
 
 struct Program {

@@ -1,0 +1,22 @@
+// Arguments of a program: what CLI11 says about them, and what was probably meant.
+#pragma once
+
+#include <iosfwd>
+#include <optional>
+
+namespace CLI {
+class App;
+}
+
+namespace jammi {
+
+// The exit code of every program of ours for a command line that is not understood.
+inline constexpr int kWrongUsage = 2;
+
+// Reads the arguments (argv[0] is the program) into `app`. nullopt: go on. Otherwise the program has
+// answered, and ends with this code: 0 after help or version on `out`, kWrongUsage after a sentence on `err`
+// that names what was not understood and the nearest word that would have been.
+[[nodiscard]] std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* argv,
+                                                  std::ostream& out, std::ostream& err);
+
+}  // namespace jammi

@@ -1,0 +1,76 @@
+#include "command_line/command_line.h"
+
+#include <gmock/gmock.h>
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace jammi {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Answer {
+  std::optional<int> exit;
+  std::string out;
+  std::string err;
+};
+
+Answer Parse(std::vector<const char*> arguments) {
+  CLI::App app("A tool.", "tool");
+  app.set_version_flag("--version", "tool 1", "Print the version");
+  app.require_subcommand(1);
+  auto* paint = app.add_subcommand("paint", "Paint it");
+  std::string colour;
+  paint->add_option("--colour", colour, "Which")->required();
+  app.add_subcommand("sand", "Sand it");
+  arguments.insert(arguments.begin(), "tool");
+  std::ostringstream out;
+  std::ostringstream err;
+  const auto exit = ParseCommandLine(app, static_cast<int>(arguments.size()), arguments.data(), out, err);
+  return {exit, out.str(), err.str()};
+}
+
+TEST(CommandLine, WhatIsUnderstoodGoesOn) {
+  const auto answer = Parse({"paint", "--colour", "red"});
+  EXPECT_EQ(answer.exit, std::nullopt);
+  EXPECT_EQ(answer.out + answer.err, "");
+}
+
+TEST(CommandLine, HelpAndVersionAreAnswers) {
+  EXPECT_EQ(Parse({"--version"}).exit, 0);
+  EXPECT_EQ(Parse({"--version"}).out, "tool 1\n");
+  const auto help = Parse({"paint", "--help"});
+  EXPECT_EQ(help.exit, 0);
+  EXPECT_THAT(help.out, HasSubstr("--colour"));
+  EXPECT_EQ(help.err, "");
+}
+
+TEST(CommandLine, AnOptionThatIsNotThereHasANeighbour) {
+  const auto answer = Parse({"paint", "--color=red"});
+  EXPECT_EQ(answer.exit, kWrongUsage);
+  EXPECT_EQ(answer.out, "");
+  EXPECT_EQ(answer.err,
+            "tool paint: there is no option --color; did you mean --colour?\n"
+            "Run tool paint --help for more information.\n");
+  EXPECT_THAT(Parse({"paint", "--colour", "red", "--entirely-else"}).err,
+              StartsWith("tool paint: there is no option --entirely-else\n"));
+}
+
+TEST(CommandLine, ACommandThatIsNotThereHasANeighbour) {
+  EXPECT_THAT(Parse({"piant"}).err, StartsWith("tool: there is no command 'piant'; did you mean paint?\n"));
+  EXPECT_THAT(Parse({"sand", "more"}).err, StartsWith("tool sand: 'more' was not expected\n"));
+}
+
+TEST(CommandLine, WhatIsMissingIsNamed) {
+  const auto answer = Parse({"paint"});
+  EXPECT_EQ(answer.exit, kWrongUsage);
+  EXPECT_THAT(answer.err, HasSubstr("--colour is required"));
+  EXPECT_EQ(Parse({}).exit, kWrongUsage);
+}
+
+}  // namespace
+}  // namespace jammi
