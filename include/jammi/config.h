@@ -101,6 +101,23 @@ struct EphemeralConfig {
   uint64_t lease_ms = 60'000;
 };
 
+// --- [events]: what is forwarded as CloudEvents to a stream of NATS JetStream.
+
+struct EventsConfig {
+  bool enabled = false;
+  bool lifecycle = true;            // of the catalog: topics, models, recoveries, records of the audit log
+  std::vector<std::string> topics;  // names, of any owner; with a '*' at the end: all that begin so
+  std::optional<Secret> url;        // required where it is enabled
+  std::string subject = "jammi.events.{tenantId}";
+  std::string source = "/jammi";
+  std::optional<std::filesystem::path> credentials_path;
+  std::optional<std::filesystem::path> tls_authority_path;
+  std::optional<std::filesystem::path> tls_certificate_path;
+  std::optional<std::filesystem::path> tls_key_path;
+  std::optional<std::filesystem::path> dead_letter_path;
+  uint32_t window = 256;  // events that wait for their acknowledgement
+};
+
 // --- [engine], [gpu], [inference], [embedding], [fine_tuning], [training], [cache]: work on data.
 
 // The CPUs this process may use; 4 if that is unknown.
@@ -270,6 +287,7 @@ struct Config {
   TriggerConfig trigger;
   QuotaConfig quotas;
   EphemeralConfig ephemeral;
+  EventsConfig events;
   GpuConfig gpu;
   InferenceConfig inference;
   EmbeddingConfig embedding;

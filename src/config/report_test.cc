@@ -23,6 +23,8 @@ url = "postgres://u:hunter2@h/d"
 [broker]
 kind = "jet_stream"
 url = "nats://u:hunter2@h"
+[events]
+url = "nats://u:hunter2@h"
 [inference.http]
 headers = { Authorization = "Bearer hunter2" }
 [storage.cloud]
@@ -36,7 +38,7 @@ TEST_F(Show, TomlHidesSecrets) {
   const auto text = ShowAsToml(*Load(kEverySecret));
   EXPECT_THAT(text, Not(HasSubstr("hunter2")));
   EXPECT_THAT(text, HasSubstr("# url = [secret]  # jammi.toml:4:7\n"));
-  EXPECT_THAT(text, HasSubstr("access_key_id = \"id\"  # jammi.toml:12:17\n"));
+  EXPECT_THAT(text, HasSubstr("access_key_id = \"id\"  # jammi.toml:14:17\n"));
   EXPECT_THAT(text, HasSubstr("# region is not set\n"));
 }
 

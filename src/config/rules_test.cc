@@ -13,6 +13,7 @@ using testing::HasSubstr;
 
 using Catalog = ConfigTest;
 using Broker = ConfigTest;
+using Events = ConfigTest;
 using SigningKey = ConfigTest;
 using Storage = ConfigTest;
 using Training = ConfigTest;
@@ -151,6 +152,44 @@ TEST_F(Broker, Cfg031Trg077WhatIsNotBuiltInLoadsAndIsRefusedAtTheStart) {
   EXPECT_EQ(supported.error().code(), ErrorCode::kUnimplemented);
   EXPECT_EQ(supported.error().As<ConfigDetail>()->key, "broker.kind");
   EXPECT_THAT(supported.error().message(), HasSubstr("broker.kind = \"jet_stream\": this build has no NATS"));
+#endif
+}
+
+// --- events
+
+TEST_F(Events, NothingIsForwardedByDefault) {
+  EXPECT_FALSE(Config{}.events.enabled);
+  EXPECT_FALSE(Good("[events]\ntopics = ['quakes']\n").events.enabled);
+}
+
+TEST_F(Events, NeedsAServer) {
+  EXPECT_THAT(Bad("[events]\nenabled = true\n"), HasSubstr("events.url: is required when"));
+  const auto events = Good("[events]\nenabled = true\nurl = 'nats://u:hunter2@h'\n").events;
+  EXPECT_EQ(events.url->Reveal(), "nats://u:hunter2@h");
+  EXPECT_TRUE(events.lifecycle);
+  EXPECT_EQ(events.subject, "jammi.events.{tenantId}");
+}
+
+TEST_F(Events, NamesOfTopicsMayEndWithAStar) {
+  EXPECT_THAT(Good("[events]\ntopics = ['quakes', 'sensor.*', '*']\n").events.topics,
+              ElementsAre("quakes", "sensor.*", "*"));
+  EXPECT_THAT(Bad("[events]\ntopics = ['a*b']\n"), HasSubstr("events.topics: 'a*b': only the end"));
+  EXPECT_THAT(Bad("[events]\ntopics = ['*a*']\n"), HasSubstr("events.topics: '*a*': only the end"));
+  EXPECT_THAT(Bad("[events]\ntopics = ['']\n"), HasSubstr("events.topics: must not contain an empty name"));
+}
+
+TEST_F(Events, CertificateAndKeyNeedEachOther) {
+  EXPECT_THAT(Bad("[events]\ntls_key_path = 'k'\n"), HasSubstr("need each other"));
+  EXPECT_THAT(Bad("[events]\ntls_certificate_path = 'c'\n"), HasSubstr("need each other"));
+}
+
+TEST_F(Events, WhatIsNotBuiltInLoadsAndIsRefusedAtTheStart) {
+  const auto supported = CheckSupported(Good("[events]\nenabled = true\nurl = 'nats://h'\n"));
+#ifdef JAMMI_HAS_NATS
+  EXPECT_TRUE(supported);
+#else
+  ASSERT_FALSE(supported);
+  EXPECT_EQ(supported.error().As<ConfigDetail>()->key, "events.enabled");
 #endif
 }
 

@@ -320,6 +320,74 @@ void AddEphemeral(std::vector<Setting>& all) {
            &Config::ephemeral, &EphemeralConfig::lease_ms));
 }
 
+void AddEvents(std::vector<Setting>& all) {
+  const auto bind = [&](Setting setting, auto field) {
+    setting.used = false;
+    all.push_back(Bind(std::move(setting), &Config::events, field));
+  };
+  bind({.key = "events.enabled",
+        .text = "Whether anything is forwarded. One engine at a time does it for each topic; where several "
+                "work on one catalog, another goes on when one ends."},
+       &EventsConfig::enabled);
+  bind(
+      {.key = "events.lifecycle",
+       .text = "Forwards what happens to the catalog: a topic, model or other thing was registered, changed, "
+               "deleted or recovered, a record was added to the audit log."},
+      &EventsConfig::lifecycle);
+  bind(
+      {.key = "events.topics",
+       .text = "Topics whose rows are forwarded, by name, whoever owns them; `*` at the end of a name stands "
+               "for any ending. Topics of the engine's own begin with `jammi.` and are meant only by names "
+               "that do. Forwarding begins with the oldest event that the log still has."},
+      &EventsConfig::topics);
+  bind({.key = "events.url",
+        .text = "The NATS server, as `broker.url`; needed where `enabled` is `true`.",
+        .format = CheckNotEmpty},
+       &EventsConfig::url);
+  bind({.key = "events.subject",
+        .text = "Where the events go; `{tenantId}` stands for the tenant concerned, `single` where there is "
+                "none. A stream of JetStream must cover it.",
+        .format = CheckNotEmpty},
+       &EventsConfig::subject);
+  bind({.key = "events.source",
+        .text = "The beginning of every event's `source`; the catalog's incarnation follows, behind a `/`.",
+        .format = CheckNotEmpty},
+       &EventsConfig::source);
+  bind({.key = "events.credentials_path",
+        .text = "A NATS `.creds` file.",
+        .default_text = "not set: anonymous",
+        .format = CheckNotEmpty},
+       &EventsConfig::credentials_path);
+  bind({.key = "events.tls_authority_path",
+        .text = "As `broker.tls_authority_path`.",
+        .default_text = "not set: whom the system trusts",
+        .format = CheckNotEmpty},
+       &EventsConfig::tls_authority_path);
+  bind({.key = "events.tls_certificate_path",
+        .text = "As `broker.tls_certificate_path`.",
+        .default_text = "not set: none is shown",
+        .format = CheckNotEmpty},
+       &EventsConfig::tls_certificate_path);
+  bind({.key = "events.tls_key_path",
+        .text = "The key of `events.tls_certificate_path`, PEM.",
+        .default_text = "not set",
+        .format = CheckNotEmpty},
+       &EventsConfig::tls_key_path);
+  bind({.key = "events.dead_letter_path",
+        .text = "A directory that gets the events which can never be sent: too large, or refused by the "
+                "server. They are logged and counted in any case.",
+        .default_text = "not set: they are left out",
+        .format = CheckNotEmpty},
+       &EventsConfig::dead_letter_path);
+  bind({.key = "events.window",
+        .unit = "events",
+        .text = "How many events wait for their acknowledgement at most. With 1 an event is sent when the "
+                "one before it was acknowledged.",
+        .min = 1,
+        .max = 65'536},
+       &EventsConfig::window);
+}
+
 void AddQuotas(std::vector<Setting>& all) {
   all.push_back(Bind({.key = "quotas.max_topics",
                       .unit = "topics",
@@ -680,6 +748,7 @@ std::vector<Setting> MakeSettings() {
   AddRetention(all);
   AddQuotas(all);
   AddEphemeral(all);
+  AddEvents(all);
   AddWork(all);
   AddEmbedding(all);
   AddTraining(all);
@@ -703,6 +772,9 @@ constexpr auto kSections = std::to_array<SectionInfo>({
      "What each tenant may use; 0 = without limit. Nothing is limited by default, and the global scope "
      "never is."},
     {"ephemeral", "Ephemeral sessions: tables of a tenant that go when their session ends."},
+    {"events",
+     "What the engine forwards as CloudEvents to a stream of NATS JetStream: chosen topics, and what happens "
+     "to the catalog. Nothing by default."},
     {"engine", "Queries."},
     {"gpu", "The graphics processor that models run on."},
     {"inference", "Running models."},

@@ -44,6 +44,7 @@ TEST(SettingTable, EveryFieldOfConfigHasASetting) {
   EXPECT_EQ(FieldCount<QuotaConfig>(), SettingCount("quotas"));
   EXPECT_EQ(FieldCount<TenantQuotaConfig>(), SettingCount("quotas") - 1);  // tenants
   EXPECT_EQ(FieldCount<EphemeralConfig>(), SettingCount("ephemeral"));
+  EXPECT_EQ(FieldCount<EventsConfig>(), SettingCount("events"));
   EXPECT_EQ(FieldCount<EngineConfig>(), SettingCount("engine"));
   EXPECT_EQ(FieldCount<GpuConfig>(), SettingCount("gpu"));
   EXPECT_EQ(FieldCount<InferenceConfig>(), SettingCount("inference") + 1);  // http
@@ -129,6 +130,9 @@ Needs NeedsOf(const Setting& setting) {
   };
   if (setting.kind == "postgres") need("catalog.url", "postgres://h/d");
   if (setting.kind == "jet_stream") need("broker.url", "nats://h");
+  if (setting.key == "events.enabled") need("events.url", "nats://h");
+  if (setting.key == "events.tls_certificate_path") need("events.tls_key_path", "k");
+  if (setting.key == "events.tls_key_path") need("events.tls_certificate_path", "c");
   if (setting.kind == "azure") need("storage.cloud.account_name", "n");
   if (setting.kind == "r2" || setting.key == "storage.cloud.kind") need("storage.cloud.account_id", "n");
   const bool needs_key = setting.key == "storage.cloud.session_token";

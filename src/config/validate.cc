@@ -63,6 +63,21 @@ void CheckServer(const ServerConfig& server, Problems& problems) {
   }
 }
 
+void CheckEvents(const EventsConfig& events, Problems& problems) {
+  if (events.enabled && !events.url) problems.Add("events.url", "is required when events.enabled = true");
+  if (events.tls_certificate_path.has_value() != events.tls_key_path.has_value()) {
+    problems.Add("events.tls_certificate_path", "and events.tls_key_path need each other");
+  }
+  for (const auto& topic : events.topics) {
+    const size_t star = topic.find('*');
+    if (topic.empty()) {
+      problems.Add("events.topics", "must not contain an empty name");
+    } else if (star != std::string::npos && star + 1 != topic.size()) {
+      problems.Add("events.topics", fmt::format("'{}': only the end of a name may be '*'", topic));
+    }
+  }
+}
+
 // STO-020 to STO-024. A field that is set is not empty; CheckEach has seen to that.
 void CheckCloud(const S3CloudConfig& s3, Problems& problems) {
   if (s3.access_key_id.has_value() != s3.secret_access_key.has_value()) {
@@ -137,6 +152,7 @@ std::vector<ConfigProblem> FindProblems(const Config& config) {
   CheckEach(config, problems);
   if (!problems.Has("training")) CheckTraining(config.training, problems);
   if (!problems.Has("server")) CheckServer(config.server, problems);
+  if (!problems.Has("events")) CheckEvents(config.events, problems);
   if (config.storage.cloud && !problems.Has("storage.cloud")) {
     std::visit([&](const auto& cloud) { CheckCloud(cloud, problems); }, *config.storage.cloud);
   }
@@ -160,6 +176,13 @@ Result<void> CheckSupported(const Config& config) {
     if (!message.empty()) message += '\n';
     message += fmt::format("{}.kind = \"{}\": {}", section.key, kind.name, kind.refusal);
   }
+#ifndef JAMMI_HAS_NATS
+  if (config.events.enabled) {
+    if (first_key.empty()) first_key = "events.enabled";
+    if (!message.empty()) message += '\n';
+    message += "events.enabled = true: this build has no NATS; configure the build with -DJAMMI_NATS=ON";
+  }
+#endif
   if (message.empty()) return {};
   return Error(ErrorCode::kUnimplemented, std::move(message), ConfigDetail{.key = std::move(first_key)});
 }
