@@ -26,6 +26,7 @@
 #include "jammi/consumers.h"
 #include "jammi/ephemeral.h"
 #include "jammi/evaluations.h"
+#include "jammi/event_forwarding.h"
 #include "jammi/ids.h"
 #include "jammi/index_segments.h"
 #include "jammi/jobs.h"
@@ -43,6 +44,9 @@
 namespace jammi {
 
 class EngineCore;
+namespace events {
+class EventSink;
+}
 
 // The topics a scope can see and, if they are its own, change. A light handle: cheap to copy,
 // thread-safe; it keeps the engine's core alive, and answers kUnavailable once the engine is closed.
@@ -202,6 +206,8 @@ struct EngineOptions {
   std::shared_ptr<TriggerBroker> broker;
   // Keys of the audit log instead of config.signing_key's.
   std::shared_ptr<AuditKeyStore> audit_keys;
+  // Where config.events forwards to, instead of config.events.url. It is not closed.
+  std::shared_ptr<events::EventSink> event_sink;
   // Name of a registered SQLite VFS; empty = the system's. For fault tests.
   std::string sqlite_vfs;
 };
@@ -241,6 +247,7 @@ class Engine {
   [[nodiscard]] const std::string& incarnation() const;
   [[nodiscard]] BackendStats stats() const;
   [[nodiscard]] RetentionStats retention_stats() const;
+  [[nodiscard]] EventForwardingStatus event_forwarding() const;
 
  private:
   explicit Engine(std::shared_ptr<EngineCore> core) : core_(std::move(core)) {}

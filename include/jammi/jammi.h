@@ -12,6 +12,7 @@
 #include "jammi/ephemeral.h"
 #include "jammi/error.h"
 #include "jammi/evaluations.h"
+#include "jammi/event_forwarding.h"
 #include "jammi/ids.h"
 #include "jammi/index_segments.h"
 #include "jammi/jobs.h"

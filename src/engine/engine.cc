@@ -263,6 +263,8 @@ const std::string& Engine::incarnation() const { return core_->catalog->incarnat
 
 RetentionStats Engine::retention_stats() const { return core_->streams->trimmer().stats(); }
 
+EventForwardingStatus Engine::event_forwarding() const { return {}; }
+
 BackendStats Engine::stats() const { return core_->catalog->backend().stats(); }
 
 }  // namespace jammi
