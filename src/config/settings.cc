@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/quantity.h"
 #include "base/text.h"
 #include "config/field.h"
 

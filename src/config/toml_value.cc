@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "base/quantity.h"
+
 namespace jammi {
 namespace {
 
@@ -58,7 +60,7 @@ std::optional<std::map<std::string, int64_t>> AllLimits(const TomlTable& table) 
   for (const auto& entry : table) {
     const auto* number = std::get_if<int64_t>(&entry.node.value);
     const auto* text = std::get_if<std::string>(&entry.node.value);
-    const auto size = text != nullptr ? ParseSize(*text) : OrComplaint<int64_t>(0);
+    const auto size = text != nullptr ? ParseSize(*text) : Quantity<int64_t>(0);
     if ((number == nullptr && text == nullptr) || !size) return std::nullopt;
     limits.emplace(entry.key, number != nullptr ? *number : *size);
   }
@@ -92,7 +94,7 @@ OrComplaint<SettingValue> FromToml(SettingType type, const TomlNode& node) {
       break;
     case SettingType::kSize:
       if (number != nullptr) return *number;
-      if (text != nullptr) return ParseSize(*text);
+      if (text != nullptr) return ParseValue(type, *text);
       break;
     case SettingType::kFloat:
       if (const auto* real = std::get_if<double>(&node.value)) return *real;

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "base/quantity.h"
 #include "base/text.h"
 #include "jammi/ids.h"
 
@@ -54,24 +55,6 @@ SettingValue ParseServices(std::string_view text) {
   return SplitList(text);
 }
 
-struct SizeUnit {
-  std::string_view name;
-  int64_t bytes;
-};
-// Largest first within each family; binary units first, so that 1 MiB does not print as 1048.576 KB.
-constexpr std::array kSizeUnits = {
-    SizeUnit{"TiB", int64_t{1} << 40},
-    SizeUnit{"GiB", 1 << 30},
-    SizeUnit{"MiB", 1 << 20},
-    SizeUnit{"KiB", 1 << 10},
-    SizeUnit{"TB", 1'000'000'000'000},
-    SizeUnit{"GB", 1'000'000'000},
-    SizeUnit{"MB", 1'000'000},
-    SizeUnit{"KB", 1000},
-    SizeUnit{"B", 1},
-};
-constexpr std::string_view kSizeExpected = "expected a number of bytes or text such as \"16MiB\" or \"1GB\"";
-
 std::string FormatFloat(double number) {
   const auto text = fmt::format("{}", number);
   return text.find_first_of(".einf") == std::string::npos ? text + ".0" : text;
@@ -87,8 +70,11 @@ OrComplaint<SettingValue> ParseValue(SettingType type, std::string_view text) {
       return Complain("expected true or false");
     case SettingType::kInteger:
       return ParseNumber<int64_t>(text, "a whole number");
-    case SettingType::kSize:
-      return ParseSize(text);
+    case SettingType::kSize: {
+      const auto size = ParseSize(text);
+      if (!size) return Complain(size.error());
+      return *size;
+    }
     case SettingType::kFloat:
       return ParseNumber<double>(text, "a number");
     case SettingType::kText:
@@ -104,32 +90,6 @@ OrComplaint<SettingValue> ParseValue(SettingType type, std::string_view text) {
       break;
   }
   return Complain("cannot be set by an environment variable");
-}
-
-OrComplaint<int64_t> ParseSize(std::string_view text) {
-  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const auto unit_text = Trim(text.substr(digits));
-  for (const auto& unit : kSizeUnits) {
-    if (digits == 0 || (!unit_text.empty() && !EqualsIgnoringCase(unit_text, unit.name))) continue;
-    const int64_t factor = unit_text.empty() ? 1 : unit.bytes;
-    auto number = ParseNumber<int64_t>(text.substr(0, digits), "a number");
-    if (!number) return number;
-    int64_t bytes = 0;
-    if (__builtin_mul_overflow(*number, factor, &bytes)) return Complain("is out of range");
-    return bytes;
-  }
-  return Complain(std::string(kSizeExpected));
-}
-
-std::string FormatSize(int64_t bytes) {
-  std::string shortest = fmt::format("{}", bytes);
-  if (bytes <= 0) return shortest;
-  for (const auto& unit : kSizeUnits) {
-    if (unit.bytes == 1 || bytes % unit.bytes != 0) continue;
-    auto text = fmt::format("{}{}", bytes / unit.bytes, unit.name);
-    if (text.size() <= shortest.size()) shortest = std::move(text);
-  }
-  return shortest;
 }
 
 std::string EscapeToml(std::string_view text) {

@@ -44,11 +44,6 @@ using OrComplaint = std::expected<T, Complaint>;
 // kTextMap and kLimits have no such form.
 [[nodiscard]] OrComplaint<SettingValue> ParseValue(SettingType type, std::string_view text);
 
-// "16MiB", "1GB", "4096": units are KB, MB, GB, TB (powers of 1000) and KiB, MiB, GiB, TiB (powers of 1024).
-[[nodiscard]] OrComplaint<int64_t> ParseSize(std::string_view text);
-// The shortest text that ParseSize() reads back as the same number.
-[[nodiscard]] std::string FormatSize(int64_t bytes);
-
 // As a TOML value: quoted, escaped, lists in brackets.
 [[nodiscard]] std::string ToToml(SettingType type, const SettingValue& value);
 // The inside of a TOML string in double quotes that reads back as exactly this UTF-8.

@@ -5,30 +5,6 @@
 namespace jammi {
 namespace {
 
-TEST(Value, SizesInEveryUnit) {
-  EXPECT_EQ(ParseSize("4096"), 4096);
-  EXPECT_EQ(ParseSize("16MiB"), 16 << 20);
-  EXPECT_EQ(ParseSize("16 mib"), 16 << 20);
-  EXPECT_EQ(ParseSize("1GB"), 1'000'000'000);
-  EXPECT_EQ(ParseSize("2TiB"), int64_t{2} << 40);
-  EXPECT_EQ(ParseSize("7B"), 7);
-  for (const auto* text :
-       {"", "MiB", "1.5GB", "-1", "1 GiBs", "1G", "0x10", "9999999TiB", "99999999999999999999"}) {
-    EXPECT_FALSE(ParseSize(text)) << text;
-  }
-}
-
-TEST(Value, ASizePrintsShortAndReadsBack) {
-  EXPECT_EQ(FormatSize(16 << 20), "16MiB");
-  EXPECT_EQ(FormatSize(1'000'000'000), "1GB");
-  EXPECT_EQ(FormatSize(1500), "1500");
-  EXPECT_EQ(FormatSize(0), "0");
-  for (const int64_t bytes :
-       {int64_t{0}, int64_t{1}, int64_t{1023}, int64_t{65536}, int64_t{12'000'000}, INT64_MAX}) {
-    EXPECT_EQ(ParseSize(FormatSize(bytes)), bytes);
-  }
-}
-
 TEST(Value, AsToml) {
   EXPECT_EQ(ToToml(SettingType::kBool, true), "true");
   EXPECT_EQ(ToToml(SettingType::kInteger, int64_t{65536}), "65536");
