@@ -36,9 +36,12 @@ struct Wanted {
 
 class Judgement {
  public:
-  Judgement(const History& history, const Log& log) : history_(history), log_(log) {
+  Judgement(const History& history, Log log, const LowWater& low_water)
+      : history_(history), log_(std::move(log)), low_water_(low_water) {
     for (const std::string& broken : history.broken) problems_.Blame("{}", broken);
     CollectWanted();
+    JudgeTrimming();
+    for (const auto& [topic, low] : low_water_) Remember(topic, low);
     for (const auto& [topic, events] : log_) JudgeTopic(topic, events);
     for (const Attempt& attempt : history.attempts) JudgeAttempt(attempt);
     JudgeRefused();
@@ -72,9 +75,52 @@ class Judgement {
     }
   }
 
+  [[nodiscard]] uint64_t LowWaterOf(const std::string& topic) const {
+    const auto found = low_water_.find(topic);
+    return found == low_water_.end() ? 0 : found->second;
+  }
+
+  void JudgeTrimming() {
+    for (const auto& [topic, low] : low_water_) {
+      const uint64_t end = EventsOf(log_, topic).size();
+      const uint64_t keeps = PlanOf(topic).keeps;
+      if (low > 0 && (keeps == 0 || low + keeps > end)) {
+        problems_.Blame("{}: begins at {} and ends at {}, and is to keep {} events", topic, low, end,
+                        keeps == 0 ? "all" : std::to_string(keeps));
+      }
+    }
+    for (const Eviction& eviction : history_.evictions) {
+      if (eviction.wanted < eviction.low_water && eviction.low_water <= LowWaterOf(eviction.topic)) continue;
+      problems_.Blame("{} of {}: wanted {} and was told that {} is the first, which is {}", eviction.cursor,
+                      eviction.topic, eviction.wanted, eviction.low_water, LowWaterOf(eviction.topic));
+    }
+  }
+
+  // What is known of events that were trimmed: what was said of them when they were there.
+  void Remember(const std::string& topic, uint64_t low_water) {
+    auto& events = log_[topic];
+    const auto remember = [&](uint64_t offset, Who publisher, const std::string& key) {
+      if (offset >= std::min<uint64_t>(low_water, events.size())) return;
+      LoggedEvent& event = events[offset];
+      if (event.key.empty()) event = {publisher, key, DigestOf(key, 0)};
+      if (event.key != key)
+        problems_.Blame("{} at {}: {} for one, {} for another", topic, offset, event.key, key);
+    };
+    for (const Attempt& attempt : history_.attempts) {
+      if (attempt.topic != topic || attempt.answer != Attempt::Answer::kAcknowledged) continue;
+      for (size_t i = 0; i < attempt.keys.size(); ++i)
+        remember(attempt.offset + i, attempt.who, attempt.keys[i]);
+    }
+    for (const Attachment& attachment : history_.attachments) {
+      if (attachment.topic != topic) continue;
+      for (const Got& got : attachment.got) remember(got.offset, got.publisher, got.key);
+    }
+  }
+
   void JudgeTopic(const std::string& topic, const std::vector<LoggedEvent>& events) {
     for (uint64_t offset = 0; offset < events.size(); ++offset) {
       const LoggedEvent& event = events[offset];
+      if (event.key.empty() && offset < LowWaterOf(topic)) continue;
       const auto wanted = wanted_.find(event.key);
       if (wanted == wanted_.end() || wanted->second.topic != topic) {
         problems_.Blame("{} at {}: event {} was never published there", topic, offset, event.key);
@@ -112,13 +158,21 @@ class Judgement {
         }
       }
     }
-    const auto first = OffsetOf(attempt.keys.front());
-    for (size_t i = 1; i < attempt.keys.size(); ++i) {
+    JudgeTogether(attempt);
+  }
+
+  // Of events that were trimmed not all need be known.
+  void JudgeTogether(const Attempt& attempt) {
+    std::optional<uint64_t> first;
+    for (size_t i = 0; i < attempt.keys.size() && !first; ++i) {
+      if (const auto offset = OffsetOf(attempt.keys[i])) first = *offset - i;
+    }
+    for (size_t i = 0; i < attempt.keys.size() && first; ++i) {
       const auto offset = OffsetOf(attempt.keys[i]);
-      if (offset.has_value() == first.has_value() && (!first || *offset == *first + i)) continue;
+      if (offset ? *offset == *first + i : *first + i < LowWaterOf(attempt.topic)) continue;
       problems_.Blame("events {} and {} of {} were published together and are not together", attempt.keys[0],
-                      attempt.keys[i], attempt.topic);
-      break;
+                      attempt.keys[std::max<size_t>(i, 1)], attempt.topic);
+      return;
     }
   }
 
@@ -182,6 +236,7 @@ class Judgement {
                                       uint64_t next, uint64_t end) {
     for (; next < end; ++next) {
       const LoggedEvent& event = events[next];
+      if (event.key.empty()) continue;  // trimmed, and nobody has seen it
       if (Sees(attachment.reader, event.publisher) && ExpectedDigest(event.key, attachment.predicate) != 0) {
         break;
       }
@@ -227,7 +282,7 @@ class Judgement {
                       attachment.why_ended);
       return;
     }
-    const uint64_t end = std::min<uint64_t>(*attachment.ended, events.size());
+    const uint64_t end = std::max(next, std::min<uint64_t>(*attachment.ended, events.size()));
     if (const uint64_t expected = NextExpected(attachment, events, next, end); expected != end) {
       problems_.Blame("{}: ended at {} ({}), and {} at {} was skipped", who, *attachment.ended,
                       attachment.why_ended, events[expected].key, expected);
@@ -271,7 +326,8 @@ class Judgement {
   }
 
   const History& history_;
-  const Log& log_;
+  Log log_;
+  const LowWater& low_water_;
   Problems problems_;
   std::unordered_map<std::string, Wanted> wanted_;
   std::unordered_map<std::string, uint64_t> offset_of_;
@@ -284,15 +340,20 @@ Assembled AssembleLog(const std::vector<Attachment>& readers) {
   Problems problems;
   std::map<std::string, std::map<uint64_t, LoggedEvent>> seen;
   std::map<std::string, uint64_t> ends;
+  LowWater low_water;
   for (const Attachment& reader : readers) {
     if (!reader.ended) {
       problems.Blame("the log of {} cannot be read as scope {}", reader.topic, reader.reader);
       continue;
     }
-    const auto [end, is_first] = ends.emplace(reader.topic, *reader.ended);
-    if (!is_first && end->second != *reader.ended) {
-      problems.Blame("the log of {} ends at {} for one and at {} for another", reader.topic, end->second,
-                     *reader.ended);
+    uint64_t& low = low_water[reader.topic];
+    low = std::max({low, reader.start, reader.evicted_to.value_or(0)});
+    if (!reader.evicted_to) {
+      const auto [end, is_first] = ends.emplace(reader.topic, *reader.ended);
+      if (!is_first && end->second != *reader.ended) {
+        problems.Blame("the log of {} ends at {} for one and at {} for another", reader.topic, end->second,
+                       *reader.ended);
+      }
     }
     auto& events = seen[reader.topic];
     for (const Got& got : reader.got) {
@@ -308,22 +369,23 @@ Assembled AssembleLog(const std::vector<Attachment>& readers) {
   for (auto& [topic, end] : ends) {
     auto& events = assembled.log[topic];
     for (auto& [offset, event] : seen[topic]) {
-      if (offset != events.size()) {
-        problems.Blame("{} at {}: nobody sees an event there", topic, events.size());
-        events.resize(offset);
-      }
+      const uint64_t expected = std::max<uint64_t>(events.size(), low_water[topic]);
+      if (offset > expected) problems.Blame("{} at {}: nobody sees an event there", topic, expected);
+      if (offset != events.size()) events.resize(offset);
       events.push_back(std::move(event));
     }
     if (events.size() != end) {
       problems.Blame("{}: the log ends at {}, and its events at {}", topic, end, events.size());
     }
   }
+  std::erase_if(low_water, [](const auto& each) { return each.second == 0; });
+  assembled.low_water = std::move(low_water);
   assembled.problems = std::move(problems).Take();
   return assembled;
 }
 
-std::vector<std::string> Judge(const History& history, const Log& log) {
-  return Judgement(history, log).Take();
+std::vector<std::string> Judge(const History& history, const Log& log, const LowWater& low_water) {
+  return Judgement(history, log, low_water).Take();
 }
 
 std::vector<std::string> Lagging(const History& history, const std::vector<std::string>& cursors) {

@@ -16,15 +16,20 @@ struct LoggedEvent {
   std::string key;
   uint64_t digest = 0;  // of all its rows
 };
-// By topic: the events at offsets 0, 1, 2, ...
+// By topic: the events at offsets 0, 1, 2, ... Below the low water an event without a key is one that nobody
+// knows.
 using Log = std::map<std::string, std::vector<LoggedEvent>>;
+// By topic: the first offset that can be read; absent: 0.
+using LowWater = std::map<std::string, uint64_t>;
 
 struct Assembled {
   Log log;
+  LowWater low_water;
   std::vector<std::string> problems;
 };
 // Puts the log together from what readers of every scope were given when all was over. Right is: two who see
-// an event see the same one; there is no offset that nobody sees; all come to the same end.
+// an event see the same one; there is no offset that nobody sees, from the low water on; all come to the same
+// end.
 [[nodiscard]] Assembled AssembleLog(const std::vector<Attachment>& readers);
 
 // What is wrong, one sentence each; empty = nothing. Right is:
@@ -37,8 +42,12 @@ struct Assembled {
 //   those below its position;
 // * a cursor that is attached again goes on where it was;
 // * a named consumer, which begins at offset 0, goes on with the first event for it that nobody asked to be
-//   acknowledged, or before it; and not before what was acknowledged.
-[[nodiscard]] std::vector<std::string> Judge(const History& history, const Log& log);
+//   acknowledged, or before it; and not before what was acknowledged;
+// * only topics that do not keep all have a low water, and what they keep lies above it; below it the same
+//   holds of what was acknowledged and what was delivered; nobody is told that something was trimmed that was
+//   not, and who is told goes on at the place that he was told.
+[[nodiscard]] std::vector<std::string> Judge(const History& history, const Log& log,
+                                             const LowWater& low_water = {});
 
 // The cursors among `cursors` that have not passed all that is acknowledged, one sentence each.
 [[nodiscard]] std::vector<std::string> Lagging(const History& history,

@@ -21,7 +21,9 @@ size_t NumberIn(std::string_view text) {
 
 }  // namespace
 
-Who OwnerOf(std::string_view topic) { return std::ranges::find(kTopics, topic, &PlannedTopic::name)->owner; }
+const PlannedTopic& PlanOf(std::string_view topic) {
+  return *std::ranges::find(kTopics, topic, &PlannedTopic::name);
+}
 
 std::vector<Who> MembersOf(Who owner) {
   if (owner != 0) return {owner};
@@ -30,6 +32,15 @@ std::vector<Who> MembersOf(Who owner) {
 
 std::string MakeEventKey(std::string_view name, size_t rows, size_t size) {
   return fmt::format("{}/{}x{}", name, rows, size);
+}
+
+std::string NameWithColumns(std::string_view name, size_t columns) {
+  return fmt::format("{}~{}", name, columns);
+}
+
+size_t AppendedColumnsOf(std::string_view key) {
+  const size_t tilde = key.rfind('~');
+  return tilde == std::string_view::npos ? 0 : NumberIn(key.substr(tilde + 1));
 }
 
 std::vector<Row> RowsOf(std::string_view key) {

@@ -21,10 +21,16 @@ inline constexpr std::array<std::string_view, kScopes> kTenants{"", "00000001-00
 struct PlannedTopic {
   std::string_view name;
   Who owner;
+  uint64_t keeps = 0;  // so many of the newest events; 0: all
+  bool grows = false;  // columns are appended to its schema
 };
-inline constexpr std::array<PlannedTopic, 4> kTopics{
-    {{"open", 0}, {"shared", 0}, {"first's", 1}, {"second's", 2}}};
-[[nodiscard]] Who OwnerOf(std::string_view topic);  // REQUIRES: planned
+inline constexpr std::array<PlannedTopic, 6> kTopics{{{"open", 0},
+                                                      {"shared", 0},
+                                                      {"first's", 1},
+                                                      {"second's", 2},
+                                                      {.name = "kept", .owner = 0, .keeps = 100},
+                                                      {.name = "growing", .owner = 1, .grows = true}}};
+[[nodiscard]] const PlannedTopic& PlanOf(std::string_view topic);  // REQUIRES: planned
 // Those who may publish to a topic and read it.
 [[nodiscard]] std::vector<Who> MembersOf(Who owner);
 // A reader sees its own events and unscoped ones.
@@ -38,6 +44,9 @@ struct Row {
 };
 // "<name>/<rows>x<size>": rows of `size` bytes at most.
 [[nodiscard]] std::string MakeEventKey(std::string_view name, size_t rows, size_t size);
+// Of an event with values in so many appended columns: part of the name, "<name>~<columns>".
+[[nodiscard]] std::string NameWithColumns(std::string_view name, size_t columns);
+[[nodiscard]] size_t AppendedColumnsOf(std::string_view key);
 [[nodiscard]] std::vector<Row> RowsOf(std::string_view key);
 
 // SQL of what subscribers ask for; the first is everything, the last nothing.

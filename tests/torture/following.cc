@@ -2,6 +2,7 @@
 
 #include <arrow/api.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -44,8 +45,9 @@ void Follower::Run() {
   while (!stage_.stopping()) {
     auto subscription = Attach();
     if (subscription) {
+      goes_on_ = false;
       Follow(**subscription);
-      if (finite_) return;
+      if (finite_ && !goes_on_) return;
     } else if (stage_.stopping() || !Excuse("attach", subscription.error())) {
       return;
     }
@@ -59,6 +61,7 @@ void Follower::Follow(Subscription& subscription) {
     closed_ = false;
     id_ = stage_.NextId();
     said_ = subscription.position();
+    columns_ = 0;
     attached_ = &subscription;
     Record record = Introduction();
     record.id = id_;
@@ -126,6 +129,9 @@ std::string Follower::AtError(const Error& error) {
 }
 
 void Follower::SayGot(Subscription& subscription, const Delivery& delivery) {
+  const int columns = delivery.batch->num_columns();
+  const int before = std::exchange(columns_, columns);
+  if (before != 0 && before != columns) stage_.Break("the schema changed under " + Introduction().text);
   auto event = Describe(*delivery.batch);
   stage_.Say({.kind = Kind::kGot,
               .id = id_,
@@ -141,6 +147,11 @@ void Follower::SayPosition() {
   if (attached_ == nullptr || attached_->position() == said_) return;
   said_ = attached_->position();
   stage_.Say({.kind = Kind::kPosition, .id = id_, .offset = said_});
+}
+
+std::optional<uint64_t> Follower::Place() {
+  const std::lock_guard lock(mutex_);
+  return attached_ == nullptr ? std::nullopt : std::optional(attached_->position());
 }
 
 void Follower::Close() {
@@ -168,7 +179,23 @@ Record CursorFollower::Introduction() const {
 
 void CursorFollower::OnEnded(uint64_t position) {
   order_.start = CursorOrder::Start::kOffset;
-  order_.offset = position;
+  order_.offset = std::max(position, low_water_);
+}
+
+bool CursorFollower::Excuse(std::string_view doing, const Error& error) {
+  const auto* evicted = error.As<OffsetEvictedDetail>();
+  if (evicted == nullptr) return Follower::Excuse(doing, error);
+  const uint64_t wanted = Place().value_or(order_.offset);
+  stage_.Say({.kind = Kind::kEvicted,
+              .topic = order_.topic,
+              .offset = evicted->low_water,
+              .digest = wanted,
+              .text = order_.cursor});
+  goes_on_ = true;
+  low_water_ = evicted->low_water;
+  order_.start = CursorOrder::Start::kOffset;
+  order_.offset = std::max(order_.offset, low_water_);
+  return true;
 }
 
 }  // namespace jammi::test

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "support/random.h"
@@ -37,8 +38,11 @@ class Follower {
   virtual bool Excuse(std::string_view doing, const Error& error) { return stage_.Excuse(doing, error); }
 
   [[nodiscard]] bool finite() const { return finite_; }
+  // position() of what it is attached to.
+  [[nodiscard]] std::optional<uint64_t> Place();
   Stage& stage_;
   Random random_;
+  bool goes_on_ = false;  // though it has ended, and is finite
 
  private:
   void Follow(Subscription& subscription);
@@ -54,9 +58,10 @@ class Follower {
   Subscription* attached_ = nullptr;
   std::string id_;
   uint64_t said_ = 0;  // position
+  int columns_ = 0;    // of its schema; 0: not known yet
 };
 
-// With a cursor, which goes on where it was.
+// With a cursor, which goes on where it was, or with what was not trimmed.
 class CursorFollower final : public Follower {
  public:
   CursorFollower(Stage& stage, CursorOrder order, bool finite, Random random)
@@ -66,8 +71,10 @@ class CursorFollower final : public Follower {
   [[nodiscard]] Result<std::unique_ptr<Subscription>> Attach() override;
   [[nodiscard]] Record Introduction() const override;
   void OnEnded(uint64_t position) override;
+  bool Excuse(std::string_view doing, const Error& error) override;
 
   CursorOrder order_;
+  uint64_t low_water_ = 0;  // as it was told
 };
 
 }  // namespace jammi::test

@@ -9,8 +9,8 @@ namespace jammi::test {
 using Kind = Record::Kind;
 
 uint64_t Attachment::Resume() const {
-  if (ended) return *ended;
-  return got.empty() ? start : got.back().offset + 1;
+  const uint64_t seen = got.empty() ? start : got.back().offset + 1;
+  return std::max(ended.value_or(seen), evicted_to.value_or(0));
 }
 
 void History::Add(const Record& record) {
@@ -38,6 +38,9 @@ void History::Add(const Record& record) {
     case Kind::kAckAsked:
     case Kind::kAckAnswered:
       makes_sense = Follow(record);
+      break;
+    case Kind::kEvicted:
+      Evict(record);
       break;
     case Kind::kReady:
     case Kind::kPaused:
@@ -128,6 +131,16 @@ bool History::Follow(const Record& record) {
   size_t& furthest = newest_[attachment.cursor];
   if (attachments[furthest].position < attachment.position) furthest = found->second;
   return true;
+}
+
+void History::Evict(const Record& record) {
+  evictions.push_back(
+      {.cursor = record.text, .topic = record.topic, .wanted = record.digest, .low_water = record.offset});
+  ++events["told of trimmed events"];
+  const auto newest = newest_.find(record.text);
+  if (newest == newest_.end()) return;
+  auto& evicted_to = attachments[newest->second].evicted_to;
+  evicted_to = std::max(evicted_to.value_or(0), record.offset);
 }
 
 std::vector<const Attempt*> History::Unfinished() const {

@@ -51,18 +51,28 @@ struct Attachment {
   uint64_t position = 0;          // as last seen
   std::optional<uint64_t> ended;  // position() when it ended
   std::string why_ended;
+  std::optional<uint64_t> evicted_to;  // the low water that the cursor was told by then
   // Of a named consumer.
   uint64_t ack_asked = 0;                           // the highest
   std::vector<std::pair<int64_t, uint64_t>> acked;  // when, and below what
 
-  // Where a new attachment goes on: behind what is known to have been delivered.
+  // Where a new attachment goes on: behind what is known to have been delivered, or was trimmed.
   [[nodiscard]] uint64_t Resume() const;
+};
+
+// A cursor was told that what it wanted was trimmed.
+struct Eviction {
+  std::string cursor;
+  std::string topic;
+  uint64_t wanted = 0;
+  uint64_t low_water = 0;
 };
 
 // Not thread-safe.
 struct History {
   std::vector<Attempt> attempts;
-  std::vector<Attachment> attachments;     // in the order in which they were heard of
+  std::vector<Attachment> attachments;  // in the order in which they were heard of
+  std::vector<Eviction> evictions;
   std::vector<std::string> broken;         // promises that a process saw broken, lines that make no sense
   std::map<std::string, uint64_t> events;  // what was to be counted
 
@@ -82,6 +92,7 @@ struct History {
   bool Answer(const Record& record, Attempt::Answer answer);
   bool Attach(const Record& record);
   bool Follow(const Record& record);
+  void Evict(const Record& record);
 
   std::unordered_map<std::string, size_t> attempt_;
   std::unordered_map<std::string, size_t> attachment_;

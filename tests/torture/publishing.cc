@@ -51,6 +51,8 @@ void PublisherThread::Run() {
     const uint64_t what = random_.Below(100);
     if (what < 3) {
       PublishToAnother();
+    } else if (what < 4) {
+      Grow();
     } else if (what < 20) {
       PublishBurst();
     } else if (what < 30) {
@@ -75,10 +77,37 @@ PublishOrder PublisherThread::Plan(const std::string& name, size_t events) {
   const auto members = MembersOf(topic.owner);
   PublishOrder order{.topic = std::string(topic.name), .who = members[random_.Below(members.size())]};
   for (size_t i = 0; i < events; ++i) {
-    const std::string part = events == 1 ? name : name + "." + std::to_string(i);
+    std::string part = events == 1 ? name : name + "." + std::to_string(i);
+    if (const size_t columns = topic.grows ? PickColumns(topic) : 0; columns > 0)
+      part = NameWithColumns(part, columns);
     order.keys.push_back(MakeEventKey(part, 1 + random_.Below(3), random_.Percent(5) ? 4000 : 100));
   }
   return order;
+}
+
+size_t PublisherThread::PickColumns(const PlannedTopic& topic) {
+  const auto found = stage_.As(topic.owner).topics().Find(stage_.IdOf(topic.name));
+  if (!found) {
+    stage_.Excuse("find", found.error());
+    return 0;
+  }
+  return random_.Below(AppendedColumns(*found->schema) + 1);
+}
+
+void PublisherThread::Grow() {
+  constexpr size_t kMostColumns = 8;
+  for (const PlannedTopic& topic : kTopics) {
+    if (!topic.grows) continue;
+    auto topics = stage_.As(topic.owner).topics();
+    const auto found = topics.Find(stage_.IdOf(topic.name));
+    const size_t columns = found ? AppendedColumns(*found->schema) : kMostColumns;
+    if (!found) stage_.Excuse("find", found.error());
+    if (columns >= kMostColumns) continue;
+    const auto grown = topics.AppendColumns(found->id, {EventSchema(columns + 1)->fields().back()});
+    if (grown) stage_.Count("a column appended");
+    if (!grown && grown.error().As<SchemaConflictDetail>() == nullptr)
+      stage_.Excuse("append a column", grown.error());  // by another at the same time, else
+  }
 }
 
 Deadline PublisherThread::PickDeadline() {

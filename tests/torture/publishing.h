@@ -49,6 +49,10 @@ class PublisherThread {
   bool TryOnce(const PublishOrder& order, bool expect_duplicate);
   void ReuseKey(const PublishOrder& order);
   void PublishToAnother();
+  // Appends a column to a topic's schema.
+  void Grow();
+  // Columns that an event of the topic may have: of any version.
+  size_t PickColumns(const PlannedTopic& topic);
 
   Stage& stage_;
   PublishingPause& pause_;

@@ -30,6 +30,9 @@ struct Record {
     kConsuming,    // as kAttached, `at` before the call; text: the consumer
     kAckAsked,     // offset: all below is done with
     kAckAnswered,  // the same, acknowledged durably
+    // A cursor was told that events were trimmed. text: the cursor; topic; digest: the first that it wanted;
+    // offset: the first that is there.
+    kEvicted,
     // The process.
     kReady,   // the engine is open, the topics are there
     kPaused,  // offset: the round; nothing is being published now

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "torture/checker.h"
 
@@ -86,11 +87,12 @@ class Runner {
     }
     company_.RunAside("read", readers, options_.place, &reading);
     Assembled assembled = AssembleLog(reading.attachments);
-    if (reading.attachments.size() != readers.size())
+    const auto whole = [](const Attachment& each) { return !each.evicted_to; };
+    if (std::cmp_not_equal(std::ranges::count_if(reading.attachments, whole), readers.size()))
       assembled.problems.emplace_back("the log cannot be read");
     Take(std::move(reading.broken));
     Take(std::move(assembled.problems));
-    Take(Judge(company_.history(), assembled.log));
+    Take(Judge(company_.history(), assembled.log, assembled.low_water));
     Figure(assembled.log);
   }
 
@@ -102,7 +104,10 @@ class Runner {
     const History& history = company_.history();
     uint64_t logged = 0, delivered = 0, named = 0, ended = 0;
     std::map<Attempt::Answer, uint64_t> answers;
-    for (const auto& [topic, events] : log) logged += events.size();
+    for (const auto& [topic, events] : log) {
+      logged += static_cast<uint64_t>(
+          std::ranges::count_if(events, [](const auto& each) { return !each.key.empty(); }));
+    }
     for (const Attempt& attempt : history.attempts) answers[attempt.answer] += attempt.keys.size();
     for (const Attachment& attachment : history.attachments) {
       delivered += attachment.got.size();

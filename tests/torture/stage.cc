@@ -55,7 +55,9 @@ bool Stage::FindTopic(const PlannedTopic& topic) {
   while (!stopping_) {
     auto found = As(topic.owner).topics().Find(topic.name);
     if (!found && found.error().code() == ErrorCode::kNotFound) {
-      found = As(topic.owner).topics().Register(topic.name, EventSchema());
+      TopicRetention retention;
+      if (topic.keeps > 0) retention.max_events = static_cast<int64_t>(topic.keeps);
+      found = As(topic.owner).topics().Register(topic.name, EventSchema(), {}, retention);
       if (!found && found.error().code() == ErrorCode::kAlreadyExists) continue;  // by another process
     }
     if (found) {

@@ -42,6 +42,7 @@ jammi::Config ConfigOf(const std::string& catalog, const std::string& broker, Ra
   // Rings and pages from small to large: cursors fall out of the one, and take many of the other.
   config.trigger.ring_bytes = random.Percent(50) ? 16 << 10 : 8 << 20;
   config.trigger.page_events = random.Percent(50) ? 7 : 1024;
+  config.trigger.retention.trim_interval_ms = 200;
   return config;
 }
 
