@@ -9,22 +9,10 @@
 #include <unordered_map>
 #include <utility>
 
+#include "torture/problems.h"
+
 namespace jammi::test {
 namespace {
-
-constexpr size_t kMostProblems = 100;
-
-class Problems {
- public:
-  template <class... Args>
-  void Blame(fmt::format_string<Args...> format, Args&&... args) {
-    if (list_.size() < kMostProblems) list_.push_back(fmt::format(format, std::forward<Args>(args)...));
-  }
-  [[nodiscard]] std::vector<std::string> Take() && { return std::move(list_); }
-
- private:
-  std::vector<std::string> list_;
-};
 
 // What is known of an event before the log is looked at.
 struct Wanted {
@@ -36,11 +24,12 @@ struct Wanted {
 
 class Judgement {
  public:
-  Judgement(const History& history, Log log, const LowWater& low_water)
-      : history_(history), log_(std::move(log)), low_water_(low_water) {
+  Judgement(const History& history, Log log, LowWater low_water)
+      : history_(history), log_(std::move(log)), low_water_(std::move(low_water)) {
     for (const std::string& broken : history.broken) problems_.Blame("{}", broken);
     CollectWanted();
     JudgeTrimming();
+    JudgeLives();
     for (const auto& [topic, low] : low_water_) Remember(topic, low);
     for (const auto& [topic, events] : log_) JudgeTopic(topic, events);
     for (const Attempt& attempt : history.attempts) JudgeAttempt(attempt);
@@ -93,6 +82,39 @@ class Judgement {
       if (eviction.wanted < eviction.low_water && eviction.low_water <= LowWaterOf(eviction.topic)) continue;
       problems_.Blame("{} of {}: wanted {} and was told that {} is the first, which is {}", eviction.cursor,
                       eviction.topic, eviction.wanted, eviction.low_water, LowWaterOf(eviction.topic));
+    }
+  }
+
+  // Those that are over have a log of which nothing is left.
+  void JudgeLives() {
+    std::map<std::string, uint64_t> ends;
+    for (const Attempt& attempt : history_.attempts) {
+      if (!IsLife(attempt.topic)) continue;
+      uint64_t& end = ends[attempt.topic];
+      const auto asked = history_.drop_asked.find(attempt.topic);
+      const bool doomed = asked != history_.drop_asked.end() && asked->second <= attempt.answered_at;
+      const auto dropped = history_.dropped.find(attempt.topic);
+      if (attempt.answer == Attempt::Answer::kAcknowledged) {
+        end = std::max(end, attempt.offset + attempt.keys.size());
+        if (dropped != history_.dropped.end() && dropped->second < attempt.asked_at)
+          problems_.Blame("event {} was acknowledged by {}, which had been dropped", attempt.keys.front(),
+                          attempt.topic);
+      } else if (!doomed && attempt.error.starts_with("NotFound")) {
+        problems_.Blame("{} does not know {}, which nobody has dropped", attempt.keys.front(), attempt.topic);
+      }
+    }
+    for (const Attachment& attachment : history_.attachments) {
+      if (!IsLife(attachment.topic)) continue;
+      uint64_t& end = ends[attachment.topic];
+      if (!attachment.got.empty()) end = std::max(end, attachment.got.back().offset + 1);
+      if (attachment.why_ended == kEndOfTopic && !history_.drop_asked.contains(attachment.topic))
+        problems_.Blame("{}: {} has ended, and nobody has dropped it", attachment.cursor, attachment.topic);
+    }
+    for (const auto& [life, end] : ends) {
+      if (log_.contains(life)) continue;
+      if (!history_.drop_asked.contains(life)) problems_.Blame("{} is lost", life);
+      log_[life].resize(end);
+      low_water_[life] = UINT64_MAX;
     }
   }
 
@@ -290,10 +312,10 @@ class Judgement {
   }
 
   void JudgeChains() {
-    std::map<std::string_view, const Attachment*> before;
+    std::map<std::pair<std::string_view, std::string_view>, const Attachment*> before;
     std::map<std::string_view, uint64_t> asked;
     for (const Attachment& attachment : history_.attachments) {
-      const auto [entry, is_first] = before.try_emplace(attachment.cursor, &attachment);
+      const auto [entry, is_first] = before.try_emplace({attachment.cursor, attachment.topic}, &attachment);
       const Attachment& last = *std::exchange(entry->second, &attachment);
       if (attachment.named) {
         JudgeConsumerStart(attachment, asked[attachment.cursor]);
@@ -327,7 +349,7 @@ class Judgement {
 
   const History& history_;
   Log log_;
-  const LowWater& low_water_;
+  LowWater low_water_;
   Problems problems_;
   std::unordered_map<std::string, Wanted> wanted_;
   std::unordered_map<std::string, uint64_t> offset_of_;
@@ -335,54 +357,6 @@ class Judgement {
 };
 
 }  // namespace
-
-Assembled AssembleLog(const std::vector<Attachment>& readers) {
-  Problems problems;
-  std::map<std::string, std::map<uint64_t, LoggedEvent>> seen;
-  std::map<std::string, uint64_t> ends;
-  LowWater low_water;
-  for (const Attachment& reader : readers) {
-    if (!reader.ended) {
-      problems.Blame("the log of {} cannot be read as scope {}", reader.topic, reader.reader);
-      continue;
-    }
-    uint64_t& low = low_water[reader.topic];
-    low = std::max({low, reader.start, reader.evicted_to.value_or(0)});
-    if (!reader.evicted_to) {
-      const auto [end, is_first] = ends.emplace(reader.topic, *reader.ended);
-      if (!is_first && end->second != *reader.ended) {
-        problems.Blame("the log of {} ends at {} for one and at {} for another", reader.topic, end->second,
-                       *reader.ended);
-      }
-    }
-    auto& events = seen[reader.topic];
-    for (const Got& got : reader.got) {
-      const auto [event, is_new] =
-          events.try_emplace(got.offset, LoggedEvent{got.publisher, got.key, got.digest});
-      if (!is_new && (event->second.key != got.key || event->second.digest != got.digest)) {
-        problems.Blame("{} at {}: {} for one, {} for another", reader.topic, got.offset, event->second.key,
-                       got.key);
-      }
-    }
-  }
-  Assembled assembled;
-  for (auto& [topic, end] : ends) {
-    auto& events = assembled.log[topic];
-    for (auto& [offset, event] : seen[topic]) {
-      const uint64_t expected = std::max<uint64_t>(events.size(), low_water[topic]);
-      if (offset > expected) problems.Blame("{} at {}: nobody sees an event there", topic, expected);
-      if (offset != events.size()) events.resize(offset);
-      events.push_back(std::move(event));
-    }
-    if (events.size() != end) {
-      problems.Blame("{}: the log ends at {}, and its events at {}", topic, end, events.size());
-    }
-  }
-  std::erase_if(low_water, [](const auto& each) { return each.second == 0; });
-  assembled.low_water = std::move(low_water);
-  assembled.problems = std::move(problems).Take();
-  return assembled;
-}
 
 std::vector<std::string> Judge(const History& history, const Log& log, const LowWater& low_water) {
   return Judgement(history, log, low_water).Take();
@@ -394,6 +368,11 @@ std::vector<std::string> Lagging(const History& history, const std::vector<std::
     const Attachment* attachment = history.Newest(cursor);
     if (attachment == nullptr) {
       problems.Blame("{} was never attached", cursor);
+      continue;
+    }
+    if (history.drop_asked.contains(attachment->topic)) {
+      if (history.dropped.contains(attachment->topic) && !attachment->ended)
+        problems.Blame("{} does not know that {} was dropped", cursor, attachment->topic);
       continue;
     }
     const auto acknowledged = history.acknowledged().find(attachment->topic);

@@ -45,11 +45,15 @@ struct Assembled {
 //   acknowledged, or before it; and not before what was acknowledged;
 // * only topics that do not keep all have a low water, and what they keep lies above it; below it the same
 //   holds of what was acknowledged and what was delivered; nobody is told that something was trimmed that was
-//   not, and who is told goes on at the place that he was told.
+//   not, and who is told goes on at the place that he was told;
+// * a topic's life ends when it was asked to be dropped, and not otherwise: then its streams end, publishes
+// to it
+//   are refused, and of its events the same holds as of trimmed ones; none lies in another life.
 [[nodiscard]] std::vector<std::string> Judge(const History& history, const Log& log,
                                              const LowWater& low_water = {});
 
-// The cursors among `cursors` that have not passed all that is acknowledged, one sentence each.
+// The cursors among `cursors` that have not passed all that is acknowledged, or do not know that their topic
+// was dropped, one sentence each.
 [[nodiscard]] std::vector<std::string> Lagging(const History& history,
                                                const std::vector<std::string>& cursors);
 

@@ -22,7 +22,11 @@ size_t NumberIn(std::string_view text) {
 }  // namespace
 
 const PlannedTopic& PlanOf(std::string_view topic) {
-  return *std::ranges::find(kTopics, topic, &PlannedTopic::name);
+  return *std::ranges::find(kTopics, topic.substr(0, topic.find('@')), &PlannedTopic::name);
+}
+
+std::string NameOfLife(std::string_view topic, std::string_view id) {
+  return fmt::format("{}@{}", topic, id);
 }
 
 std::vector<Who> MembersOf(Who owner) {

@@ -21,16 +21,21 @@ inline constexpr std::array<std::string_view, kScopes> kTenants{"", "00000001-00
 struct PlannedTopic {
   std::string_view name;
   Who owner;
-  uint64_t keeps = 0;  // so many of the newest events; 0: all
-  bool grows = false;  // columns are appended to its schema
+  uint64_t keeps = 0;   // so many of the newest events; 0: all
+  bool grows = false;   // columns are appended to its schema
+  bool passes = false;  // it is dropped, and registered again
 };
-inline constexpr std::array<PlannedTopic, 6> kTopics{{{"open", 0},
+inline constexpr std::array<PlannedTopic, 7> kTopics{{{"open", 0},
                                                       {"shared", 0},
                                                       {"first's", 1},
                                                       {"second's", 2},
                                                       {.name = "kept", .owner = 0, .keeps = 100},
-                                                      {.name = "growing", .owner = 1, .grows = true}}};
-[[nodiscard]] const PlannedTopic& PlanOf(std::string_view topic);  // REQUIRES: planned
+                                                      {.name = "growing", .owner = 1, .grows = true},
+                                                      {.name = "passing", .owner = 2, .passes = true}}};
+// Of a topic that passes each life is called by its id too, "passing@<id>".
+[[nodiscard]] const PlannedTopic& PlanOf(std::string_view topic);  // REQUIRES: planned, or a life of one
+[[nodiscard]] std::string NameOfLife(std::string_view topic, std::string_view id);
+[[nodiscard]] inline bool IsLife(std::string_view topic) { return topic.find('@') != topic.npos; }
 // Those who may publish to a topic and read it.
 [[nodiscard]] std::vector<Who> MembersOf(Who owner);
 // A reader sees its own events and unscoped ones.

@@ -66,6 +66,8 @@ void Follower::Follow(Subscription& subscription) {
     Record record = Introduction();
     record.id = id_;
     record.offset = said_;
+    if (PlanOf(record.topic).passes)
+      record.topic = NameOfLife(record.topic, subscription.bookmark().topic.ToString());
     stage_.Say(std::move(record));
   }
   if (stage_.stopping()) Close();  // whoever stopped the process did not know of it yet
@@ -73,7 +75,7 @@ void Follower::Follow(Subscription& subscription) {
   const std::lock_guard lock(mutex_);
   attached_ = nullptr;
   const uint64_t position = subscription.position();
-  OnEnded(position);
+  OnEnded(position, why);
   stage_.Say({.kind = Kind::kEnded, .id = id_, .offset = position, .text = why});
 }
 
@@ -118,9 +120,11 @@ std::string Follower::FollowWoken(Subscription& subscription) {
 }
 
 std::string Follower::AtEnd() {
-  if (!finite_ && !stage_.leaving())
+  if (finite_) return "end of the log";
+  if (stage_.leaving()) return "end of the engine";
+  if (!PlanOf(Introduction().topic).passes)
     stage_.Break("the stream of " + Introduction().text + " ended by itself");
-  return "end";
+  return std::string(kEndOfTopic);
 }
 
 std::string Follower::AtError(const Error& error) {
@@ -177,14 +181,14 @@ Record CursorFollower::Introduction() const {
           .text = order_.cursor};
 }
 
-void CursorFollower::OnEnded(uint64_t position) {
+void CursorFollower::OnEnded(uint64_t position, std::string_view why) {
   order_.start = CursorOrder::Start::kOffset;
-  order_.offset = std::max(position, low_water_);
+  order_.offset = why == kEndOfTopic ? 0 : std::max(position, low_water_);
 }
 
 bool CursorFollower::Excuse(std::string_view doing, const Error& error) {
   const auto* evicted = error.As<OffsetEvictedDetail>();
-  if (evicted == nullptr) return Follower::Excuse(doing, error);
+  if (evicted == nullptr) return stage_.ExcuseAbout(order_.topic, doing, error);
   const uint64_t wanted = Place().value_or(order_.offset);
   stage_.Say({.kind = Kind::kEvicted,
               .topic = order_.topic,

@@ -33,7 +33,7 @@ class Follower {
   // Of kind kAttached or kConsuming, with who follows what; id and offset are added.
   [[nodiscard]] virtual Record Introduction() const = 0;
   virtual void OnDelivered(Subscription& /*subscription*/, const std::string& /*id*/, uint64_t /*offset*/) {}
-  virtual void OnEnded(uint64_t /*position*/) {}
+  virtual void OnEnded(uint64_t /*position*/, std::string_view /*why*/) {}
   // For an error of Attach() or of the stream: false if nothing explains it.
   virtual bool Excuse(std::string_view doing, const Error& error) { return stage_.Excuse(doing, error); }
 
@@ -70,7 +70,7 @@ class CursorFollower final : public Follower {
  private:
   [[nodiscard]] Result<std::unique_ptr<Subscription>> Attach() override;
   [[nodiscard]] Record Introduction() const override;
-  void OnEnded(uint64_t position) override;
+  void OnEnded(uint64_t position, std::string_view why) override;
   bool Excuse(std::string_view doing, const Error& error) override;
 
   CursorOrder order_;

@@ -9,6 +9,7 @@ namespace jammi::test {
 using Kind = Record::Kind;
 
 uint64_t Attachment::Resume() const {
+  if (ended && why_ended == kEndOfTopic) return 0;  // of the next life
   const uint64_t seen = got.empty() ? start : got.back().offset + 1;
   return std::max(ended.value_or(seen), evicted_to.value_or(0));
 }
@@ -41,6 +42,13 @@ void History::Add(const Record& record) {
       break;
     case Kind::kEvicted:
       Evict(record);
+      break;
+    case Kind::kDropAsked:
+      drop_asked.try_emplace(record.topic, record.at);
+      break;
+    case Kind::kDropped:
+      dropped.try_emplace(record.topic, record.at);
+      ++events["topic dropped"];
       break;
     case Kind::kReady:
     case Kind::kPaused:

@@ -75,6 +75,9 @@ struct History {
   std::vector<Eviction> evictions;
   std::vector<std::string> broken;         // promises that a process saw broken, lines that make no sense
   std::map<std::string, uint64_t> events;  // what was to be counted
+  // By life of a topic: when it was dropped, first asked and first acknowledged.
+  std::map<std::string, int64_t> drop_asked;
+  std::map<std::string, int64_t> dropped;
 
   void Add(const Record& record);
 

@@ -53,6 +53,8 @@ void PublisherThread::Run() {
       PublishToAnother();
     } else if (what < 4) {
       Grow();
+    } else if (what < 6) {
+      Pass();
     } else if (what < 20) {
       PublishBurst();
     } else if (what < 30) {
@@ -73,9 +75,13 @@ void PublisherThread::Run() {
 }
 
 PublishOrder PublisherThread::Plan(const std::string& name, size_t events) {
-  const PlannedTopic& topic = kTopics.at(random_.Below(kTopics.size()));
+  const PlannedTopic* planned = &kTopics.at(random_.Below(kTopics.size()));
+  const auto life = planned->passes ? stage_.LifeOf(*planned) : std::nullopt;
+  if (planned->passes && !life) planned = &kTopics.front();
+  const PlannedTopic& topic = *planned;
   const auto members = MembersOf(topic.owner);
-  PublishOrder order{.topic = std::string(topic.name), .who = members[random_.Below(members.size())]};
+  PublishOrder order{.topic = life.value_or(std::string(topic.name)),
+                     .who = members[random_.Below(members.size())]};
   for (size_t i = 0; i < events; ++i) {
     std::string part = events == 1 ? name : name + "." + std::to_string(i);
     if (const size_t columns = topic.grows ? PickColumns(topic) : 0; columns > 0)
@@ -110,6 +116,20 @@ void PublisherThread::Grow() {
   }
 }
 
+void PublisherThread::Pass() {
+  for (const PlannedTopic& topic : kTopics) {
+    const auto life = topic.passes ? stage_.LifeOf(topic) : std::nullopt;
+    if (!life) continue;
+    stage_.Say({.kind = Kind::kDropAsked, .topic = *life});
+    const auto dropped = stage_.As(topic.owner).topics().Drop(stage_.IdOf(*life));
+    if (dropped) {
+      stage_.Say({.kind = Kind::kDropped, .topic = *life});
+    } else {
+      stage_.ExcuseAbout(*life, "drop", dropped.error());
+    }
+  }
+}
+
 Deadline PublisherThread::PickDeadline() {
   return random_.Percent(50) ? Deadline::Never() : Deadline::After(milliseconds(random_.Below(3000)));
 }
@@ -125,18 +145,19 @@ std::string PublisherThread::Ask(const PublishOrder& order, bool keyed) {
   return id;
 }
 
-void PublisherThread::Answer(const std::string& id, const Result<Offset>& offset) {
+void PublisherThread::Answer(const std::string& id, std::string_view topic, const Result<Offset>& offset) {
   if (offset) return stage_.Say({.kind = Kind::kAcknowledged, .id = id, .offset = offset->value});
   const Error& error = offset.error();
   const bool unknown = error.code() == ErrorCode::kOutcomeUnknown;
   stage_.Say({.kind = unknown ? Kind::kUnknown : Kind::kRefused, .id = id, .text = error.ToString()});
-  stage_.Excuse("publish", error);
+  stage_.ExcuseAbout(topic, "publish", error);
 }
 
 void PublisherThread::PublishOne() {
   const PublishOrder order = Plan(stage_.NextId());
   const std::string id = Ask(order);
-  Answer(id, stage_.As(order.who).Publish(stage_.IdOf(order.topic), ToBatch(order.keys[0]), PickDeadline()));
+  Answer(id, order.topic,
+         stage_.As(order.who).Publish(stage_.IdOf(order.topic), ToBatch(order.keys[0]), PickDeadline()));
 }
 
 void PublisherThread::PublishBurst() {
@@ -148,8 +169,8 @@ void PublisherThread::PublishBurst() {
     const PublishOrder order = Plan(stage_.NextId());
     stage_.As(order.who).PublishAsync(
         stage_.IdOf(order.topic), ToBatch(order.keys[0]),
-        [&, id = Ask(order)](const Result<Offset>& offset) {
-          Answer(id, offset);
+        [&, id = Ask(order), topic = order.topic](const Result<Offset>& offset) {
+          Answer(id, topic, offset);
           const std::lock_guard lock(mutex);
           if (--left == 0) answered.notify_one();
         },
@@ -162,8 +183,9 @@ void PublisherThread::PublishBurst() {
 void PublisherThread::PublishTogether() {
   const PublishOrder order = Plan(stage_.NextId(), 2 + random_.Below(7));
   const std::string id = Ask(order);
-  Answer(id, OffsetOf(stage_.As(order.who).PublishMany(stage_.IdOf(order.topic), ToBatches(order.keys), {},
-                                                       PickDeadline())));
+  Answer(id, order.topic,
+         OffsetOf(stage_.As(order.who).PublishMany(stage_.IdOf(order.topic), ToBatches(order.keys), {},
+                                                   PickDeadline())));
 }
 
 void PublisherThread::PublishOnce(const PublishOrder& order) {
@@ -181,10 +203,11 @@ bool PublisherThread::TryOnce(const PublishOrder& order, bool expect_duplicate) 
   const std::string id = Ask(order, /*keyed=*/true);
   const auto outcome = stage_.As(order.who).PublishMany(stage_.IdOf(order.topic), ToBatches(order.keys),
                                                         {.producer_key = order.keys[0]}, PickDeadline());
-  Answer(id, OffsetOf(outcome));
+  Answer(id, order.topic, OffsetOf(outcome));
   if (outcome && expect_duplicate && !outcome->duplicate)
     stage_.Break(order.keys[0] + " was published twice");
-  return outcome.has_value() || stage_.stopping();
+  const bool gone = !outcome && outcome.error().As<TopicNotFoundDetail>() != nullptr;
+  return outcome.has_value() || gone || stage_.stopping();
 }
 
 // The same key for something else.
@@ -196,7 +219,8 @@ void PublisherThread::ReuseKey(const PublishOrder& order) {
                                                         {.producer_key = order.keys[0]}, PickDeadline());
   if (outcome) return stage_.Break("a producer key was used for two publishes");
   stage_.Say({.kind = Kind::kRefused, .id = id, .text = outcome.error().ToString()});
-  if (outcome.error().As<ProducerKeyConflictDetail>() == nullptr) stage_.Excuse("reuse key", outcome.error());
+  if (outcome.error().As<ProducerKeyConflictDetail>() == nullptr)
+    stage_.ExcuseAbout(order.topic, "reuse key", outcome.error());
 }
 
 // A tenant's topic is nobody else's.

@@ -39,7 +39,7 @@ class PublisherThread {
   Deadline PickDeadline();
   // The name of the attempt.
   std::string Ask(const PublishOrder& order, bool keyed = false);
-  void Answer(const std::string& id, const Result<Offset>& offset);
+  void Answer(const std::string& id, std::string_view topic, const Result<Offset>& offset);
 
   void PublishOne();
   void PublishBurst();
@@ -51,6 +51,8 @@ class PublisherThread {
   void PublishToAnother();
   // Appends a column to a topic's schema.
   void Grow();
+  // Drops a topic that is registered again when somebody wants it.
+  void Pass();
   // Columns that an event of the topic may have: of any version.
   size_t PickColumns(const PlannedTopic& topic);
 

@@ -13,6 +13,9 @@
 
 namespace jammi::test {
 
+// The text of kEnded where the topic was dropped.
+inline constexpr std::string_view kEndOfTopic = "end";
+
 struct Record {
   enum class Kind : uint8_t {
     // A publish. `id` names the attempt.
@@ -33,6 +36,9 @@ struct Record {
     // A cursor was told that events were trimmed. text: the cursor; topic; digest: the first that it wanted;
     // offset: the first that is there.
     kEvicted,
+    // A topic that passes.
+    kDropAsked,  // topic: the life
+    kDropped,    // the same, acknowledged
     // The process.
     kReady,   // the engine is open, the topics are there
     kPaused,  // offset: the round; nothing is being published now

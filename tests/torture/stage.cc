@@ -70,6 +70,23 @@ bool Stage::FindTopic(const PlannedTopic& topic) {
   return false;
 }
 
+TopicId Stage::IdOf(std::string_view topic) const {
+  if (IsLife(topic)) return *TopicId::Parse(topic.substr(topic.find('@') + 1));
+  return topics_.find(topic)->second;
+}
+
+std::optional<std::string> Stage::LifeOf(const PlannedTopic& topic) const {
+  auto topics = As(topic.owner).topics();
+  auto found = topics.Find(topic.name);
+  if (!found && found.error().code() == ErrorCode::kNotFound) {
+    found = topics.Register(topic.name, EventSchema());
+    if (!found && found.error().code() == ErrorCode::kAlreadyExists) return std::nullopt;  // by another
+  }
+  if (found) return NameOfLife(topic.name, found->id.ToString());
+  Excuse("find", found.error());
+  return std::nullopt;
+}
+
 void Stage::Wait(milliseconds time) {
   sigset_t terminate;
   sigemptyset(&terminate);
@@ -101,6 +118,12 @@ bool Stage::Excuse(std::string_view doing, const Error& error) const {
   }
   Break(fmt::format("{}: {}", doing, error.ToString()));
   return false;
+}
+
+bool Stage::ExcuseAbout(std::string_view topic, std::string_view doing, const Error& error) const {
+  if (!PlanOf(topic).passes || error.As<TopicNotFoundDetail>() == nullptr) return Excuse(doing, error);
+  Count(fmt::format("{}: topic dropped", doing));
+  return true;
 }
 
 }  // namespace jammi::test

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,7 +34,9 @@ class Stage {
 
   [[nodiscard]] Engine& engine() { return *engine_; }
   [[nodiscard]] Session As(Who who) const { return SessionOf(*engine_, who); }
-  [[nodiscard]] TopicId IdOf(std::string_view topic) const { return topics_.find(topic)->second; }
+  [[nodiscard]] TopicId IdOf(std::string_view topic) const;
+  // The life of a topic that passes: registered if it is not there. nullopt: an error, which is excused.
+  [[nodiscard]] std::optional<std::string> LifeOf(const PlannedTopic& topic) const;
   [[nodiscard]] uint64_t round() const { return control_->round.load(); }
   [[nodiscard]] std::string NextId() { return name_ + "." + std::to_string(++ids_); }
 
@@ -54,6 +57,8 @@ class Stage {
   // For the error of a call that may be repeated: counts it. One that no fault around the process explains
   // is a broken promise, and the answer is false.
   bool Excuse(std::string_view doing, const Error& error) const;
+  // The same for a call about a topic, which may be gone if it passes.
+  bool ExcuseAbout(std::string_view topic, std::string_view doing, const Error& error) const;
 
  private:
   bool FindTopic(const PlannedTopic& topic);
