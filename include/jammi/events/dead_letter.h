@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <thread>
 
 #include "jammi/clock.h"
 #include "jammi/events/metrics.h"
@@ -34,7 +35,7 @@ struct DeadLetterOptions {
 
 // Thread-safe. Emit() that succeeds: the sink below has the event, or a file on disk has it. If it can be
 // written nowhere, the error is that of the sink below, unchanged; why it could not be written is logged.
-// kInvalidEvent, kInvalidSubject, kSignError and faults of storage are not spilled.
+// kInvalidEvent, kInvalidSubject and kSignError are not spilled.
 class DeadLetterSink final : public EventSink {
  public:
   // Errors: those of CheckDeadLetterDirectory(). `clock` names the files.
@@ -50,9 +51,10 @@ class DeadLetterSink final : public EventSink {
 
  private:
   struct State;
-  explicit DeadLetterSink(std::unique_ptr<State> state);
+  explicit DeadLetterSink(std::shared_ptr<State> state);
 
-  const std::unique_ptr<State> state_;
+  const std::shared_ptr<State> state_;
+  const std::jthread writer_;
 };
 
 struct ReplayProgress {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 
 #include "jammi/events/metrics.h"
 #include "jammi/events/sink.h"
@@ -40,15 +39,8 @@ class JsonLinesSink final : public EventSink {
   [[nodiscard]] Result<void> Close(Deadline deadline) override;
 
  private:
-  [[nodiscard]] Result<void> OpenLocked();
-  [[nodiscard]] Result<void> AppendLocked(const std::string& line);
-  void CloseFileLocked();
-
-  const JsonLinesOptions options_;
-  std::mutex mutex_;
-  int fd_ = -1;
-  bool cut_line_ = false;  // the file does not end with a line end
-  bool closed_ = false;
+  struct State;
+  const std::unique_ptr<State> state_;
 };
 
 // Every event goes to both, to `primary` first; the result is the primary's alone. What goes wrong in the

@@ -58,9 +58,9 @@ class QueueSink final : public EventSink {
 
  private:
   struct State;
-  explicit QueueSink(std::unique_ptr<State> state);
+  explicit QueueSink(std::shared_ptr<State> state);
 
-  const std::unique_ptr<State> state_;
+  const std::shared_ptr<State> state_;
 };
 
 }  // namespace jammi::events

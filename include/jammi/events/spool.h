@@ -93,6 +93,9 @@ class SpoolSink final : public EventSink {
  private:
   struct State;
   explicit SpoolSink(std::unique_ptr<State> state);
+  // Open() on another file system.
+  friend Result<std::unique_ptr<SpoolSink>> OpenSpool(std::shared_ptr<EventSink> inner, SpoolOptions options,
+                                                      const std::shared_ptr<Clock>& clock, class Disk& disk);
 
   const std::unique_ptr<State> state_;
 };

@@ -1,0 +1,48 @@
+// A folder of dead letters.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "events/disk.h"
+#include "jammi/clock.h"
+#include "jammi/events/dead_letter.h"
+#include "jammi/events/event.h"
+#include "jammi/result.h"
+
+namespace jammi::events {
+
+// Thread-safe; several processes may write to one folder.
+class DeadLetterFolder {
+ public:
+  // `options.directory` exists.
+  DeadLetterFolder(const DeadLetterOptions& options, std::shared_ptr<Clock> clock,
+                   Disk& disk = Disk::System());
+
+  // Writes a letter that is on disk, whole, when this returns; its name. Errors: kSpillFull: a limit of
+  // the options; kSinkFull: the disk is full; kSpillFailed; kInvalidEvent: it could not be read again.
+  // Nothing is left behind.
+  [[nodiscard]] Result<std::string> Write(const Event& event, const Error& error);
+
+ private:
+  // Counts `bytes` in, or says that there is no room.
+  [[nodiscard]] Result<void> Reserve(uint64_t bytes);
+  void GiveBack(uint64_t bytes);
+  void CountAgainLocked();
+  [[nodiscard]] Result<std::string> WriteFile(const std::string& text, const std::string& id);
+
+  const DeadLetterOptions options_;
+  const std::shared_ptr<Clock> clock_;
+  Disk& disk_;
+  std::atomic<uint64_t> next_temporary_ = 0;
+
+  std::mutex mutex_;
+  // What lies there, as far as we know: a replay in another process may have removed some.
+  uint64_t files_ = 0;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace jammi::events
