@@ -15,16 +15,10 @@ using test::GoldenCase;
 using testing::Contains;
 using testing::Field;
 
-std::string CaseName(const testing::TestParamInfo<GoldenCase>& info) {
-  std::string name = info.param.name;
-  std::ranges::replace(name, '-', '_');
-  return name;
-}
-
 // --- event_parse
 
 class EventParseGolden : public testing::TestWithParam<GoldenCase> {};
-INSTANTIATE_TEST_SUITE_P(Cases, EventParseGolden, testing::ValuesIn(Golden("event_parse")), CaseName);
+INSTANTIATE_TEST_SUITE_P(Cases, EventParseGolden, testing::ValuesIn(Golden("event_parse")), test::CaseName);
 
 EventFault FaultOfClass(const std::string& error) {
   static const std::map<std::string, EventFault> kFaults = {
@@ -58,8 +52,9 @@ TEST_P(EventParseGolden, Agrees) {
 
 class WrittenFormGolden : public testing::TestWithParam<GoldenCase> {};
 INSTANTIATE_TEST_SUITE_P(Serialise, WrittenFormGolden, testing::ValuesIn(Golden("event_serialise")),
-                         CaseName);
-INSTANTIATE_TEST_SUITE_P(Canonical, WrittenFormGolden, testing::ValuesIn(Golden("canonical")), CaseName);
+                         test::CaseName);
+INSTANTIATE_TEST_SUITE_P(Canonical, WrittenFormGolden, testing::ValuesIn(Golden("canonical")),
+                         test::CaseName);
 
 TEST_P(WrittenFormGolden, Agrees) {
   const GoldenCase& golden = GetParam();

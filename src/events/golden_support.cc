@@ -7,6 +7,12 @@
 
 namespace jammi::events::test {
 
+std::string CaseName(const testing::TestParamInfo<GoldenCase>& info) {
+  std::string name = info.param.name;
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
 std::vector<GoldenCase> Golden(const std::string& file) {
   const std::string path = std::string(JAMMI_EVENT_SINK_DATA) + "/" + file + ".json";
   std::ifstream in(path);

@@ -1,6 +1,8 @@
 // The golden cases of tests/data/event-sink, for tests.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
@@ -20,6 +22,9 @@ struct GoldenCase {
   }
 };
 inline void PrintTo(const GoldenCase& golden, std::ostream* out) { *out << golden.name; }
+
+// For INSTANTIATE_TEST_SUITE_P.
+[[nodiscard]] std::string CaseName(const testing::TestParamInfo<GoldenCase>& info);
 
 // The cases of `file`, a name such as "event_parse". Ends the program if it cannot be read.
 [[nodiscard]] std::vector<GoldenCase> Golden(const std::string& file);

@@ -108,9 +108,13 @@ class Verifier {
   [[nodiscard]] Result<Event> Admit(const Event& event) const;
 
  private:
+  [[nodiscard]] std::shared_ptr<const VerifyKeys> Keys() const;
+  [[nodiscard]] VerifyFault CheckSignature(SigningAlgorithm algorithm, const std::string& kid,
+                                           std::string_view bytes, std::string_view signature) const;
+
   const VerifyOptions options_;
   mutable std::mutex mutex_;
-  VerifyKeys keys_;  // of mutex_
+  std::shared_ptr<const VerifyKeys> keys_;  // of mutex_
 };
 
 // Hands on what Verifier::Admit() gives. Thread-safe. Errors: its, and those of the inner sink.
