@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 #include <string>
+#include <type_traits>
+#include <variant>
 
 #include "jammi/catalog_backend.h"
 
@@ -32,5 +34,17 @@ inline void PutSized(std::string& out, int64_t value) {
 inline void PutSized(std::string& out, double value) { PutSized(out, std::bit_cast<int64_t>(value)); }
 // The length of NULL.
 inline void PutNull(std::string& out) { PutNumber(out, ~uint32_t{0}); }
+
+inline void PutValue(std::string& out, const SqlValue& value) {
+  std::visit(
+      [&]<class T>(const T& one) {
+        if constexpr (std::is_same_v<T, std::monostate>) {
+          PutNull(out);
+        } else {
+          PutSized(out, one);
+        }
+      },
+      value.get());
+}
 
 }  // namespace jammi::postgres

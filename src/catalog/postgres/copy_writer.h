@@ -2,25 +2,11 @@
 #pragma once
 
 #include <string>
-#include <type_traits>
-#include <variant>
 
 #include "catalog/postgres/binary.h"
 #include "catalog/postgres/connection.h"
 
 namespace jammi::postgres {
-
-inline void PutValue(std::string& out, const SqlValue& value) {
-  std::visit(
-      [&]<class T>(const T& one) {
-        if constexpr (std::is_same_v<T, std::monostate>) {
-          PutNull(out);
-        } else {
-          PutSized(out, one);
-        }
-      },
-      value.get());
-}
 
 // On a connection whose BeginCopyIn() said FORMAT binary.
 class CopyWriter {
