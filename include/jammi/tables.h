@@ -118,9 +118,9 @@ class Tables {
   // Adds rows, which belong to this scope; returns how many. Any number of rows at once; while it writes on
   // SQLite, no other write can. The batches have exactly the table's columns: names, order, types and
   // nullability; metadata does not count.
-  // Errors: kNotFound with TableDetail(kNotFound); kInvalidArgument with TableDetail(kSchema): other columns,
-  // or damaged arrays; with TableDetail(kInvalidValue): a null where none may be, text with U+0000, more than
-  // kMaxIndexedBytes of text and bytes in a key or index; kAlreadyExists with TableDetail(kDuplicateKey).
+  // Errors: kNotFound with TableDetail(kNotFound); kInvalidArgument with TableDetail: kSchema: other columns,
+  // or damaged arrays; kInvalidValue: a null where none may be, U+0000 in text, more than kMaxIndexedBytes in
+  // a key or index; kAlreadyExists with TableDetail(kDuplicateKey), naming the index unless it is the key.
   [[nodiscard]] Result<int64_t> Append(std::string_view id, Batches batches);
   [[nodiscard]] Result<int64_t> Append(std::string_view id, const std::shared_ptr<arrow::RecordBatch>& batch);
   static constexpr size_t kMaxIndexedBytes = 2000;
@@ -161,14 +161,14 @@ class Tables {
   [[nodiscard]] Result<int64_t> CountRows(std::string_view id, const TableFilter& filter = {}) const;
 
   // --- Changing: this scope's own rows, never a global one or another tenant's; where there is no such row
-  // nothing changes, and 0 is returned.
-  //
+  // nothing changes, and 0 is returned. Of rows of one call that share a key one counts, the last unless it
+  // is said otherwise; the others are as if they were not there.
   // Errors of all: as Append(). With a change topic also those of Session::Publish(), where the event cannot
   // be published: the topic was dropped, or a quota is used up. What one call changes must fit into one
   // publish (kMaxPublishBytes).
 
-  // Appends rows, or changes those of this scope whose keys are there. Returns how many were written: with
-  // kUpdate all (of rows that share a key the last one is left), with kIgnore those whose key was free.
+  // Appends rows, or changes those of this scope whose keys are there. Returns with kUpdate how many it was
+  // given, with kIgnore, where the first of a key counts, those whose key was free.
   // Another unique index that a row would collide in is kAlreadyExists with TableDetail(kDuplicateKey).
   [[nodiscard]] Result<int64_t> Upsert(std::string_view id, Batches batches,
                                        UpsertMode mode = UpsertMode::kUpdate);

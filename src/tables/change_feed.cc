@@ -133,35 +133,37 @@ std::shared_ptr<arrow::Schema> ChangeFeedSchema(const TableDefinition& definitio
   return arrow::schema(std::move(fields));
 }
 
-Result<RowChanges> ApplyWithChanges(Transaction& tx, const Scope& scope, RowBatch& rows,
+Result<RowChanges> ApplyWithChanges(Transaction& tx, BackendKind kind, const Scope& scope, RowBatch& rows,
                                     Tables::Batches batches) {
   const Table& table = rows.table();
   if (rows.change() != RowChange::kAppend && rows.change() != RowChange::kUpsert) {
     JAMMI_ASSIGN(auto returned, Returned::Make(table, rows.change()));
-    const std::string sql = rows.StatementText() + returned.Clause();
-    JAMMI_TRY(rows.ForEach(scope, [&](SqlParams params) { return returned.Run(tx, sql, params); }));
+    JAMMI_TRY(rows.ForEachStatement(
+        kind, scope, returned.Clause(),
+        [&](const std::string& sql, SqlParams params) { return returned.Run(tx, sql, params); }));
     return returned.Finish();
   }
   RowChanges changes;
-  JAMMI_ASSIGN(changes.rows, rows.Apply(tx, scope));
-  for (const auto& batch : batches)
+  JAMMI_ASSIGN(changes.rows, rows.Apply(tx, kind, scope));
+  JAMMI_ASSIGN(const auto counted, rows.Counted(batches));
+  for (const auto& batch : counted)
     JAMMI_TRY(AddEvents(table, rows.change(), *batch, AllPlaces(table), changes));
   return changes;
 }
 
-Result<RowChanges> DeleteWithChanges(Transaction& tx, const Table& table, const Scope& scope,
-                                     const TableFilter& filter) {
+Result<RowChanges> DeleteWithChanges(Transaction& tx, BackendKind kind, const Table& table,
+                                     const Scope& scope, const TableFilter& filter) {
   JAMMI_ASSIGN(auto returned, Returned::Make(table, RowChange::kDelete));
-  JAMMI_ASSIGN(SqlText sql, DeleteText(table, scope, filter));
+  JAMMI_ASSIGN(SqlText sql, DeleteText(table, kind, scope, filter));
   sql += returned.Clause();
   JAMMI_TRY(returned.Run(tx, sql.text(), sql.params()));
   return returned.Finish();
 }
 
-Result<RowChanges> UpdateWithChanges(Transaction& tx, const Scope& scope, const TableFilter& filter,
-                                     RowBatch& values) {
+Result<RowChanges> UpdateWithChanges(Transaction& tx, BackendKind kind, const Scope& scope,
+                                     const TableFilter& filter, RowBatch& values) {
   JAMMI_ASSIGN(auto returned, Returned::Make(values.table(), RowChange::kAssign));
-  JAMMI_ASSIGN(SqlText sql, UpdateText(scope, filter, values));
+  JAMMI_ASSIGN(SqlText sql, UpdateText(kind, scope, filter, values));
   sql += returned.Clause();
   JAMMI_TRY(returned.Run(tx, sql.text(), sql.params()));
   return returned.Finish();

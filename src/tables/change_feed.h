@@ -21,11 +21,11 @@ struct RowChanges {
 };
 
 // Like RowBatch::Apply(), and with what it did. `batches` are those that `rows` was made of.
-[[nodiscard]] Result<RowChanges> ApplyWithChanges(Transaction& tx, const Scope& scope, RowBatch& rows,
-                                                  Tables::Batches batches);
-[[nodiscard]] Result<RowChanges> DeleteWithChanges(Transaction& tx, const Table& table, const Scope& scope,
-                                                   const TableFilter& filter);
-[[nodiscard]] Result<RowChanges> UpdateWithChanges(Transaction& tx, const Scope& scope,
+[[nodiscard]] Result<RowChanges> ApplyWithChanges(Transaction& tx, BackendKind kind, const Scope& scope,
+                                                  RowBatch& rows, Tables::Batches batches);
+[[nodiscard]] Result<RowChanges> DeleteWithChanges(Transaction& tx, BackendKind kind, const Table& table,
+                                                   const Scope& scope, const TableFilter& filter);
+[[nodiscard]] Result<RowChanges> UpdateWithChanges(Transaction& tx, BackendKind kind, const Scope& scope,
                                                    const TableFilter& filter, RowBatch& values);
 
 }  // namespace jammi

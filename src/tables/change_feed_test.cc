@@ -72,6 +72,15 @@ TEST_P(ChangeFeedTest, EveryVerbPublishesWhatItHasDone) {
                                             "update:4:e", "update:4:f", "delete:4:null", "delete:3:null"));
 }
 
+TEST_P(ChangeFeedTest, OfRowsThatShareAKeyItSaysTheOneThatCounts) {
+  auto tables = Feeding(kGlobal);
+  const auto rows = WidgetRows(R"([[1, "a"], [2, "b"], [1, "c"], [3, "d"], [3, "e"]])");
+  EXPECT_EQ(Ok(tables.Upsert("widgets", One(rows))), 5);
+  const auto absent = WidgetRows(R"([[4, "f"], [4, "g"], [2, "h"]])");
+  EXPECT_EQ(Ok(tables.Upsert("widgets", One(absent), UpsertMode::kIgnore)), 1);
+  EXPECT_THAT(Changes(kGlobal), ElementsAre("upsert:2:b upsert:1:c upsert:3:e", "insert:4:f"));
+}
+
 TEST_P(ChangeFeedTest, AWriteThatFailsPublishesNothing) {
   auto tables = Feeding(kGlobal);
   Ok(tables.Append("widgets", WidgetRows(R"([[1, "a"]])")));

@@ -39,10 +39,14 @@ std::string NamesOf(const Table& table, std::span<const size_t> places) {
   return names;
 }
 
-std::string FromTable(const Table& table, BackendKind kind, const TableFilter& filter) {
+std::string StorageFor(const Table& table, BackendKind kind, const TableFilter& filter) {
   const auto index = kind == BackendKind::kSqlite ? IndexForEquality(table, filter) : std::nullopt;
-  const std::string hint = index ? fmt::format(" INDEXED BY {}_i{}", table.storage(), *index) : "";
-  return fmt::format(" FROM {}{} WHERE ", table.storage(), hint);
+  if (!index) return table.storage();
+  return fmt::format("{0} INDEXED BY {0}_i{1}", table.storage(), *index);
+}
+
+std::string FromTable(const Table& table, BackendKind kind, const TableFilter& filter) {
+  return fmt::format(" FROM {} WHERE ", StorageFor(table, kind, filter));
 }
 
 bool SeesTwoOwners(const Table& table, const Scope& reader) {

@@ -19,9 +19,11 @@ namespace jammi {
 // "c0, c3"
 [[nodiscard]] std::string NamesOf(const Table& table, std::span<const size_t> places);
 
-// " FROM mt_7 ... WHERE ", for rows of this filter. SQLite, which does not know how many rows there are of a
-// value, is told to use the index of a column that is to be equal to one; else it reads the key's from end to
-// end.
+// "mt_7 ...", where a statement names the table whose rows of this filter it is about. SQLite, which does not
+// know how many rows there are of a value, is told to use the index of a column that is to be equal to one;
+// else it reads the key's from end to end.
+[[nodiscard]] std::string StorageFor(const Table& table, BackendKind kind, const TableFilter& filter);
+// " FROM mt_7 ... WHERE "
 [[nodiscard]] std::string FromTable(const Table& table, BackendKind kind, const TableFilter& filter);
 
 // May the reader see rows of others in the table, global ones? Nobody else writes in a tenant's own table.

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "catalog/row_insert.h"
 #include "tables/definition.h"
+#include "tables/repeated_keys.h"
 #include "trigger/topic_schema.h"
 
 namespace jammi {
@@ -31,20 +31,7 @@ Result<void> CheckSameSchema(const Table& table, const arrow::Schema& actual) {
                  detail->column);
 }
 
-bool IsKey(const Table& table, size_t place) {
-  return std::ranges::find(table.key(), static_cast<int>(place)) != table.key().end();
-}
-
 }  // namespace
-
-Error ExplainWrite(const Table& table, Error error) {
-  const auto* refused = error.As<BackendDetail>();
-  if (refused == nullptr || refused->fault != BackendFault::kUnique) return error;
-  return Error(
-      ErrorCode::kAlreadyExists,
-      fmt::format("table '{}': a row with the same key or unique index is there already", table.id()),
-      TableDetail{TableFault::kDuplicateKey, table.id(), {}});
-}
 
 Result<RowBatch> RowBatch::Make(std::shared_ptr<const Table> table, Tables::Batches batches,
                                 RowChange change) {
@@ -58,6 +45,7 @@ Result<RowBatch> RowBatch::Make(std::shared_ptr<const Table> table, Tables::Batc
     return Invalid(*rows.table_, TableFault::kSchema,
                    fmt::format("the new values are {} rows, not one", rows.rows_));
   }
+  JAMMI_TRY(rows.FindRepeatedKeys());
   return rows;
 }
 
@@ -86,7 +74,7 @@ Result<void> RowBatch::FindPlaces(const arrow::Schema& first) {
   }
   if (change_ == RowChange::kAssign) {
     for (const size_t place : places_) {
-      if (!IsKey(*table_, place)) continue;
+      if (!table_->IsKey(place)) continue;
       const auto& name = table_->codec(place).field().name();
       return Invalid(*table_, TableFault::kSchema, fmt::format("key column '{}' cannot be changed", name),
                      name);
@@ -129,7 +117,7 @@ Result<void> RowBatch::Add(const arrow::RecordBatch& batch) {
   if (const auto valid = batch.ValidateFull(); !valid.ok())
     return Invalid(*table_, TableFault::kSchema, fmt::format("the batch is damaged: {}", valid.message()));
   JAMMI_TRY(CheckNulls(batch));
-  Part part{.rows = batch.num_rows(), .columns = {}};
+  Part part{.first = rows_, .rows = batch.num_rows(), .columns = {}};
   for (size_t i = 0; i < places_.size(); ++i) {
     auto writer = table_->codec(places_[i]).NewWriter(batch.column(static_cast<int>(i)));
     if (!writer) {
@@ -181,97 +169,27 @@ Result<void> RowBatch::CheckSizes(const Part& part, std::string_view of,
   return {};
 }
 
-template <class Use>
-auto RowBatch::WithInsert(Use use) const {
-  std::vector<RowInsert::Column> columns = {{Table::kScopeColumn, SqlKind::kText}};
-  for (size_t i = 0; i < table_->columns(); ++i)
-    columns.push_back({table_->column(i), table_->codec(i).kind()});
-  std::vector<std::string_view> key = {Table::kScopeColumn};
-  for (const int place : table_->key()) key.emplace_back(table_->column(static_cast<size_t>(place)));
-  const OnConflict on_conflict = change_ == RowChange::kAppend   ? OnConflict::kFail
-                                 : change_ == RowChange::kUpsert ? OnConflict::kReplace
-                                                                 : OnConflict::kIgnore;
-  return use(RowInsert{
-      .table = table_->storage(), .columns = columns, .rows = rows_, .on_conflict = on_conflict, .key = key});
-}
-
-// $1 is the scope, then come the columns.
-std::string RowBatch::StatementText() const {
-  if (change_ != RowChange::kUpdate && change_ != RowChange::kDelete)
-    return WithInsert([](const RowInsert& insert) { return InsertOneText(insert); });
-  std::string assignments;
-  std::string condition = fmt::format(" WHERE {} = $1", Table::kScopeColumn);
-  for (size_t i = 0; i < places_.size(); ++i) {
-    const auto term = fmt::format("{} = ${}", table_->column(places_[i]), i + 2);
-    if (IsKey(*table_, places_[i])) {
-      condition += " AND " + term;
-    } else {
-      if (!assignments.empty()) assignments += ", ";
-      assignments += term;
-    }
+// An append leaves it to the database, which knows the rows that are there as well.
+Result<void> RowBatch::FindRepeatedKeys() {
+  if (change_ == RowChange::kAppend || change_ == RowChange::kAssign) return {};
+  std::vector<size_t> key_at;
+  for (const int place : table_->key()) {
+    const auto found = std::ranges::find(places_, static_cast<size_t>(place));
+    key_at.push_back(static_cast<size_t>(found - places_.begin()));
   }
-  if (change_ == RowChange::kDelete) return fmt::format("DELETE FROM {}{}", table_->storage(), condition);
-  return fmt::format("UPDATE {} SET {}{}", table_->storage(), assignments, condition);
-}
-
-Result<void> RowBatch::AddAssignments(SqlText& sql) {
-  const auto part = std::ranges::find(parts_, 1, &Part::rows);  // others may be empty
-  for (size_t i = 0; i < places_.size(); ++i) {
+  const Keep keep = change_ == RowChange::kInsertAbsent ? Keep::kFirst : Keep::kLast;
+  const auto key = [&](int64_t row, std::string& bytes) -> Result<void> {
+    const auto part = std::ranges::upper_bound(parts_, row, {}, &Part::first) - 1;
     SqlValue value = std::nullopt;
-    JAMMI_TRY(part->columns[i]->Get(0, value));
-    sql += fmt::format("{}{} = ", i == 0 ? "" : ", ", table_->column(places_[i]));
-    sql.AddValue(value);
-  }
-  return {};
-}
-
-RowInsert::Fill RowBatch::MakeFill(const std::string& owner) {
-  return [this, &owner, part = static_cast<const Part*>(nullptr), first = int64_t{0}](
-             int64_t row, std::span<SqlValue> values) mutable -> Result<void> {
-    if (row == 0) {
-      part = parts_.data();
-      first = 0;
+    for (const size_t at : key_at) {
+      JAMMI_TRY(part->columns[at]->Get(row - part->first, value));
+      AppendKeyBytes(value, bytes);
     }
-    while (row - first >= part->rows) first += (part++)->rows;
-    values[0] = owner;
-    for (size_t i = 0; i < part->columns.size(); ++i)
-      JAMMI_TRY(part->columns[i]->Get(row - first, values[i + 1]));
     return {};
   };
-}
-
-Result<void> RowBatch::ForEach(const Scope& scope, const std::function<Result<void>(SqlParams)>& run) {
-  const std::string owner = scope.Key();
-  const auto fill = MakeFill(owner);
-  std::vector<SqlValue> values(places_.size() + 1, std::nullopt);
-  for (int64_t row = 0; row < rows_; ++row) {
-    JAMMI_TRY(fill(row, values));
-    JAMMI_TRY(run(values));
-  }
+  JAMMI_ASSIGN(repeated_, FindRepeated(rows_, keep, key));
+  not_counted_ = std::ranges::count(repeated_, true);
   return {};
-}
-
-Result<int64_t> RowBatch::ExecuteForEach(Transaction& tx, const Scope& scope) {
-  const std::string sql = StatementText();
-  int64_t changed = 0;
-  JAMMI_TRY(ForEach(scope, [&](SqlParams params) -> Result<void> {
-    JAMMI_ASSIGN(const int64_t rows, tx.Execute(sql, params));
-    changed += rows;
-    return {};
-  }));
-  return changed;
-}
-
-Result<int64_t> RowBatch::Apply(Transaction& tx, const Scope& scope) {
-  if (rows_ == 0) return 0;
-  const auto insert_all = [&](const RowInsert& insert) {
-    const std::string owner = scope.Key();
-    return tx.InsertRows(insert, MakeFill(owner));
-  };
-  const bool by_statement = change_ == RowChange::kUpdate || change_ == RowChange::kDelete;
-  auto changed = by_statement ? ExecuteForEach(tx, scope) : WithInsert(insert_all);
-  if (!changed) return ExplainWrite(*table_, std::move(changed).error());
-  return changed;
 }
 
 }  // namespace jammi

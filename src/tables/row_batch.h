@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "jammi/tables.h"
@@ -40,16 +41,25 @@ class RowBatch {
   // "c2 = $1, c3 = $2", of a kAssign.
   [[nodiscard]] Result<void> AddAssignments(SqlText& sql);
 
-  // Does it, whatever it is but kAssign, with rows of `scope`. Returns how many were written, changed or
-  // deleted; an upsert writes all. Errors: kAlreadyExists with TableDetail(kDuplicateKey); the database's.
-  [[nodiscard]] Result<int64_t> Apply(Transaction& tx, const Scope& scope);
+  // Does it, whatever it is but kAssign, with rows of `scope`. Of rows that share a key one counts: the
+  // first of a kInsertAbsent, else the last; an append with such rows fails. Returns how many were written,
+  // changed or deleted; an upsert counts all its rows.
+  // Errors: kAlreadyExists with TableDetail(kDuplicateKey); the database's.
+  [[nodiscard]] Result<int64_t> Apply(Transaction& tx, BackendKind kind, const Scope& scope);
 
-  // The statement that does it for a row, and the values of each row for it, one after the other.
-  [[nodiscard]] std::string StatementText() const;
-  [[nodiscard]] Result<void> ForEach(const Scope& scope, const std::function<Result<void>(SqlParams)>& run);
+  // The same by statements that can return the rows: for each statement, which ends with `tail`, calls
+  // `run(text, values)`. SQLite has one for each row, PostgreSQL one for some thousands.
+  using RunStatement = std::function<Result<void>(const std::string& sql, SqlParams params)>;
+  [[nodiscard]] Result<void> ForEachStatement(BackendKind kind, const Scope& scope, std::string_view tail,
+                                              const RunStatement& run);
+
+  // `batches`, of which it was made, without the rows that do not count.
+  [[nodiscard]] Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> Counted(
+      Tables::Batches batches) const;
 
  private:
   struct Part {
+    int64_t first = 0;  // the number of its first row
     int64_t rows = 0;
     std::vector<std::unique_ptr<CellWriter>> columns;  // as places_
   };
@@ -61,18 +71,27 @@ class RowBatch {
   [[nodiscard]] Result<void> CheckNulls(const arrow::RecordBatch& batch) const;
   [[nodiscard]] Result<void> CheckSizes(const Part& part, std::string_view of,
                                         const std::vector<int>& indexed) const;
-  [[nodiscard]] Result<int64_t> ExecuteForEach(Transaction& tx, const Scope& scope);
-  // Sets the values of a row, the scope first.
+  [[nodiscard]] Result<void> FindRepeatedKeys();
+  // Sets the values of the next row that counts, the scope first.
   [[nodiscard]] RowInsert::Fill MakeFill(const std::string& owner);
-  // Calls `use` with what inserts the rows.
-  template <class Use>
-  [[nodiscard]] auto WithInsert(Use use) const;
-
+  [[nodiscard]] int64_t counted() const { return rows_ - not_counted_; }
+  [[nodiscard]] bool is_repeated(int64_t row) const {
+    return not_counted_ > 0 && repeated_[static_cast<size_t>(row)];
+  }
+  // Must its rows be changed one after the other? So it is where one may take what another has to give up.
+  [[nodiscard]] bool OrderMatters() const;
+  [[nodiscard]] std::string StatementOfOne() const;
+  [[nodiscard]] std::string StatementOfMany() const;
+  [[nodiscard]] Result<void> RunForEach(const Scope& scope, const std::string& sql, const RunStatement& run);
+  [[nodiscard]] Result<void> RunForMany(const Scope& scope, const std::string& sql, const RunStatement& run);
+  [[nodiscard]] std::vector<SqlKind> Kinds() const;
   std::shared_ptr<const Table> table_;
   RowChange change_;
   std::vector<size_t> places_;  // of the batches' columns in the table
   std::vector<Part> parts_;
   int64_t rows_ = 0;
+  std::vector<bool> repeated_;  // each row that does not count; empty: all do
+  int64_t not_counted_ = 0;
 };
 
 // The error of a write, if it was a key that is there already, in words of the table; else unchanged.

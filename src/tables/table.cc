@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "catalog/column_types.h"
 #include "tables/definition.h"
 
 namespace jammi {
@@ -24,21 +25,6 @@ Result<std::vector<int>> PlacesOf(const TableRecord& record, const std::vector<s
     if (places.back() < 0) return Damaged(record, name);
   }
   return places;
-}
-
-std::string_view TypeText(BackendKind kind, SqlKind column) {
-  const bool sqlite = kind == BackendKind::kSqlite;
-  switch (column) {
-    case SqlKind::kInteger:
-      return sqlite ? "INTEGER" : "BIGINT";
-    case SqlKind::kReal:
-      return sqlite ? "REAL" : "DOUBLE PRECISION";
-    case SqlKind::kText:
-      return sqlite ? "TEXT" : "TEXT COLLATE \"C\"";
-    case SqlKind::kBytes:
-      break;
-  }
-  return sqlite ? "BLOB" : "BYTEA";
 }
 
 }  // namespace
@@ -64,9 +50,12 @@ Result<std::shared_ptr<const Table>> Table::Make(TableRecord record) {
   return std::shared_ptr<const Table>(std::move(table));
 }
 
+bool Table::IsKey(size_t place) const {
+  return std::ranges::find(key_, static_cast<int>(place)) != key_.end();
+}
+
 bool Table::nullable(size_t place) const {
-  const int column = static_cast<int>(place);
-  if (column == order_ || std::ranges::find(key_, column) != key_.end()) return false;
+  if (static_cast<int>(place) == order_ || IsKey(place)) return false;
   return codecs_[place].field().nullable();
 }
 

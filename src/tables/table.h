@@ -36,6 +36,7 @@ class Table {
   // Places in the schema: of the key's columns, in the key's order; of the order column, -1: none.
   [[nodiscard]] const std::vector<int>& key() const { return key_; }
   [[nodiscard]] int order() const { return order_; }
+  [[nodiscard]] bool IsKey(size_t place) const;
   // Of each index's columns.
   [[nodiscard]] const std::vector<std::vector<int>>& indexes() const { return indexes_; }
   // May the column be null? Keys and order column may not, whatever the schema says.

@@ -6,6 +6,7 @@
 #include "tables/read_fixture.h"
 #include "tables/read_sql.h"
 #include "tables/scan_statement.h"
+#include "tables/table_writes.h"
 
 namespace jammi::test {
 namespace {
@@ -120,6 +121,46 @@ TEST_P(TablePlanTest, ARowIsFoundByItsKey) {
   const std::string plan = PlanText(Ok(RowByKey(*table, kA, key, places)));
   EXPECT_THAT(plan, HasSubstr(ByIndex("(s=? AND c0=?)", "(c0 = '5'::bigint)")));
   EXPECT_THAT(plan, Not(HasSubstr("SCAN mt_")));
+}
+
+// Once SQLite read the whole scope for them: it does not know how few rows an index finds.
+TEST_P(TablePlanTest, ChangesByAFilterReadWhatItsIndexFinds) {
+  const auto table = Ok(store().Find(kA, "numbers"));
+  const BackendKind kind = backend().kind();
+  const std::string by_index = ByIndex("_i0 (s=? AND c2=?)", "(c2 = '500'::bigint)");
+  const auto filter = TableFilter::Equal("v", 500);
+  EXPECT_THAT(PlanText(Ok(DeleteText(*table, kind, kA, filter))), HasSubstr(by_index));
+  // Also where the values of the index change.
+  const auto row =
+      MakeBatch(arrow::schema({Numbers().schema->GetFieldByName("v")}), {{arrow::MakeScalar(int64_t{1})}});
+  auto values = Ok(RowBatch::Make(table, {&row, 1}, RowChange::kAssign));
+  EXPECT_THAT(PlanText(Ok(UpdateText(kind, kA, filter, values))), HasSubstr(by_index));
+  EXPECT_EQ(Ok(As(kA).UpdateWhere("numbers", filter, row)), 10);
+  EXPECT_EQ(Ok(As(kA).DeleteWhere("numbers", TableFilter::Equal("v", 1))), 20);
+}
+
+TEST_P(TablePlanTest, RowsAreChangedByTheirKeysManyAtOnce) {
+  const auto table = Ok(store().Find(kA, "numbers"));
+  const auto fields = Numbers().schema->fields();
+  for (const RowChange change : {RowChange::kUpdate, RowChange::kDelete}) {
+    const auto schema =
+        arrow::schema(change == RowChange::kDelete ? arrow::FieldVector{fields[0]}
+                                                   : arrow::FieldVector{fields[0], fields[2]});
+    Rows rows;
+    for (int64_t i = 0; i < 100; ++i) rows.emplace_back(schema->num_fields(), arrow::MakeScalar(i * 300));
+    const auto batch = MakeBatch(schema, rows);
+    auto changes = Ok(RowBatch::Make(table, {&batch, 1}, change));
+    int statements = 0;
+    std::string plan;
+    Ok(changes.ForEachStatement(backend().kind(), kA, {}, [&](const std::string& sql, SqlParams params) {
+      if (statements++ == 0) plan = fmt::format("{}", fmt::join(Ok(PlanFor(backend(), sql, params)), "\n"));
+      return Result<void>();
+    }));
+    SCOPED_TRACE(plan);
+    EXPECT_EQ(statements, backend().kind() == BackendKind::kSqlite ? 100 : 1);
+    EXPECT_THAT(plan, HasSubstr(ByIndex("(s=? AND c0=?)", "Index Cond: ((s = ")));
+    EXPECT_THAT(plan, Not(HasSubstr("Seq Scan on mt_")));
+  }
 }
 
 }  // namespace

@@ -184,7 +184,7 @@ Result<int64_t> TableStore::Write(const Scope& scope, std::string_view id, Table
     if (now->record().number != rows.table().record().number) {  // dropped, and created again
       JAMMI_ASSIGN(rows, RowBatch::Make(std::move(now), batches, change));
     }
-    return rows.Apply(tx, scope);
+    return rows.Apply(tx, backend_.kind(), scope);
   });
 }
 
@@ -199,7 +199,7 @@ Result<int64_t> TableStore::UpdateWhere(const Scope& scope, std::string_view id,
     JAMMI_ASSIGN(auto table, Find(tx, scope, id));
     if (table->record().definition.change_topic) return Replaced(id);
     JAMMI_ASSIGN(auto row, RowBatch::Make(std::move(table), {&values, 1}, RowChange::kAssign));
-    return jammi::UpdateWhere(tx, scope, filter, row);
+    return jammi::UpdateWhere(tx, backend_.kind(), scope, filter, row);
   });
 }
 
@@ -212,7 +212,7 @@ Result<int64_t> TableStore::DeleteWhere(const Scope& scope, std::string_view id,
   return TransactWhile(backend_, options, IsStorageGone, [&](Transaction& tx) -> Result<int64_t> {
     JAMMI_ASSIGN(const auto table, Find(tx, scope, id));
     if (table->record().definition.change_topic) return Replaced(id);
-    return jammi::DeleteWhere(tx, *table, scope, filter);
+    return jammi::DeleteWhere(tx, backend_.kind(), *table, scope, filter);
   });
 }
 

@@ -1,6 +1,7 @@
 #include "tables/table_writes.h"
 
 #include "tables/filter_sql.h"
+#include "tables/read_sql.h"
 
 namespace jammi {
 namespace {
@@ -25,30 +26,32 @@ Result<int64_t> Run(Transaction& tx, const Table& table, const SqlText& sql) {
 
 }  // namespace
 
-Result<SqlText> DeleteText(const Table& table, const Scope& scope, const TableFilter& filter) {
+Result<SqlText> DeleteText(const Table& table, BackendKind kind, const Scope& scope,
+                           const TableFilter& filter) {
   SqlText sql;
-  sql += "DELETE FROM " + table.storage();
+  sql += "DELETE FROM " + StorageFor(table, kind, filter);
   JAMMI_TRY(AddCondition(table, scope, filter, sql));
   return sql;
 }
 
-Result<SqlText> UpdateText(const Scope& scope, const TableFilter& filter, RowBatch& values) {
+Result<SqlText> UpdateText(BackendKind kind, const Scope& scope, const TableFilter& filter,
+                           RowBatch& values) {
   SqlText sql;
-  sql += "UPDATE " + values.table().storage() + " SET ";
+  sql += "UPDATE " + StorageFor(values.table(), kind, filter) + " SET ";
   JAMMI_TRY(values.AddAssignments(sql));
   JAMMI_TRY(AddCondition(values.table(), scope, filter, sql));
   return sql;
 }
 
-Result<int64_t> DeleteWhere(Transaction& tx, const Table& table, const Scope& scope,
+Result<int64_t> DeleteWhere(Transaction& tx, BackendKind kind, const Table& table, const Scope& scope,
                             const TableFilter& filter) {
-  JAMMI_ASSIGN(const SqlText sql, DeleteText(table, scope, filter));
+  JAMMI_ASSIGN(const SqlText sql, DeleteText(table, kind, scope, filter));
   return Run(tx, table, sql);
 }
 
-Result<int64_t> UpdateWhere(Transaction& tx, const Scope& scope, const TableFilter& filter,
+Result<int64_t> UpdateWhere(Transaction& tx, BackendKind kind, const Scope& scope, const TableFilter& filter,
                             RowBatch& values) {
-  JAMMI_ASSIGN(const SqlText sql, UpdateText(scope, filter, values));
+  JAMMI_ASSIGN(const SqlText sql, UpdateText(kind, scope, filter, values));
   return Run(tx, values.table(), sql);
 }
 

@@ -12,14 +12,16 @@
 namespace jammi {
 
 // The statements. Errors: those of the filter.
-[[nodiscard]] Result<SqlText> DeleteText(const Table& table, const Scope& scope, const TableFilter& filter);
-[[nodiscard]] Result<SqlText> UpdateText(const Scope& scope, const TableFilter& filter, RowBatch& values);
+[[nodiscard]] Result<SqlText> DeleteText(const Table& table, BackendKind kind, const Scope& scope,
+                                         const TableFilter& filter);
+[[nodiscard]] Result<SqlText> UpdateText(BackendKind kind, const Scope& scope, const TableFilter& filter,
+                                         RowBatch& values);
 
 // Rows of `scope` that match. Both return how many. Errors: those of the filter, and of RowBatch.
-[[nodiscard]] Result<int64_t> DeleteWhere(Transaction& tx, const Table& table, const Scope& scope,
-                                          const TableFilter& filter);
+[[nodiscard]] Result<int64_t> DeleteWhere(Transaction& tx, BackendKind kind, const Table& table,
+                                          const Scope& scope, const TableFilter& filter);
 // `values`: a kAssign.
-[[nodiscard]] Result<int64_t> UpdateWhere(Transaction& tx, const Scope& scope, const TableFilter& filter,
-                                          RowBatch& values);
+[[nodiscard]] Result<int64_t> UpdateWhere(Transaction& tx, BackendKind kind, const Scope& scope,
+                                          const TableFilter& filter, RowBatch& values);
 
 }  // namespace jammi

@@ -30,8 +30,8 @@ auto TableTransaction::On(std::string_view table, Verb verb)
 Result<int64_t> TableTransaction::Write(std::string_view table, Tables::Batches rows, RowChange change) {
   return On(table, [&](const std::shared_ptr<const Table>& found) -> Result<int64_t> {
     JAMMI_ASSIGN(auto batch, RowBatch::Make(found, rows, change));
-    if (!found->record().definition.change_topic) return batch.Apply(tx_, scope_);
-    return PublishChanges(*found, ApplyWithChanges(tx_, scope_, batch, rows));
+    if (!found->record().definition.change_topic) return batch.Apply(tx_, kind(), scope_);
+    return PublishChanges(*found, ApplyWithChanges(tx_, kind(), scope_, batch, rows));
   });
 }
 
@@ -39,15 +39,17 @@ Result<int64_t> TableTransaction::UpdateWhere(std::string_view table, const Tabl
                                               const std::shared_ptr<arrow::RecordBatch>& values) {
   return On(table, [&](const std::shared_ptr<const Table>& found) -> Result<int64_t> {
     JAMMI_ASSIGN(auto batch, RowBatch::Make(found, {&values, 1}, RowChange::kAssign));
-    if (!found->record().definition.change_topic) return jammi::UpdateWhere(tx_, scope_, filter, batch);
-    return PublishChanges(*found, UpdateWithChanges(tx_, scope_, filter, batch));
+    if (!found->record().definition.change_topic)
+      return jammi::UpdateWhere(tx_, kind(), scope_, filter, batch);
+    return PublishChanges(*found, UpdateWithChanges(tx_, kind(), scope_, filter, batch));
   });
 }
 
 Result<int64_t> TableTransaction::DeleteWhere(std::string_view table, const TableFilter& filter) {
   return On(table, [&](const std::shared_ptr<const Table>& found) -> Result<int64_t> {
-    if (!found->record().definition.change_topic) return jammi::DeleteWhere(tx_, *found, scope_, filter);
-    return PublishChanges(*found, DeleteWithChanges(tx_, *found, scope_, filter));
+    if (!found->record().definition.change_topic)
+      return jammi::DeleteWhere(tx_, kind(), *found, scope_, filter);
+    return PublishChanges(*found, DeleteWithChanges(tx_, kind(), *found, scope_, filter));
   });
 }
 

@@ -59,6 +59,8 @@ class TableTransaction {
   [[nodiscard]] auto On(std::string_view table, Verb verb)
       -> std::invoke_result_t<Verb, const std::shared_ptr<const Table>&>;
 
+  [[nodiscard]] BackendKind kind() const { return store_.backend().kind(); }
+
   Transaction& tx_;
   TableStore& store_;
   Streams& streams_;
