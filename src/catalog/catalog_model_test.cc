@@ -12,6 +12,7 @@
 
 #include "catalog/proof/database.h"
 #include "catalog/proof/map_world.h"
+#include "catalog/proof/steps.h"
 #include "catalog/proof/verbs.h"
 #include "support/random.h"
 
@@ -23,9 +24,7 @@ using test::kB;
 using test::kGlobal;
 using test::kOutsider;
 
-constexpr const char* kSeed = "JAMMI_MODEL_SEED";
-constexpr const char* kSeeds = "JAMMI_MODEL_SEEDS";
-constexpr const char* kSteps = "JAMMI_MODEL_STEPS";
+constexpr StepNames kNames = {"JAMMI_MODEL_SEED", "JAMMI_MODEL_SEEDS", "JAMMI_MODEL_STEPS"};
 
 template <class W>
 std::vector<Verb<W>> ModelledVerbs() {
@@ -117,20 +116,7 @@ class Lockstep {
   std::set<std::string_view> succeeded_;
 };
 
-TEST(CatalogModelTest, EveryDatabaseAnswersWhatTheModelAnswers) {
-  const uint64_t first = test::FromEnvironment(kSeed, 1);
-  const uint64_t seeds = test::FromEnvironment(kSeeds, 1);
-  const uint64_t steps = test::FromEnvironment(kSteps, 6000);
-  for (uint64_t seed = first; seed < first + seeds && !testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE(test::Replay(kSeed, seed));
-    Lockstep worlds(seed);
-    for (uint64_t step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
-      SCOPED_TRACE(fmt::format("step {}", step));
-      worlds.Step();
-    }
-    EXPECT_THAT(worlds.Unseen(), testing::IsEmpty());
-  }
-}
+TEST(CatalogModelTest, EveryDatabaseAnswersWhatTheModelAnswers) { RunSteps<Lockstep>(kNames, 6000); }
 
 }  // namespace
 }  // namespace jammi::proof

@@ -22,11 +22,25 @@ class MapTable {
     arrow::ScalarVector cells;
   };
 
+  using Cells = std::vector<arrow::ScalarVector>;
+
   explicit MapTable(TableDefinition definition) : definition_(std::move(definition)) {}
 
   [[nodiscard]] const TableDefinition& definition() const { return definition_; }
   // False: one of them has a key or unique values that another of the owner has; then nothing was added.
-  [[nodiscard]] bool Append(const Scope& owner, const std::vector<arrow::ScalarVector>& rows);
+  [[nodiscard]] bool Append(const Scope& owner, const Cells& rows);
+  // Below, nullopt: two rows would collide, and nothing was changed; else how many rows were.
+  [[nodiscard]] std::optional<int64_t> Upsert(const Scope& owner, const Cells& rows, UpsertMode mode);
+  // Rows have cells of `columns`, among which are those of the key.
+  [[nodiscard]] std::optional<int64_t> Update(const Scope& owner, const std::vector<std::string>& columns,
+                                              const Cells& rows);
+  [[nodiscard]] std::optional<int64_t> UpdateWhere(const Scope& owner, const TableFilter& filter,
+                                                   const std::vector<std::string>& columns,
+                                                   const arrow::ScalarVector& values);
+  int64_t Delete(const Scope& owner, const Cells& keys);
+  int64_t DeleteWhere(const Scope& owner, const TableFilter& filter);
+  // The owner's rows, by key.
+  [[nodiscard]] std::vector<Row> Own(const Scope& owner) const;
   // What the reader sees, in the order of the scan, its limit and page token aside.
   [[nodiscard]] std::vector<Row> Scan(const Scope& reader, const TableScan& scan) const;
   // The reader's row, else the global one.
@@ -35,6 +49,15 @@ class MapTable {
 
  private:
   [[nodiscard]] bool Collide(const Row& a, const Row& b) const;
+  [[nodiscard]] bool SameKey(const arrow::ScalarVector& a, const arrow::ScalarVector& b) const;
+  [[nodiscard]] bool Matches(const Row& row, const TableFilter& filter) const;
+  // The owner's row in `rows` with the key of these cells, or null.
+  [[nodiscard]] Row* WithKey(std::vector<Row>& rows, const Scope& owner,
+                             const arrow::ScalarVector& cells) const;
+  // Does any other of `rows` collide with this one?
+  [[nodiscard]] bool HasCollision(const std::vector<Row>& rows, const Row& row) const;
+  // One row of each key: the first, or the last.
+  [[nodiscard]] Cells OneOfEach(const Cells& rows, bool last) const;
 
   TableDefinition definition_;
   std::vector<Row> rows_;
