@@ -11,6 +11,7 @@
 #include "base/sync_point.h"
 #include "catalog/admin/digest.h"
 #include "catalog/admin/identity.h"
+#include "catalog/admin/storage_tables.h"
 #include "jammi/ids.h"
 
 namespace jammi {
@@ -146,13 +147,13 @@ class Copy {
       : from_location_(from), to_location_(to), options_(options) {}
 
   Result<CopyReport> Run() {
-    JAMMI_ASSIGN(tables_, admin::CatalogTables());
     JAMMI_TRY(OpenSource());
+    JAMMI_TRY(FindTables());
     JAMMI_TRY(OpenTarget());
     JAMMI_TRY(PrepareTarget());
     for (const Table& table : tables_) {
       auto copied = TableCopy(*from_, *to_, table, options_).Run();
-      if (!copied) return std::move(copied).error().While(fmt::format("copying {}", table.name));
+      if (!copied) return Explain(table, std::move(copied).error());
     }
     JAMMI_TRY(Verify());
     JAMMI_TRY(Finish());
@@ -172,20 +173,28 @@ class Copy {
     JAMMI_ASSIGN(source_, admin::ReadIdentity(*from_));
     if (source_.incarnation.empty())
       return Error(ErrorCode::kNotFound, "the source was never opened: it is empty");
-    JAMMI_TRY(CheckHasNoMutableTables());
     if (options_.move) return CheckMayMove();
     return {};
   }
 
-  // Their rows are in tables that no migration knows: a copy without them would look whole.
-  Result<void> CheckHasNoMutableTables() {
-    JAMMI_ASSIGN(const auto tables, admin::GetInt(*from_, "SELECT count(*) AS v FROM mutable_tables"));
-    if (tables.value_or(0) == 0) return {};
-    return Error(
-        ErrorCode::kUnimplemented,
-        fmt::format("the catalog has {} mutable tables, which cannot be copied into another database "
-                    "yet; a backup holds them",
-                    *tables));
+  // Those of the migrations, and those that hold the rows of mutable tables.
+  Result<void> FindTables() {
+    JAMMI_ASSIGN(const auto tables, admin::CatalogTables());
+    tables_.assign(tables.begin(), tables.end());
+    JAMMI_ASSIGN(storage_, admin::ReadStorageTables(*from_));
+    for (const auto& storage : storage_) tables_.push_back(storage.table);
+    return {};
+  }
+
+  // An engine beside a PostgreSQL source may drop a mutable table: the moment that is copied still has it,
+  // but not its rows.
+  static Error Explain(const Table& table, Error error) {
+    const auto* detail = error.As<BackendDetail>();
+    if (detail != nullptr && detail->native_code == "42P01") {
+      return Error(ErrorCode::kAborted,
+                   fmt::format("table {} was dropped since the copy was begun. Run it again", table.name));
+    }
+    return std::move(error).While(fmt::format("copying {}", table.name));
   }
 
   Result<void> CheckMayMove() {
@@ -226,6 +235,13 @@ class Copy {
           to_->RunScript(fmt::format("CREATE TABLE IF NOT EXISTS {} (table_name TEXT NOT NULL PRIMARY KEY,"
                                      " rows_written BIGINT NOT NULL)",
                                      kProgress)));
+      JAMMI_TRY(DropOthers());
+      for (const auto& storage : storage_) {
+        JAMMI_ASSIGN(const bool there, to_->HasTable(storage.table.name));
+        if (there) continue;
+        for (const std::string& text : admin::CreateTexts(storage, to_->kind()))
+          JAMMI_TRY(to_->Execute(text));
+      }
       for (const Table& table : tables_) {
         JAMMI_ASSIGN(const int64_t is_new, to_->Execute(fmt::format("INSERT INTO {} VALUES ($1, 0)"
                                                                     " ON CONFLICT (table_name) DO NOTHING",
@@ -237,18 +253,36 @@ class Copy {
     });
   }
 
+  // Tables of an earlier run that the source has dropped since.
+  Result<void> DropOthers() {
+    std::vector<std::string> others;
+    JAMMI_TRY(
+        to_->Query(fmt::format("SELECT table_name FROM {}", kProgress), [&](const Row& row) -> Result<bool> {
+          JAMMI_ASSIGN(auto name, row.Get<std::string>("table_name"));
+          if (std::ranges::find(tables_, name, &Table::name) == tables_.end())
+            others.push_back(std::move(name));
+          return true;
+        }));
+    for (const std::string& name : others) {
+      JAMMI_TRY(to_->Execute(fmt::format("DROP TABLE {}", name)));
+      JAMMI_TRY(to_->Execute(fmt::format("DELETE FROM {} WHERE table_name = $1", kProgress), {name}));
+    }
+    return {};
+  }
+
   Result<void> Verify() {
     std::vector<std::string> differing;
     std::string differences;
     for (const Table& table : tables_) {
-      JAMMI_ASSIGN(const CopiedTable source, admin::Digest(*from_, table));
+      auto source = admin::Digest(*from_, table);
+      if (!source) return Explain(table, std::move(source).error());
       JAMMI_ASSIGN(const CopiedTable target, admin::Digest(*to_, table));
       report_.tables.push_back(target);
-      if (source.rows == target.rows && source.checksum == target.checksum) continue;
+      if (source->rows == target.rows && source->checksum == target.checksum) continue;
       differing.push_back(table.name);
       differences +=
           fmt::format("table {}: the source has {} rows (checksum {:016x}), the copy had {} ({:016x}); ",
-                      table.name, source.rows, source.checksum, target.rows, target.checksum);
+                      table.name, source->rows, source->checksum, target.rows, target.checksum);
     }
     if (differing.empty()) return {};
     JAMMI_TRY(to_->InTransaction([&] { return BeginAnew(differing); }));
@@ -295,7 +329,8 @@ class Copy {
   const CatalogLocation& from_location_;
   const CatalogLocation& to_location_;
   const CopyOptions& options_;
-  std::span<const Table> tables_;
+  std::vector<Table> tables_;
+  std::vector<admin::StorageTable> storage_;
   std::unique_ptr<Database> from_;
   std::unique_ptr<Database> to_;
   admin::Mark source_mark_;

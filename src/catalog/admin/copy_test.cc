@@ -81,20 +81,6 @@ TEST_P(CopyTest, ATopicKeepsTheVersionsOfItsSchema) {
   }
 }
 
-// A copy without their rows would look whole.
-TEST_P(CopyTest, ACatalogWithMutableTablesIsRefused) {
-  Fill();
-  Sql("INSERT INTO mutable_tables (table_no, scope, table_id, schema, primary_key, chunk_size, created_at) "
-      "VALUES (1, '', 't', $1, '[]', 1, 0)",
-      {SqlBytes()});
-  Close();
-  for (const auto& target : Targets()) {
-    const auto refused = CopyCatalog(location(), target->location());
-    EXPECT_EQ(CodeOf(refused), ErrorCode::kUnimplemented);
-    EXPECT_TRUE(target->Open());  // nothing was made of it
-  }
-}
-
 TEST_P(CopyTest, AMoveRetiresTheSourceAndKeepsPositions) {
   for (const auto& target : Targets()) {
     const auto source = GetParam()();
