@@ -54,6 +54,18 @@ Result<void> CheckOptions(const ConnectionOptions& options) {
   return CheckFile("the key's file", options.key_path, "PRIVATE KEY");
 }
 
+Connection::Trouble TroubleOf(const Error& error) {
+  return error.code() == ErrorCode::kPermissionDenied ? Connection::Trouble::kRefused
+                                                      : Connection::Trouble::kAway;
+}
+
+// Of an attempt that failed.
+Connection::Trouble TroubleOf(natsStatus status) {
+  const bool tls = status == NATS_SSL_ERROR || status == NATS_SECURE_CONNECTION_WANTED ||
+                   status == NATS_SECURE_CONNECTION_REQUIRED;
+  return tls ? Connection::Trouble::kTls : TroubleOf(FromStatus(status, "connect"));
+}
+
 std::chrono::milliseconds WithJitter(std::chrono::milliseconds pause) {
   static thread_local std::minstd_rand random{std::random_device{}()};
   return pause + std::chrono::milliseconds(std::uniform_int_distribution<int64_t>(0, pause.count())(random));
@@ -157,12 +169,21 @@ void Connection::Keep(const std::stop_token& stop) {
   std::chrono::milliseconds pause = options_.reconnect_wait;
   while (!stop.stop_requested()) {
     const auto loss = std::make_shared<Loss>();
-    auto wire = Wire::Make(options_, addresses, [loss](Error error) {
-      const std::lock_guard lock(loss->mutex);
-      loss->error = std::move(error);
-      loss->changed.notify_all();
-    });
+    auto wire = Wire::Make(options_, addresses,
+                           {.on_lost =
+                                [loss](Error error) {
+                                  const std::lock_guard lock(loss->mutex);
+                                  loss->error = std::move(error);
+                                  loss->changed.notify_all();
+                                },
+                            .on_denied =
+                                [denials = denials_](const std::string& subject) {
+                                  const std::lock_guard lock(denials->mutex);
+                                  for (auto& [id, listener] : denials->listeners)
+                                    CallBack("NATS denial", listener, subject);
+                                }});
     std::optional<Error> error;
+    auto trouble = Trouble::kAway;
     if (wire) {
       pause = options_.reconnect_wait;
       OnConnected(*wire);
@@ -171,12 +192,14 @@ void Connection::Keep(const std::stop_token& stop) {
         loss->changed.wait(lock, stop, [&] { return loss->error.has_value(); });
         error = loss->error;
       }
+      if (error) trouble = TroubleOf(*error);
       addresses = addresses_;
       std::ranges::copy((*wire)->Discovered(), std::back_inserter(addresses));
     } else {
-      error = std::move(wire).error();
+      error = FromStatus(wire.error(), "connect");
+      trouble = TroubleOf(wire.error());
     }
-    OnLost(error.value_or(Unavailable("NATS: the connection was closed")));
+    OnLost(error.value_or(Unavailable("NATS: the connection was closed")), trouble);
     if (wire) (*wire)->Close();
     if (error && error->code() == ErrorCode::kPermissionDenied) {
       pause = std::min(std::max(pause * 2, std::chrono::milliseconds(1000)), kLongestPauseRefused);
@@ -195,6 +218,9 @@ void Connection::OnConnected(const std::shared_ptr<Wire>& wire) {
     again = reported_;
     reported_ = false;
     lost_.reset();
+    trouble_ = Trouble::kNone;
+    attempted_ = true;
+    headers_ = natsConnection_HasHeaderSupport(wire->get()) == NATS_OK;
     max_payload_ = static_cast<size_t>(std::max<int64_t>(natsConnection_GetMaxPayload(wire->get()), 0));
     ++generation_;
     connected_ = true;
@@ -204,7 +230,7 @@ void Connection::OnConnected(const std::shared_ptr<Wire>& wire) {
   Tell(true);
 }
 
-void Connection::OnLost(const Error& reason) {
+void Connection::OnLost(const Error& reason, Trouble trouble) {
   bool had_it = false;
   bool report = false;
   {
@@ -212,6 +238,8 @@ void Connection::OnLost(const Error& reason) {
     had_it = wire_ != nullptr;
     wire_.reset();
     lost_ = reason;
+    trouble_ = trouble;
+    attempted_ = true;
     connected_ = false;
     report = !std::exchange(reported_, true) && !closing_;
     changed_.notify_all();
@@ -243,9 +271,29 @@ std::string Connection::reason() const {
   return lost_ ? lost_->message() : std::string();
 }
 
-Result<void> Connection::AwaitConnected(Deadline deadline) const {
+uint64_t Connection::ListenForDenials(DenialListener listener) {
+  const std::lock_guard lock(denials_->mutex);
+  denials_->listeners.emplace(denials_->next, std::move(listener));
+  return denials_->next++;
+}
+
+void Connection::StopListeningForDenials(uint64_t id) {
+  const std::lock_guard lock(denials_->mutex);
+  denials_->listeners.erase(id);
+}
+
+Connection::Trouble Connection::trouble() const {
+  const std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
+Result<void> Connection::AwaitConnected(Deadline deadline) const { return Await(deadline, false); }
+
+Result<void> Connection::AwaitFirstAttempt(Deadline deadline) const { return Await(deadline, true); }
+
+Result<void> Connection::Await(Deadline deadline, bool first_attempt) const {
   std::unique_lock lock(mutex_);
-  const auto ready = [this] { return wire_ != nullptr || closing_; };
+  const auto ready = [&] { return wire_ != nullptr || closing_ || (first_attempt && attempted_); };
   if (deadline.IsNever()) {
     changed_.wait(lock, ready);
   } else if (!deadline.Passed()) {

@@ -76,8 +76,20 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   // Why there is none; empty while there is one.
   [[nodiscard]] std::string reason() const;
+  // The same, for who acts on it.
+  enum class Trouble : uint8_t {
+    kNone,     // there is one, or none was tried yet
+    kAway,     // nobody is there, or it was lost
+    kTls,      // TLS is wanted and not offered, or the certificate is not to be trusted
+    kRefused,  // the server does not let us in
+  };
+  [[nodiscard]] Trouble trouble() const;
   // Errors: kUnavailable at the deadline, or kPermissionDenied where the server refuses us; with the reason.
   [[nodiscard]] Result<void> AwaitConnected(Deadline deadline) const;
+  // Waits for the end of the first attempt only. Errors: the same, at the latest when it has failed.
+  [[nodiscard]] Result<void> AwaitFirstAttempt(Deadline deadline) const;
+  // Does the server know headers? True while it was never connected.
+  [[nodiscard]] bool headers() const { return headers_.load(std::memory_order_acquire); }
   // The largest message that the server takes; 0 while it was never connected.
   [[nodiscard]] size_t max_payload() const { return max_payload_.load(std::memory_order_acquire); }
 
@@ -86,6 +98,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using StateListener = std::function<void(bool connected)>;
   uint64_t Listen(StateListener listener);
   void StopListening(uint64_t id);
+
+  // Called with each subject that we have published to and may not, once for each message, on a thread that
+  // must not wait; of a subject of more than about 200 bytes nothing is heard. When StopListeningForDenials()
+  // returns, the listener neither runs nor will run; not from inside it.
+  using DenialListener = std::function<void(const std::string& subject)>;
+  uint64_t ListenForDenials(DenialListener listener);
+  void StopListeningForDenials(uint64_t id);
 
   // Sends a message; that it was sent proves nothing. Never waits longer than `write_timeout`.
   // Errors: kUnavailable: not connected, nothing was sent; kResourceExhausted: larger than max_payload.
@@ -123,11 +142,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // The keeper's thread: connects, waits for the end, connects again.
   void Keep(const std::stop_token& stop);
   void OnConnected(const std::shared_ptr<Wire>& wire);
-  void OnLost(const Error& reason);
+  void OnLost(const Error& reason, Trouble trouble);
   void Tell(bool connected);
   // The worker's.
   void Work(const std::stop_token& stop);
   [[nodiscard]] Result<std::shared_ptr<Wire>> CurrentWire() const;
+  [[nodiscard]] Result<void> Await(Deadline deadline, bool first_attempt) const;
 
   ConnectionOptions options_;
   const std::vector<std::string> addresses_;
@@ -135,17 +155,28 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::atomic<bool> connected_ = false;
   std::atomic<uint64_t> generation_ = 0;
   std::atomic<size_t> max_payload_ = 0;
+  std::atomic<bool> headers_ = true;
 
   mutable std::mutex mutex_;
   mutable std::condition_variable_any changed_;
   std::shared_ptr<Wire> wire_;  // null: not connected
   std::optional<Error> lost_;   // why
-  bool reported_ = false;       // that it is away
+  Trouble trouble_ = Trouble::kNone;
+  bool attempted_ = false;
+  bool reported_ = false;  // that it is away
   bool closing_ = false;
 
   std::mutex listeners_mutex_;  // held while they run
   uint64_t next_listener_ = 1;
   std::unordered_map<uint64_t, StateListener> listeners_;
+
+  // Shared with what the library calls, which may come after us.
+  struct Denials {
+    std::mutex mutex;  // held while they run
+    uint64_t next = 1;
+    std::unordered_map<uint64_t, DenialListener> listeners;
+  };
+  const std::shared_ptr<Denials> denials_ = std::make_shared<Denials>();
 
   struct Timed {
     std::chrono::steady_clock::time_point at;

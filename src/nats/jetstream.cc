@@ -60,6 +60,9 @@ StreamInfo ToStreamInfo(const Json& json) {
   info.settings.max_age = std::chrono::nanoseconds(Get<int64_t>(config, "max_age"));
   info.settings.duplicate_window = std::chrono::nanoseconds(Get<int64_t>(config, "duplicate_window"));
   info.created = Get<std::string>(json, "created");
+  info.on_file = Get<std::string>(config, "storage") == "file";
+  info.replicas = Get<int>(config, "num_replicas");
+  info.acknowledges = !Get<bool>(config, "no_ack");
   info.messages = Get<uint64_t>(state, "messages");
   info.bytes = Get<uint64_t>(state, "bytes");
   info.first_sequence = Get<uint64_t>(state, "first_seq");
@@ -141,6 +144,18 @@ Result<StreamInfo> JetStream::FindStream(const std::string& name) const {
   JAMMI_ASSIGN(const auto json,
                Call(connection_, "STREAM.INFO." + name, Json(), timeout_, fmt::format("stream '{}'", name)));
   return ToStreamInfo(json);
+}
+
+Result<std::vector<std::string>> JetStream::FindStreamsOf(const std::string& subject) const {
+  std::vector<std::string> names;
+  while (true) {
+    const Json request = {{"subject", subject}, {"offset", names.size()}};
+    JAMMI_ASSIGN(const auto json, Call(connection_, "STREAM.NAMES", request, timeout_,
+                                       fmt::format("streams of subject '{}'", subject)));
+    const auto page = Get<std::vector<std::string>>(json, "streams");
+    names.insert(names.end(), page.begin(), page.end());
+    if (page.empty() || names.size() >= Get<uint64_t>(json, "total")) return names;
+  }
 }
 
 Result<void> JetStream::DeleteStream(const std::string& name) const {

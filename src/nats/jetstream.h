@@ -31,6 +31,9 @@ struct StreamSettings {
 struct StreamInfo {
   StreamSettings settings;
   std::string created;  // tells a stream from another of its name
+  bool on_file = false;
+  int replicas = 1;
+  bool acknowledges = true;  // what is published to it
   uint64_t messages = 0;
   uint64_t bytes = 0;
   uint64_t first_sequence = 0;
@@ -71,6 +74,8 @@ class JetStream {
   [[nodiscard]] Result<StreamInfo> EnsureStream(const StreamSettings& settings) const;
   // Errors: kNotFound.
   [[nodiscard]] Result<StreamInfo> FindStream(const std::string& name) const;
+  // The names of the streams that take some of what `subject`, maybe with wildcards, stands for.
+  [[nodiscard]] Result<std::vector<std::string>> FindStreamsOf(const std::string& subject) const;
   [[nodiscard]] Result<void> DeleteStream(const std::string& name) const;
 
   [[nodiscard]] Result<std::vector<ConsumerInfo>> ListConsumers(const std::string& stream) const;

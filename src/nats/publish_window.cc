@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <future>
 #include <nlohmann/json.hpp>
@@ -18,40 +19,77 @@ namespace {
 using Json = nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-Result<PublishAck> ReadAnswer(const Message& message) {
-  if (message.Status() == "503") {
-    return Error(ErrorCode::kNotFound, "JetStream: no stream takes the subject", BrokerDetail{"jet_stream"});
-  }
+using Kind = PublishFailure::Kind;
+
+std::unexpected<PublishFailure> Failure(Kind kind, Error error) {
+  return std::unexpected(PublishFailure{kind, std::move(error)});
+}
+
+std::unexpected<PublishFailure> Failure(Kind kind, ErrorCode code, std::string message) {
+  return Failure(kind, Error(code, std::move(message), BrokerDetail{"jet_stream"}));
+}
+
+PublishFailure Closed() {
+  return Failure(Kind::kClosed, ErrorCode::kCancelled, "NATS: publish: closed").error();
+}
+
+PublishOutcome ReadAnswer(const Message& message) {
+  if (message.Status() == "503")
+    return Failure(Kind::kNoStream, ErrorCode::kNotFound, "JetStream: no stream takes the subject");
   const Json json = Json::parse(message.body(), nullptr, /*allow_exceptions=*/false);
   try {
     if (json.is_object() && json.contains("error")) {
-      const auto& error = json["error"];
-      return FromApi(error.value("code", 0), error.value("err_code", 0), error.value("description", ""),
-                     "publish");
+      const auto& error = json.at("error");
+      const int code = error.value("code", 0);
+      const int api_code = error.value("err_code", 0);
+      return std::unexpected(
+          PublishFailure{Kind::kRefused, FromApi(code, api_code, error.value("description", ""), "publish"),
+                         code, api_code});
     }
-    if (json.is_object() && json.contains("stream"))
-      return PublishAck{json.at("stream"), json.value("seq", uint64_t{0}), json.value("duplicate", false)};
+    if (json.is_object()) {
+      PublishAck ack{json.at("stream"), json.at("seq"), json.value("duplicate", false),
+                     json.value("domain", "")};
+      if (!ack.stream.empty() && ack.sequence > 0 && json.at("seq").is_number_unsigned()) return ack;
+    }
   } catch (const Json::exception&) {
     // Falls through: it is no answer of a JetStream.
   }
-  return Unknown("JetStream: publish: the answer is no acknowledgement");
+  return Failure(Kind::kBadAnswer, Unknown("JetStream: publish: the answer is no acknowledgement"));
+}
+
+// What the connection says at once: nothing was stored.
+PublishFailure NotSent(Error error) {
+  switch (error.code()) {
+    case ErrorCode::kUnavailable:
+      return {Kind::kNotSent, std::move(error)};
+    case ErrorCode::kResourceExhausted:
+      return {Kind::kTooLarge, std::move(error)};
+    default:
+      return {Kind::kRefused, std::move(error)};
+  }
 }
 
 }  // namespace
+
+Result<PublishAck> ToResult(PublishOutcome outcome) {
+  if (outcome) return *std::move(outcome);
+  return std::move(outcome).error().error;
+}
 
 struct PublishWindow::State {
   State(Connection& over, const WindowLimits& bounds) : connection(over), limits(bounds) {}
 
   // What is told its outcome, outside the lock, in the order of the calls.
-  using Told = std::vector<std::pair<Done, Result<PublishAck>>>;
+  using Told = std::vector<std::pair<Done, PublishOutcome>>;
   static void Tell(Told told) {
     for (auto& [done, result] : told) CallBack("NATS publish", done, std::move(result));
   }
 
-  [[nodiscard]] std::optional<Error> Send(const std::shared_ptr<State>& self, const OutMessage& message,
-                                          Done& done, bool* full);
+  [[nodiscard]] std::optional<PublishFailure> Send(const std::shared_ptr<State>& self,
+                                                   const OutMessage& message, Done& done);
   void OnAnswer(const Message& message);
   void OnLost();
+  void OnDenied(const std::string& subject);
   void Expire(const std::shared_ptr<State>& self);
   void PostExpiry(const std::shared_ptr<State>& self, std::chrono::milliseconds after) {
     connection.PostAfter(after, [weak = std::weak_ptr(self)] {
@@ -62,8 +100,9 @@ struct PublishWindow::State {
   [[nodiscard]] bool HasRoomLocked(size_t bytes) const {
     return pending.empty() || (pending.size() < limits.messages && pending_bytes + bytes <= limits.bytes);
   }
-  void FailAllLocked(const Error& error, Told* told);
-  void RemoveLocked(std::map<uint64_t, Pending>::iterator each, Result<PublishAck> result, Told* told);
+  void FailAllLocked(const PublishFailure& failure, Told* told);
+  void RemoveLocked(std::map<uint64_t, Pending>::iterator each, PublishOutcome outcome, Told* told);
+  void SettleDenialsLocked(const std::string& subject, Told* told);
   [[nodiscard]] Result<void> SubscribeLocked(const std::shared_ptr<State>& self);
 
   Connection& connection;
@@ -77,6 +116,8 @@ struct PublishWindow::State {
   bool closed = false;
   std::map<uint64_t, Pending> pending;  // by number, so in the order of the calls, and of their deadlines
   size_t pending_bytes = 0;
+  // By subject, messages that were denied and are still pending: we do not learn which.
+  std::map<std::string, size_t, std::less<>> denials;
   uint64_t next_number = 0;
   bool expiry_posted = false;
   // Of the connection's generation that it was made in; guarded by send_mutex.
@@ -89,6 +130,8 @@ PublishWindow::PublishWindow(std::shared_ptr<Connection> connection, const Windo
   listener_ = connection_->Listen([state = state_](bool connected) {
     if (!connected) state->OnLost();
   });
+  denial_listener_ = connection_->ListenForDenials(
+      [state = state_](const std::string& subject) { state->OnDenied(subject); });
 }
 
 Result<void> PublishWindow::State::SubscribeLocked(const std::shared_ptr<State>& self) {
@@ -105,26 +148,26 @@ Result<void> PublishWindow::State::SubscribeLocked(const std::shared_ptr<State>&
 }
 
 // nullopt: it was sent, and `done` was taken. Else nothing was stored, and `done` is left to the caller.
-std::optional<Error> PublishWindow::State::Send(const std::shared_ptr<State>& self, const OutMessage& message,
-                                                Done& done, bool* full) {
+std::optional<PublishFailure> PublishWindow::State::Send(const std::shared_ptr<State>& self,
+                                                         const OutMessage& message, Done& done) {
   const size_t bytes = message.Size();
   const std::lock_guard sending(send_mutex);
   {
     const std::lock_guard lock(mutex);
-    if (closed) return Error(ErrorCode::kCancelled, "NATS: publish: closed", BrokerDetail{"jet_stream"});
-    *full = !HasRoomLocked(bytes);
-    if (*full) {
-      return Error(ErrorCode::kResourceExhausted,
-                   fmt::format("NATS: publish: {} messages wait to be acknowledged", pending.size()),
-                   BrokerDetail{"jet_stream"});
+    if (closed) return Closed();
+    if (!HasRoomLocked(bytes)) {
+      return Failure(Kind::kNoRoom, ErrorCode::kResourceExhausted,
+                     fmt::format("NATS: publish: {} messages wait to be acknowledged", pending.size()))
+          .error();
     }
   }
-  if (auto subscribed = SubscribeLocked(self); !subscribed) return std::move(subscribed).error();
+  if (auto subscribed = SubscribeLocked(self); !subscribed) return NotSent(std::move(subscribed).error());
   uint64_t number = 0;
   {
     const std::lock_guard lock(mutex);
     number = next_number++;
-    pending.emplace(number, Pending{bytes, Clock::now() + limits.acknowledge_within, std::move(done)});
+    pending.emplace(
+        number, Pending{message.subject, bytes, Clock::now() + limits.acknowledge_within, std::move(done)});
     pending_bytes += bytes;
     if (!std::exchange(expiry_posted, true)) PostExpiry(self, limits.acknowledge_within);
   }
@@ -138,26 +181,24 @@ std::optional<Error> PublishWindow::State::Send(const std::shared_ptr<State>& se
   done = std::move(mine->second.done);
   pending_bytes -= bytes;
   pending.erase(mine);
-  return std::move(sent).error();
+  return NotSent(std::move(sent).error());
 }
 
 void PublishWindow::Publish(const OutMessage& message, Done done) {
-  bool full = false;
-  auto failed = state_->Send(state_, message, done, &full);
+  auto failed = state_->Send(state_, message, done);
   if (!failed) return;
   state_->room.notify_all();
-  CallBack("NATS publish", done, Result<PublishAck>(std::move(*failed)));
+  CallBack("NATS publish", done, PublishOutcome(std::unexpected(*std::move(failed))));
 }
 
 Result<PublishAck> PublishWindow::PublishAndWait(const OutMessage& message, Deadline deadline) {
-  std::promise<Result<PublishAck>> outcome;
-  Done done = [&](Result<PublishAck> result) { outcome.set_value(std::move(result)); };
+  std::promise<PublishOutcome> outcome;
+  Done done = [&](PublishOutcome result) { outcome.set_value(std::move(result)); };
   while (true) {
-    bool full = false;
-    auto failed = state_->Send(state_, message, done, &full);
-    if (!failed) return outcome.get_future().get();
+    auto failed = state_->Send(state_, message, done);
+    if (!failed) return ToResult(outcome.get_future().get());
     state_->room.notify_all();
-    if (!full) return std::move(*failed);
+    if (failed->kind != Kind::kNoRoom) return std::move(failed->error);
     std::unique_lock lock(state_->mutex);
     const auto ready = [&] { return state_->closed || state_->HasRoomLocked(message.Size()); };
     if (deadline.IsNever()) {
@@ -169,15 +210,51 @@ Result<PublishAck> PublishWindow::PublishAndWait(const OutMessage& message, Dead
   }
 }
 
-void PublishWindow::State::RemoveLocked(std::map<uint64_t, Pending>::iterator each, Result<PublishAck> result,
+void PublishWindow::State::RemoveLocked(std::map<uint64_t, Pending>::iterator each, PublishOutcome outcome,
                                         Told* told) {
   pending_bytes -= each->second.bytes;
-  told->emplace_back(std::move(each->second.done), std::move(result));
+  told->emplace_back(std::move(each->second.done), std::move(outcome));
+  const std::string subject = denials.empty() ? std::string() : std::move(each->second.subject);
   pending.erase(each);
+  if (!denials.empty()) SettleDenialsLocked(subject, told);
 }
 
-void PublishWindow::State::FailAllLocked(const Error& error, Told* told) {
-  while (!pending.empty()) RemoveLocked(pending.begin(), error, told);
+void PublishWindow::State::FailAllLocked(const PublishFailure& failure, Told* told) {
+  denials.clear();
+  while (!pending.empty()) RemoveLocked(pending.begin(), std::unexpected(failure), told);
+}
+
+// A denial names the subject, not the message, and others on that subject may have been taken before the
+// right was lost. As soon as no more are pending than were denied, these are the denied ones.
+void PublishWindow::State::SettleDenialsLocked(const std::string& subject, Told* told) {
+  const auto denied = denials.find(subject);
+  if (denied == denials.end()) return;
+  std::vector<uint64_t> numbers;
+  for (const auto& [number, each] : pending) {
+    if (each.subject == subject) numbers.push_back(number);
+  }
+  if (numbers.size() > denied->second) return;
+  denials.erase(denied);
+  for (const uint64_t number : numbers) {
+    RemoveLocked(pending.find(number),
+                 Failure(Kind::kForbidden, ErrorCode::kPermissionDenied,
+                         fmt::format("NATS: we may not publish to '{}'", subject)),
+                 told);
+  }
+}
+
+void PublishWindow::State::OnDenied(const std::string& subject) {
+  Told told;
+  {
+    const std::lock_guard lock(mutex);
+    const bool ours =
+        std::ranges::any_of(pending, [&](const auto& p) { return p.second.subject == subject; });
+    if (!ours) return;
+    ++denials[subject];
+    SettleDenialsLocked(subject, &told);
+  }
+  room.notify_all();
+  Tell(std::move(told));
 }
 
 void PublishWindow::State::OnAnswer(const Message& message) {
@@ -202,7 +279,8 @@ void PublishWindow::State::OnLost() {
   Told told;
   {
     const std::lock_guard lock(mutex);
-    FailAllLocked(Unknown("NATS: publish: the connection was lost before the acknowledgement came"), &told);
+    const auto lost = Unknown("NATS: publish: the connection was lost before the acknowledgement came");
+    FailAllLocked({Kind::kLost, lost}, &told);
   }
   room.notify_all();
   Tell(std::move(told));
@@ -214,7 +292,8 @@ void PublishWindow::State::Expire(const std::shared_ptr<State>& self) {
     const std::lock_guard lock(mutex);
     const auto now = Clock::now();
     while (!pending.empty() && pending.begin()->second.expires <= now) {
-      RemoveLocked(pending.begin(), Unknown("NATS: publish: no acknowledgement in time"), &told);
+      const auto late = Unknown("NATS: publish: no acknowledgement in time");
+      RemoveLocked(pending.begin(), Failure(Kind::kExpired, late), &told);
     }
     expiry_posted = !pending.empty();
     if (expiry_posted) {
@@ -233,12 +312,12 @@ size_t PublishWindow::pending() const {
 
 void PublishWindow::Close() {
   connection_->StopListening(listener_);
+  connection_->StopListeningForDenials(denial_listener_);
   State::Told told;
   {
     const std::lock_guard lock(state_->mutex);
     state_->closed = true;
-    state_->FailAllLocked(Error(ErrorCode::kCancelled, "NATS: publish: closed", BrokerDetail{"jet_stream"}),
-                          &told);
+    state_->FailAllLocked(Closed(), &told);
   }
   state_->room.notify_all();
   State::Tell(std::move(told));

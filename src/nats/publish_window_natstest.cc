@@ -21,8 +21,8 @@ class PublishWindowTest : public NatsTest {
   void Publish(PublishWindow& window, int number, const std::string& id = {}) {
     OutMessage message{.subject = "s.a", .headers = {}, .body = "body"};
     if (!id.empty()) message.headers.emplace_back("Nats-Msg-Id", id);
-    window.Publish(message, [this, number](Result<PublishAck> result) {
-      outcomes_.Put({number, std::move(result)});
+    window.Publish(message, [this, number](PublishOutcome outcome) {
+      outcomes_.Put({number, ToResult(std::move(outcome))});
     });
   }
   std::vector<ErrorCode> Codes(size_t count) {
@@ -110,13 +110,13 @@ TEST_P(PublishWindowTest, WithoutAnAcknowledgementInTimeTheOutcomeIsUnknown) {
 
 TEST_P(PublishWindowTest, NoStreamAndTooLargeAreTypedAndHoldNobodyUp) {
   PublishWindow window(connection_);
-  window.Publish({.subject = "elsewhere", .headers = {}, .body = ""}, [this](Result<PublishAck> result) {
-    outcomes_.Put({0, std::move(result)});
+  window.Publish({.subject = "elsewhere", .headers = {}, .body = ""}, [this](PublishOutcome outcome) {
+    outcomes_.Put({0, ToResult(std::move(outcome))});
   });
   EXPECT_THAT(Codes(1), ElementsAre(ErrorCode::kNotFound));
   const std::string large(5000, 'x');
-  window.Publish({.subject = "s.a", .headers = {}, .body = large}, [this](Result<PublishAck> result) {
-    outcomes_.Put({1, std::move(result)});
+  window.Publish({.subject = "s.a", .headers = {}, .body = large}, [this](PublishOutcome outcome) {
+    outcomes_.Put({1, ToResult(std::move(outcome))});
   });
   EXPECT_EQ(Codes(2).at(1), ErrorCode::kResourceExhausted);
   Publish(window, 2);
@@ -134,8 +134,8 @@ TEST_P(PublishWindowTest, CloseTellsWhatIsPending) {
 
 TEST_P(PublishWindowTest, ACallbackMayPublish) {
   PublishWindow window(connection_);
-  window.Publish({.subject = "s.a", .headers = {}, .body = ""}, [&](Result<PublishAck> first) {
-    outcomes_.Put({0, std::move(first)});
+  window.Publish({.subject = "s.a", .headers = {}, .body = ""}, [&](PublishOutcome first) {
+    outcomes_.Put({0, ToResult(std::move(first))});
     Publish(window, 1);
   });
   EXPECT_TRUE(outcomes_.Await(2).at(1).result);

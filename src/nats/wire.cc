@@ -3,9 +3,12 @@
 #include <openssl/crypto.h>
 
 #include <cstdlib>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "nats/nats_error.h"
 
 namespace jammi::nats {
@@ -89,12 +92,22 @@ void SetBehaviour(const ConnectionOptions& options, Settings* settings) {
   settings->Try(natsOptions_UseGlobalMessageDelivery(to, true));
 }
 
+// Permissions Violation for Publish to "a.b" [using reply "c"]. The library keeps 255 bytes of it: of a
+// longer subject we do not learn the whole.
+std::optional<std::string> DeniedSubject(std::string_view said) {
+  constexpr std::string_view kBegin = "permissions violation for publish to \"";
+  if (!AsciiLower(said).starts_with(kBegin)) return std::nullopt;
+  said.remove_prefix(kBegin.size());
+  const size_t end = said.find('"');
+  if (end == std::string_view::npos) return std::nullopt;
+  return std::string(said.substr(0, end));
+}
+
 }  // namespace
 
-Result<std::shared_ptr<Connection::Wire>> Connection::Wire::Make(const ConnectionOptions& options,
-                                                                 const std::vector<std::string>& addresses,
-                                                                 std::function<void(Error)> on_lost) {
-  const std::shared_ptr<Wire> wire(new Wire(std::move(on_lost)));
+std::expected<std::shared_ptr<Connection::Wire>, natsStatus> Connection::Wire::Make(
+    const ConnectionOptions& options, const std::vector<std::string>& addresses, Events events) {
+  const std::shared_ptr<Wire> wire(new Wire(std::move(events)));
   Settings settings;
   if (settings.status() == NATS_OK) {
     SetServers(addresses, &settings);
@@ -111,7 +124,7 @@ Result<std::shared_ptr<Connection::Wire>> Connection::Wire::Make(const Connectio
   }
   if (status != NATS_OK) {
     wire->self_.reset();
-    return FromStatus(status, "connect");
+    return std::unexpected(status);
   }
   return wire;
 }
@@ -143,7 +156,7 @@ void Connection::Wire::OnClosed(natsConnection* connection, void* closure) {
     auto* const wire = static_cast<Wire*>(closure);
     const std::lock_guard lock(wire->mutex_);
     self = std::move(wire->self_);
-    on_lost = std::move(wire->on_lost_);
+    on_lost = std::move(wire->events_.on_lost);
     const char* text = nullptr;
     status = natsConnection_GetLastError(connection, &text);
     if (status == NATS_OK) status = wire->last_error_;
@@ -156,11 +169,22 @@ void Connection::Wire::OnClosed(natsConnection* connection, void* closure) {
 void Connection::Wire::OnError(natsConnection* /*connection*/, natsSubscription* /*subscription*/,
                                natsStatus status, void* closure) {
   auto* const wire = static_cast<Wire*>(closure);
+  std::function<void(const std::string&)> on_denied;
   {
     const std::lock_guard lock(wire->mutex_);
     wire->last_error_ = status;
+    on_denied = wire->events_.on_denied;
   }
-  Log(LogLevel::kWarning, "NATS: {}", natsStatus_GetText(status));
+  // The library leaves here what the server has said, for this thread.
+  const char* const said = nats_GetLastError(nullptr);
+  const auto denied =
+      status == NATS_NOT_PERMITTED && said != nullptr ? DeniedSubject(said) : std::optional<std::string>();
+  if (denied && on_denied) {
+    Log(LogLevel::kWarning, "NATS: we may not publish to '{}'", *denied);
+    on_denied(*denied);
+  } else {
+    Log(LogLevel::kWarning, "NATS: {}", natsStatus_GetText(status));
+  }
 }
 
 }  // namespace jammi::nats

@@ -4,6 +4,7 @@
 
 #include <nats/nats.h>
 
+#include <expected>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,11 +19,14 @@ namespace jammi::nats {
 // Thread-safe.
 class Connection::Wire : public std::enable_shared_from_this<Wire> {
  public:
-  // Waits up to the options' connect_timeout for each address. `on_lost` is called once, if it was made
-  // and was then lost or closed; on a thread of the library.
-  [[nodiscard]] static Result<std::shared_ptr<Wire>> Make(const ConnectionOptions& options,
-                                                          const std::vector<std::string>& addresses,
-                                                          std::function<void(Error)> on_lost);
+  struct Events {
+    std::function<void(Error)> on_lost;                 // once, if it was made and was then lost or closed
+    std::function<void(const std::string&)> on_denied;  // a subject that was published to in vain
+  };
+  // Waits up to the options' connect_timeout for each address. `events` come on threads of the library.
+  // The error is a natsStatus.
+  [[nodiscard]] static std::expected<std::shared_ptr<Wire>, natsStatus> Make(
+      const ConnectionOptions& options, const std::vector<std::string>& addresses, Events events);
   ~Wire();
 
   [[nodiscard]] natsConnection* get() const { return connection_; }
@@ -31,14 +35,14 @@ class Connection::Wire : public std::enable_shared_from_this<Wire> {
   void Close();
 
  private:
-  explicit Wire(std::function<void(Error)> on_lost) : on_lost_(std::move(on_lost)) {}
+  explicit Wire(Events events) : events_(std::move(events)) {}
   static void OnClosed(natsConnection* connection, void* closure);
   static void OnError(natsConnection* connection, natsSubscription* subscription, natsStatus status,
                       void* closure);
 
   natsConnection* connection_ = nullptr;
   std::mutex mutex_;
-  std::function<void(Error)> on_lost_;
+  Events events_;  // empty when they have been told all
   natsStatus last_error_ = NATS_OK;
   std::shared_ptr<Wire> self_;  // what the library calls back stays until it has said that it ends
 };

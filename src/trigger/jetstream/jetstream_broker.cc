@@ -156,10 +156,10 @@ class JetStreamBroker final : public TriggerBroker {
     if (topic == nullptr) return done(TopicNotFound(id.ToString()));
     auto outgoing = Encode(*topic, id, batch, {offset, produced_at, publish_tenant});
     if (!outgoing) return done(std::move(outgoing).error());
-    window_.Publish(
-        outgoing->message(),
-        [this, id, topic, to = Offset{offset, produced_at}, done = std::move(done)](
-            Result<nats::PublishAck> published) mutable { done(Outcome(id, topic, to, published)); });
+    window_.Publish(outgoing->message(), [this, id, topic, to = Offset{offset, produced_at},
+                                          done = std::move(done)](nats::PublishOutcome published) mutable {
+      done(Outcome(id, topic, to, ToResult(std::move(published))));
+    });
   }
 
   Result<std::unique_ptr<Subscription>> Subscribe(const TopicId& id, Predicate predicate,
