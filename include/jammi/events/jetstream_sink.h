@@ -135,6 +135,11 @@ class JetStreamSink final : public EventSink {
  private:
   class Impl;
   explicit JetStreamSink(std::unique_ptr<Impl> impl);
+  // `ca_path`: empty: the system's authorities.
+  [[nodiscard]] static Result<std::unique_ptr<JetStreamSink>> Connect(const Secret& url,
+                                                                      std::string_view subject_template,
+                                                                      const std::filesystem::path& ca_path,
+                                                                      const JetStreamSinkOptions& options);
   std::unique_ptr<Impl> impl_;
 };
 
