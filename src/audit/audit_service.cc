@@ -65,7 +65,7 @@ Result<Batches> ToEvents(std::span<const StoredRecord> records) {
 
 // Gives the records their numbers, and binds each to the one before.
 Result<Sha256Digest> LinkAll(std::vector<StoredRecord>& records, std::span<const Sha256Digest> digests,
-                             const audit::ChainHead& head, audit::Hmac& hmac) {
+                             const audit::ChainHead& head, const audit::Hmac& hmac) {
   Sha256Digest chain = head.chain;
   for (size_t i = 0; i < records.size(); ++i) {
     records[i].seq = head.seq + 1 + static_cast<int64_t>(i);
@@ -180,11 +180,12 @@ Result<void> AuditService::CheckLineage(const Records& records) const {
 Result<audit::TenantKeysPtr> AuditService::Sign(std::span<const AuditedQuery> queries, Records& records) {
   JAMMI_ASSIGN(const auto ring, keys_->Keys());
   JAMMI_ASSIGN(auto keys, cache_.Get(ring->signing(), records.front().tenant));
-  JAMMI_ASSIGN(auto signer, audit::Signer::Make(*keys));
+  audit::Signer signer;
   for (size_t i = 0; i < records.size(); ++i) {
     records[i].scheme = static_cast<int64_t>(AuditScheme::kJammi);
     records[i].key_id = keys->key_id;
-    JAMMI_ASSIGN(records[i].signature, signer.Sign(records[i], queries[i].retrieval_scores));
+    JAMMI_ASSIGN(records[i].signature,
+                 signer.Sign(*keys, audit::PartsOf(records[i], queries[i].retrieval_scores)));
   }
   return keys;
 }
@@ -204,7 +205,6 @@ Result<bool> AuditService::Store(const Scope& scope, const Records& all, const K
   JAMMI_ASSIGN(const auto events, ToEvents(records));
   JAMMI_ASSIGN(const TopicId topic, EnsureTopic(scope));
   JAMMI_ASSIGN(auto announcement, streams_.PrepareAppend(scope, topic, events, {}, TopicWriter::kEngine));
-  JAMMI_ASSIGN(auto hmac, audit::Hmac::Make(keys.chain.bytes()));
 
   const std::string& tenant = records.front().tenant;
   const auto count = static_cast<int64_t>(records.size());
@@ -215,7 +215,7 @@ Result<bool> AuditService::Store(const Scope& scope, const Records& all, const K
     some_are_known = false;
     JAMMI_ASSIGN(const auto head, audit::TakeNumbers(tx, tenant, count));
     JAMMI_SYNC_POINT("Audit::Store holds the head");
-    JAMMI_ASSIGN(const auto chain, LinkAll(records, digests, head, hmac));
+    JAMMI_ASSIGN(const auto chain, LinkAll(records, digests, head, keys.chain));
     JAMMI_ASSIGN(const int64_t inserted, audit::InsertRecords(tx, records));
     some_are_known = inserted < count;
     if (some_are_known) return Error(ErrorCode::kAlreadyExists, "an audit record is there already");

@@ -22,18 +22,18 @@ std::array<uint8_t, 8> BigEndian(int64_t value) {
   return bytes;
 }
 
-Result<std::string> SignatureOf(const AuditCheckpoint& checkpoint, const AuditMasterKey& key) {
+Result<Sha256Digest> DigestOf(const AuditCheckpoint& checkpoint, const AuditMasterKey& key) {
   JAMMI_ASSIGN(const auto derived, DeriveTenantKey(key.bytes(), checkpoint.tenant_id, kCheckpointInfo));
-  JAMMI_ASSIGN(auto hmac, Hmac::Make(derived.bytes()));
+  JAMMI_ASSIGN(const auto hmac, Hmac::Make(derived.bytes()));
   const std::string bytes = fmt::format("{}\n{}\n{}\n{}\n{}", checkpoint.tenant_id, checkpoint.seq,
                                         checkpoint.chain, checkpoint.made_at, checkpoint.key_id);
-  JAMMI_ASSIGN(const auto digest, hmac.Of({BytesOf(bytes)}));
-  return ToHex(digest);
+  return hmac.Of({BytesOf(bytes)});
 }
 
 }  // namespace
 
-Result<Sha256Digest> Link(Hmac& chain, const Sha256Digest& before, int64_t seq, const Sha256Digest& digest) {
+Result<Sha256Digest> Link(const Hmac& chain, const Sha256Digest& before, int64_t seq,
+                          const Sha256Digest& digest) {
   return chain.Of({before, BigEndian(seq), digest});
 }
 
@@ -46,35 +46,30 @@ void ChainChecker::Find(ChainFinding::Kind kind, int64_t seq, std::string query_
   }
 }
 
-Result<ChainChecker::Hmacs*> ChainChecker::HmacsOf(const std::string& key_id) {
-  if (const auto at = hmacs_.find(key_id); at != hmacs_.end()) return &at->second;
+Result<TenantKeysPtr> ChainChecker::KeysOf(const std::string& key_id) {
   const AuditMasterKey* const master = keys_->Find(key_id);
-  if (master == nullptr) return nullptr;
-  JAMMI_ASSIGN(const auto keys, cache_.Get(*master, tenant_));
-  JAMMI_ASSIGN(auto signer, Signer::Make(*keys));
-  JAMMI_ASSIGN(auto chain, Hmac::Make(keys->chain.bytes()));
-  return &hmacs_.emplace(key_id, Hmacs{std::move(signer), std::move(chain)}).first->second;
+  if (master == nullptr) return TenantKeysPtr();
+  return cache_.Get(*master, tenant_);
 }
 
-Result<bool> ChainChecker::IsSigned(const StoredRecord& record, Hmacs& hmacs) {
+Result<bool> ChainChecker::IsSigned(const StoredRecord& record, const TenantKeys& keys) {
   scores_.clear();
   const bool known = record.scheme == 1 || record.scheme == 2;
   if (!known || !HasTimeText(record.executed_at) || !ParseScores(record.scores, scores_)) return false;
-  JAMMI_ASSIGN(const std::string expected, hmacs.signer.Sign(record, scores_));
-  return EqualInConstantTime(expected, record.signature);
+  return signer_.IsSigned(keys, PartsOf(record, scores_), record.signature);
 }
 
 // A record whose chain was changed must not make the next one look changed as well: that one may also follow
 // what should have been there.
-Result<bool> ChainChecker::IsLinked(const StoredRecord& record, Hmacs& hmacs) {
+Result<bool> ChainChecker::IsLinked(const StoredRecord& record, const TenantKeys& keys) {
   const Sha256Digest digest = DigestOf(record);
   const auto wrong_before = std::exchange(should_be_, std::nullopt);
   if (!before_) return true;
-  JAMMI_ASSIGN(const auto expected, Link(hmacs.chain, *before_, record.seq, digest));
+  JAMMI_ASSIGN(const auto expected, Link(keys.chain, *before_, record.seq, digest));
   if (expected == record.chain) return true;
   should_be_ = expected;
   if (!wrong_before) return false;
-  JAMMI_ASSIGN(const auto after_right, Link(hmacs.chain, *wrong_before, record.seq, digest));
+  JAMMI_ASSIGN(const auto after_right, Link(keys.chain, *wrong_before, record.seq, digest));
   should_be_ = after_right;
   return after_right == record.chain;
 }
@@ -91,15 +86,15 @@ Result<void> ChainChecker::Add(const StoredRecord& record) {
     should_be_.reset();
   }
   next_ = record.seq + 1;
-  JAMMI_ASSIGN(Hmacs* const hmacs, HmacsOf(record.key_id));
-  if (hmacs == nullptr) {
+  JAMMI_ASSIGN(const auto keys, KeysOf(record.key_id));
+  if (keys == nullptr) {
     Find(ChainFinding::Kind::kUnknownKey, record.seq, record.query_id);
     before_ = record.chain;
     should_be_.reset();
     return {};
   }
-  JAMMI_ASSIGN(const bool is_signed, IsSigned(record, *hmacs));
-  JAMMI_ASSIGN(const bool is_linked, IsLinked(record, *hmacs));
+  JAMMI_ASSIGN(const bool is_signed, IsSigned(record, *keys));
+  JAMMI_ASSIGN(const bool is_linked, IsLinked(record, *keys));
   if (!is_signed || !is_linked) {
     Find(is_signed ? ChainFinding::Kind::kMisplaced : ChainFinding::Kind::kChanged, record.seq,
          record.query_id);
@@ -130,7 +125,8 @@ Result<AuditCheckpoint> MakeCheckpoint(const AuditMasterKey& key, std::string_vi
                              .made_at = made_at,
                              .key_id = key.id(),
                              .signature = {}};
-  JAMMI_ASSIGN(checkpoint.signature, SignatureOf(checkpoint, key));
+  JAMMI_ASSIGN(const auto digest, DigestOf(checkpoint, key));
+  checkpoint.signature = ToHex(digest);
   return checkpoint;
 }
 
@@ -138,8 +134,8 @@ Result<void> CheckCheckpoint(const AuditCheckpoint& checkpoint, std::string_view
                              const AuditKeyRing& keys) {
   const AuditMasterKey* const key = keys.Find(checkpoint.key_id);
   if (key == nullptr) return UnknownKey(checkpoint.key_id);
-  JAMMI_ASSIGN(const std::string expected, SignatureOf(checkpoint, *key));
-  if (EqualInConstantTime(expected, checkpoint.signature) && checkpoint.tenant_id == tenant) return {};
+  JAMMI_ASSIGN(const auto digest, DigestOf(checkpoint, *key));
+  if (IsHexOf(digest, checkpoint.signature) && checkpoint.tenant_id == tenant) return {};
   return SignatureMismatch(fmt::format("the checkpoint at record {}", checkpoint.seq), {});
 }
 

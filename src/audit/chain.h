@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,7 +15,7 @@
 
 namespace jammi::audit {
 
-[[nodiscard]] Result<Sha256Digest> Link(Hmac& chain, const Sha256Digest& before, int64_t seq,
+[[nodiscard]] Result<Sha256Digest> Link(const Hmac& chain, const Sha256Digest& before, int64_t seq,
                                         const Sha256Digest& digest);
 
 // Who checks a chain record by record, in the order of their numbers, in bounded memory. One thread.
@@ -38,14 +37,10 @@ class ChainChecker {
   [[nodiscard]] ChainReport& report() { return report_; }
 
  private:
-  struct Hmacs {
-    Signer signer;
-    Hmac chain;
-  };
   // Null: the key is not there.
-  [[nodiscard]] Result<Hmacs*> HmacsOf(const std::string& key_id);
-  [[nodiscard]] Result<bool> IsSigned(const StoredRecord& record, Hmacs& hmacs);
-  [[nodiscard]] Result<bool> IsLinked(const StoredRecord& record, Hmacs& hmacs);
+  [[nodiscard]] Result<TenantKeysPtr> KeysOf(const std::string& key_id);
+  [[nodiscard]] Result<bool> IsSigned(const StoredRecord& record, const TenantKeys& keys);
+  [[nodiscard]] Result<bool> IsLinked(const StoredRecord& record, const TenantKeys& keys);
 
   const std::shared_ptr<const AuditKeyRing> keys_;
   TenantKeyCache& cache_;
@@ -54,7 +49,7 @@ class ChainChecker {
   // Of the record before: the chain that it has, and the one that it should have had.
   std::optional<Sha256Digest> before_;
   std::optional<Sha256Digest> should_be_;
-  std::map<std::string, Hmacs> hmacs_;
+  Signer signer_;
   std::vector<float> scores_;
   ChainReport report_;
 };

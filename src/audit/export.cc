@@ -82,7 +82,7 @@ struct AuditExportVerifier::State {
   Result<void> AddRecord(std::string_view line) {
     JAMMI_ASSIGN(auto parsed, audit::ParseRecord(line));
     JAMMI_TRY(CheckTenant(parsed.record.tenant_id.value_or("")));
-    JAMMI_ASSIGN(auto stored, audit::ToStored(parsed.record));
+    JAMMI_ASSIGN(auto stored, audit::ToStored(parsed.record, std::move(parsed.record.query_lineage)));
     const auto chain = audit::DigestFromHex(parsed.chain);
     if (parsed.seq == 0 || !chain || !parsed.record.scheme) {
       return InvalidArgument("record", "has no number, scheme or chain");

@@ -67,6 +67,16 @@ void AppendList(const Items& items, Append append, std::string& out) {
   out += ']';
 }
 
+bool MustEscape(unsigned char byte) { return byte < 0x20 || byte == '"' || byte == '\\'; }
+
+// Looks at all bytes without a branch for each: most texts have none.
+size_t FirstToEscape(std::string_view text) {
+  bool any = false;
+  for (const char c : text) any |= MustEscape(static_cast<unsigned char>(c));
+  if (!any) return text.size();
+  return static_cast<size_t>(std::ranges::find_if(text, MustEscape) - text.begin());
+}
+
 }  // namespace
 
 void AppendNumber(double value, std::string& out) { AppendFloat(value, out); }
@@ -76,9 +86,9 @@ void AppendString(std::string_view text, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   size_t plain = 0;  // from here on nothing was escaped
-  for (size_t i = 0; i < text.size(); ++i) {
+  for (size_t i = FirstToEscape(text); i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+    if (!MustEscape(byte)) continue;
     out.append(text, plain, i - plain);
     plain = i + 1;
     out += '\\';

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "audit/hmac.h"
 #include "audit/record_test_support.h"
 #include "base/hash.h"
 #include "support/temp_dir.h"
@@ -22,6 +23,25 @@ using test::kKeyOne;
 using test::Ok;
 using test::Ring;
 using testing::HasSubstr;
+
+// RFC 4231, cases 1, 2 and 6; and a key that fills a block.
+TEST(AuditHmac, TheStandardsVectors) {
+  const auto of = [](const std::string& key, std::string_view message) {
+    const auto hmac = Ok(audit::Hmac::Make(audit::BytesOf(key)));
+    const auto whole = Ok(hmac.Of({audit::BytesOf(message)}));
+    EXPECT_EQ(Ok(hmac.Of({audit::BytesOf(message.substr(0, 5)), audit::BytesOf(message.substr(5))})), whole)
+        << "in parts, and again";
+    return ToHex(whole);
+  };
+  EXPECT_EQ(of(std::string(20, '\x0b'), "Hi There"),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  EXPECT_EQ(of("Jefe", "what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(of(std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First"),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+  EXPECT_EQ(of(std::string(64, '\xaa'), "block"),
+            "17fdf183abeadb3f439b70ca7d86f064900bd9e62791d5a5b0e6e3cd8db333b1");
+}
 
 TEST(AuditKeys, AKeyIs64HexadecimalDigitsAndNothingElse) {
   const AuditMasterKey key = Key(std::string(63, '0') + "1");

@@ -15,9 +15,9 @@ void AppendRecordJson(const StoredRecord& record, std::string& out);
 [[nodiscard]] std::string ExportLine(const StoredRecord& record);
 
 struct ParsedRecord {
-  AuditRecord record;
-  int64_t seq = 0;    // 0: it has none
-  std::string chain;  // empty: it has none
+  AuditRecord record;  // its lineage as CanonicalJson() has it
+  int64_t seq = 0;     // 0: it has none
+  std::string chain;   // empty: it has none
 };
 // Members of other names are left out. Errors: kInvalidArgument, which names the member.
 [[nodiscard]] Result<ParsedRecord> ParseRecord(std::string_view json);

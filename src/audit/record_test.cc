@@ -256,6 +256,46 @@ TEST(AuditRecords, Aud031ARecordOfAnyTenantTextVerifies) {
   EXPECT_NE(record.signature, signature);
 }
 
+// What a verifier keeps for one tenant, key or record does not answer for another.
+TEST(AuditRecords, AVerifierOfManyRecordsAnswersAsForOne) {
+  const AuditVerifier verifier(Ring({kKeyCounting, kKeyOne}));
+  for (int turn = 0; turn < 2; ++turn) {
+    for (const std::string_view tenant : {"tenant-a", "tenant-b"}) {
+      for (const auto key : {kKeyOne, kKeyCounting}) {
+        AuditRecord record = RecordV2();
+        record.tenant_id = tenant;
+        Ok(SignAuditRecord(record, Key(key)));
+        Ok(verifier.Verify(record));
+        EXPECT_TRUE(Ok(verifier.VerifyFor(record, tenant)));
+        EXPECT_FALSE(Ok(verifier.VerifyFor(record, tenant == "tenant-a" ? "tenant-b" : "tenant-a")));
+        record.key_id = Key(key == kKeyOne ? kKeyCounting : kKeyOne).id();
+        EXPECT_EQ(FaultOf(verifier.Verify(record)), AuditFault::kSignatureMismatch);
+        record.key_id = "0000000000000000";
+        EXPECT_EQ(FaultOf(verifier.Verify(record)), AuditFault::kMasterKey);
+      }
+    }
+  }
+  EXPECT_EQ(FaultOf(verifier.Verify({})), AuditFault::kNoTenantBinding);
+}
+
+// The lineage's text is not parsed where it is what was signed.
+TEST(AuditRecords, Aud004ALineageVerifiesInAnyFormAndOnlyAlone) {
+  const auto ring = Ring({kKeyOne});
+  AuditRecord record = RecordV2();
+  Ok(SignAuditRecord(record, Key()));
+  EXPECT_TRUE(Ok(VerifyAuditRecordFor(record, kTenantA, *ring))) << "members in another order";
+  record.query_lineage =
+      R"({"examiner_id":"42","image_hashes":["sha256:abc"],"lasso_bbox":[120,80,480,360]})";
+  EXPECT_TRUE(Ok(VerifyAuditRecordFor(record, kTenantA, *ring))) << "as it is signed";
+  const std::string canonical = record.query_lineage;
+  record.query_lineage = canonical + R"(,"top_k_result_ids":["doc-1","doc-2"])";
+  record.top_k_result_ids.clear();
+  record.retrieval_scores.clear();
+  EXPECT_FALSE(VerifyAuditRecordFor(record, kTenantA, *ring)) << "with the member that follows it";
+  record.query_lineage = canonical.substr(0, canonical.size() - 1);
+  EXPECT_FALSE(VerifyAuditRecordFor(record, kTenantA, *ring));
+}
+
 TEST(AuditRecords, Aud007SecretsAreTheTenants) {
   const auto derive = [](std::string_view tenant, std::string_view info) {
     return ToHex(Ok(audit::DeriveTenantKey(Key().bytes(), tenant, info)).bytes());

@@ -14,10 +14,11 @@
 
 namespace jammi::audit {
 
+// Immutable.
 struct TenantKeys {
   std::string key_id;
-  AuditKeyBytes signing;
-  AuditKeyBytes chain;
+  Hmac signing;
+  Hmac chain;
 };
 using TenantKeysPtr = std::shared_ptr<const TenantKeys>;
 [[nodiscard]] Result<TenantKeysPtr> DeriveTenantKeys(const AuditMasterKey& master, std::string_view tenant);
@@ -29,25 +30,37 @@ class TenantKeyCache {
 
  private:
   static constexpr size_t kMost = 1024;
+  using Name = std::pair<std::string, std::string>;  // key id and tenant
+  using NameView = std::pair<std::string_view, std::string_view>;
+  struct Less {
+    using is_transparent = void;
+    static NameView View(const Name& name) { return {name.first, name.second}; }
+    static NameView View(const NameView& name) { return name; }
+    bool operator()(const auto& a, const auto& b) const { return View(a) < View(b); }
+  };
   std::mutex mutex_;
-  std::map<std::pair<std::string, std::string>, TenantKeysPtr> keys_;  // by key id and tenant
+  std::map<Name, TenantKeysPtr, Less> keys_;
 };
 
-// Signs for one tenant. One thread at a time.
+// Signs and verifies one record after the other with the same memory. One thread at a time.
 class Signer {
  public:
-  [[nodiscard]] static Result<Signer> Make(const TenantKeys& keys);
   // 64 hexadecimal digits over AppendSigned().
-  [[nodiscard]] Result<std::string> Sign(const StoredRecord& record, std::span<const float> scores);
+  [[nodiscard]] Result<std::string> Sign(const TenantKeys& keys, const SignedParts& parts);
+  // Is `signature` what Sign() gives?
+  [[nodiscard]] Result<bool> IsSigned(const TenantKeys& keys, const SignedParts& parts,
+                                      std::string_view signature);
 
  private:
-  explicit Signer(Hmac hmac) : hmac_(std::move(hmac)) {}
-  Hmac hmac_;
+  [[nodiscard]] Result<Sha256Digest> DigestOf(const TenantKeys& keys, const SignedParts& parts);
   std::string bytes_;
 };
 
 // VerifyAuditRecordFor() with keys that may have been derived before.
 [[nodiscard]] Result<bool> IsSignedFor(const AuditRecord& record, std::string_view tenant,
                                        const AuditKeyRing& ring, TenantKeyCache& cache);
+// VerifyAuditRecord() likewise.
+[[nodiscard]] Result<void> ExpectSigned(const AuditRecord& record, const AuditKeyRing& ring,
+                                        TenantKeyCache& cache);
 
 }  // namespace jammi::audit

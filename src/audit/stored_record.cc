@@ -17,7 +17,8 @@ namespace {
 constexpr size_t kMaxTextBytes = 64 << 10;
 constexpr size_t kMaxResults = 100'000;
 
-Result<void> Check(const AuditRecord& record) {
+// Without it there is no one text of the record.
+Result<void> CheckShape(const AuditRecord& record) {
   const size_t ids = record.top_k_result_ids.size();
   const size_t scores = record.retrieval_scores.size();
   if (ids != scores) {
@@ -27,19 +28,33 @@ Result<void> Check(const AuditRecord& record) {
                              .actual = ids,
                              .expected = scores});
   }
-  if (ids > kMaxResults)
-    return InvalidArgument("top_k_result_ids", fmt::format("has {} results, more than {}", ids, kMaxResults));
   for (size_t i = 0; i < scores; ++i) {
     if (!std::isfinite(record.retrieval_scores[i])) {
       return InvalidArgument("retrieval_scores", fmt::format("[{}] is not a finite number", i));
     }
-    JAMMI_TRY(CheckText("top_k_result_ids", record.top_k_result_ids[i], 0, kMaxTextBytes));
   }
-  JAMMI_TRY(CheckText("model_id", record.model_id, 0, kMaxTextBytes));
-  JAMMI_TRY(CheckText("model_version", record.model_version, 0, kMaxTextBytes));
   if (!HasTimeText(record.executed_at))
     return InvalidArgument("executed_at", "is not in the years 0 to 9999");
   return {};
+}
+
+Result<void> Check(const AuditRecord& record) {
+  JAMMI_TRY(CheckShape(record));
+  const size_t ids = record.top_k_result_ids.size();
+  if (ids > kMaxResults)
+    return InvalidArgument("top_k_result_ids", fmt::format("has {} results, more than {}", ids, kMaxResults));
+  for (const std::string& id : record.top_k_result_ids) {
+    JAMMI_TRY(CheckText("top_k_result_ids", id, 0, kMaxTextBytes));
+  }
+  JAMMI_TRY(CheckText("model_id", record.model_id, 0, kMaxTextBytes));
+  return CheckText("model_version", record.model_version, 0, kMaxTextBytes);
+}
+
+// But for the lineage.
+Result<void> CheckToStore(const AuditRecord& record) {
+  if (!record.tenant_id) return NoTenantBinding("the record");
+  JAMMI_TRY(Check(record));
+  return CheckText("tenant_id", *record.tenant_id, 1, kMaxTextBytes);
 }
 
 Error Damaged(const StoredRecord& record, std::string_view column) {
@@ -54,28 +69,46 @@ void AppendMember(std::string_view name, std::string_view text, std::string& out
   out += ',';
 }
 
+// Of a record that was checked; its lineage is canonical.
+StoredRecord LayOut(const AuditRecord& record, std::string lineage) {
+  StoredRecord stored{.tenant = *record.tenant_id,
+                      .query_id = record.query_id.ToString(),
+                      .model_id = record.model_id,
+                      .model_version = record.model_version,
+                      .lineage = std::move(lineage),
+                      .executed_at = record.executed_at,
+                      .scheme = record.scheme ? static_cast<int64_t>(*record.scheme) : 0,
+                      .key_id = record.key_id,
+                      .signature = record.signature};
+  AppendStrings(record.top_k_result_ids, stored.result_ids);
+  AppendScores(record.retrieval_scores, stored.scores);
+  return stored;
+}
+
 void AppendLength(uint64_t length, std::string& out) {
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(length >> shift & 0xFF);
 }
 
 }  // namespace
 
-Result<StoredRecord> ToStored(const AuditRecord& record) {
+Result<void> CheckToVerify(const AuditRecord& record) {
   if (!record.tenant_id) return NoTenantBinding("the record");
-  JAMMI_TRY(Check(record));
-  JAMMI_TRY(CheckText("tenant_id", *record.tenant_id, 1, kMaxTextBytes));
-  StoredRecord stored{.tenant = *record.tenant_id,
-                      .query_id = record.query_id.ToString(),
-                      .model_id = record.model_id,
-                      .model_version = record.model_version,
-                      .executed_at = record.executed_at,
-                      .scheme = record.scheme ? static_cast<int64_t>(*record.scheme) : 0,
-                      .key_id = record.key_id,
-                      .signature = record.signature};
-  JAMMI_ASSIGN(stored.lineage, CanonicalJson(record.query_lineage.empty() ? "{}" : record.query_lineage));
-  AppendStrings(record.top_k_result_ids, stored.result_ids);
-  AppendScores(record.retrieval_scores, stored.scores);
-  return stored;
+  return CheckShape(record);
+}
+
+std::string_view LineageOf(const AuditedQuery& query) {
+  return query.query_lineage.empty() ? std::string_view("{}") : query.query_lineage;
+}
+
+Result<StoredRecord> ToStored(const AuditRecord& record) {
+  JAMMI_TRY(CheckToStore(record));
+  JAMMI_ASSIGN(auto lineage, CanonicalJson(LineageOf(record)));
+  return LayOut(record, std::move(lineage));
+}
+
+Result<StoredRecord> ToStored(const AuditRecord& record, std::string lineage) {
+  JAMMI_TRY(CheckToStore(record));
+  return LayOut(record, std::move(lineage));
 }
 
 Result<AuditRecord> FromStored(StoredRecord stored) {
@@ -101,23 +134,36 @@ Result<AuditRecord> FromStored(StoredRecord stored) {
   return record;
 }
 
-void AppendSigned(const StoredRecord& record, std::span<const float> scores, std::string& out) {
-  const bool ours = record.scheme == static_cast<int64_t>(AuditScheme::kJammi);
+SignedParts PartsOf(const StoredRecord& record, std::span<const float> scores) {
+  return {.scheme = record.scheme,
+          .key_id = record.key_id,
+          .query_id = record.query_id,
+          .tenant = record.tenant,
+          .model_id = record.model_id,
+          .model_version = record.model_version,
+          .lineage = record.lineage,
+          .result_ids = record.result_ids,
+          .scores = scores,
+          .executed_at = record.executed_at};
+}
+
+void AppendSigned(const SignedParts& parts, std::string& out) {
+  const bool ours = parts.scheme == static_cast<int64_t>(AuditScheme::kJammi);
   out += '{';
   if (ours) {
     AppendMember("scheme", "jammi-audit-2", out);
-    AppendMember("key_id", record.key_id, out);
+    AppendMember("key_id", parts.key_id, out);
   }
-  AppendMember("query_id", record.query_id, out);
-  AppendMember("tenant_id", record.tenant, out);
-  AppendMember("model_id", record.model_id, out);
-  AppendMember("model_version", record.model_version, out);
-  out.append("\"query_lineage\":").append(record.lineage);
-  out.append(",\"top_k_result_ids\":").append(record.result_ids);
+  AppendMember("query_id", parts.query_id, out);
+  AppendMember("tenant_id", parts.tenant, out);
+  AppendMember("model_id", parts.model_id, out);
+  AppendMember("model_version", parts.model_version, out);
+  out.append("\"query_lineage\":").append(parts.lineage);
+  out.append(",\"top_k_result_ids\":").append(parts.result_ids);
   out.append(",\"retrieval_scores\":");
-  AppendWidenedScores(scores, out);
+  AppendWidenedScores(parts.scores, out);
   out.append(",\"executed_at\":\"");
-  AppendTime(record.executed_at, ours ? Fraction::kMicros : Fraction::kNone, out);
+  AppendTime(parts.executed_at, ours ? Fraction::kMicros : Fraction::kNone, out);
   out.append("\"}");
 }
 
@@ -149,7 +195,7 @@ Result<AuditRecord> MakeAuditRecord(AuditedQuery query, UnixMicros executed_at) 
   static_cast<AuditedQuery&>(record) = std::move(query);
   record.executed_at = executed_at;
   JAMMI_TRY(audit::Check(record));
-  if (record.query_lineage.empty()) record.query_lineage = "{}";
+  record.query_lineage = audit::LineageOf(record);
   JAMMI_TRY(audit::CanonicalJson(record.query_lineage));
   return record;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,15 +29,39 @@ struct StoredRecord {
   Sha256Digest chain{};
 };
 
+// Has the record a tenant, and scores and a time that can be written? Its texts are not looked at: one that
+// is none was never signed. Errors: those of ToStored().
+[[nodiscard]] Result<void> CheckToVerify(const AuditRecord& record);
+// The lineage as it was given; an empty text is the empty object.
+[[nodiscard]] std::string_view LineageOf(const AuditedQuery& query);
+
 // Checks the record, and lays it out; seq and chain are left. Errors: those of MakeAuditRecord();
 // kFailedPrecondition with AuditDetail(kNoTenantBinding).
 [[nodiscard]] Result<StoredRecord> ToStored(const AuditRecord& record);
+// The same for a record whose lineage is `lineage`, which CanonicalJson() has made.
+[[nodiscard]] Result<StoredRecord> ToStored(const AuditRecord& record, std::string lineage);
 // Errors: kDataLoss with BackendDetail(kTypeConversion) naming the column that is damaged.
 [[nodiscard]] Result<AuditRecord> FromStored(StoredRecord stored);
 
-// What is signed, appended. The texts are taken as they are: whoever has not made the record himself must
-// trust the row's digest, which tells its columns apart. `scores` are those of the record.
-void AppendSigned(const StoredRecord& record, std::span<const float> scores, std::string& out);
+// What is signed. Borrowed.
+struct SignedParts {
+  int64_t scheme = 0;
+  std::string_view key_id;
+  std::string_view query_id;
+  std::string_view tenant;
+  std::string_view model_id;
+  std::string_view model_version;
+  std::string_view lineage;     // JSON
+  std::string_view result_ids;  // JSON
+  std::span<const float> scores;
+  UnixMicros executed_at = 0;
+};
+// `scores` are those of the record.
+[[nodiscard]] SignedParts PartsOf(const StoredRecord& record, std::span<const float> scores);
+
+// The bytes that are signed, appended. JSON is taken as it is: whoever has not made it himself must trust the
+// row's digest, which tells its columns apart.
+void AppendSigned(const SignedParts& parts, std::string& out);
 
 // SHA-256 of all columns but the chain's and the number: each with its length, so that nothing can move from
 // one into another.
