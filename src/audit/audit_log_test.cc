@@ -429,7 +429,9 @@ TEST_P(AuditLogTest, Weakness10EveryStatementReadsWhatItReturns) {
   }
   Ok(backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
     JAMMI_TRY(audit::TakeNumbers(tx, kA.Key(), 20'000));
-    JAMMI_TRY(audit::InsertRecords(tx, records));
+    std::vector<const audit::StoredRecord*> all_records;
+    for (const auto& record : records) all_records.push_back(&record);
+    JAMMI_TRY(audit::InsertRecords(tx, all_records));
     return {};
   }));
   Sql("ANALYZE");

@@ -125,14 +125,14 @@ Result<void> SetChain(Transaction& tx, std::string_view tenant, const Sha256Dige
   return {};
 }
 
-Result<int64_t> InsertRecords(Transaction& tx, std::span<const StoredRecord> records) {
+Result<int64_t> InsertRecords(Transaction& tx, std::span<const StoredRecord* const> records) {
   const RowInsert insert{.table = "search_audit",
                          .columns = kColumns,
                          .rows = static_cast<int64_t>(records.size()),
                          .on_conflict = OnConflict::kIgnore,
                          .key = kQueryKey};
   return tx.InsertRows(insert, [&](int64_t row, std::span<SqlValue> values) -> Result<void> {
-    const StoredRecord& record = records[static_cast<size_t>(row)];
+    const StoredRecord& record = *records[static_cast<size_t>(row)];
     const SqlValue columns[] = {record.tenant,         record.seq,     record.query_id,   record.model_id,
                                 record.model_version,  record.lineage, record.result_ids, record.scores,
                                 record.executed_at,    record.scheme,  record.key_id,     record.signature,

@@ -24,7 +24,7 @@ struct ChainHead {
 [[nodiscard]] Result<ChainHead> TakeNumbers(Transaction& tx, std::string_view tenant, int64_t count);
 [[nodiscard]] Result<void> SetChain(Transaction& tx, std::string_view tenant, const Sha256Digest& chain);
 // How many were inserted: those of a query id that is there are left out.
-[[nodiscard]] Result<int64_t> InsertRecords(Transaction& tx, std::span<const StoredRecord> records);
+[[nodiscard]] Result<int64_t> InsertRecords(Transaction& tx, std::span<const StoredRecord* const> records);
 
 struct ChainState {
   bool has_head = false;

@@ -21,11 +21,10 @@
 namespace jammi {
 namespace {
 
+using audit::LogCall;
 using audit::StoredRecord;
-using audit::TenantKeys;
 
 constexpr size_t kEventBytes = 4 << 20;  // of records in one event of the topic; it holds one at least
-constexpr size_t kBulkRecords = 512;     // a transaction with more of them lets others go first
 constexpr size_t kMostTopics = 16'384;
 
 using Batches = std::vector<std::shared_ptr<arrow::RecordBatch>>;
@@ -40,7 +39,7 @@ Error OutOfMemory() {
 }
 
 // One event, or several where they are large.
-Result<Batches> ToEvents(std::span<const StoredRecord> records) {
+Result<Batches> ToEvents(std::span<const StoredRecord* const> records) {
   Batches batches;
   arrow::StringBuilder builder;
   std::string json;
@@ -51,9 +50,9 @@ Result<Batches> ToEvents(std::span<const StoredRecord> records) {
     batches.push_back(arrow::RecordBatch::Make(TopicSchema(), rows, {*std::move(column)}));
     return {};
   };
-  for (const StoredRecord& record : records) {
+  for (const StoredRecord* const record : records) {
     json.clear();
-    audit::AppendRecordJson(record, json);
+    audit::AppendRecordJson(*record, json);
     json += '}';
     const bool full = builder.value_data_length() + static_cast<int64_t>(json.size()) > int64_t{kEventBytes};
     if (full && builder.length() > 0) JAMMI_TRY(finish());
@@ -63,14 +62,16 @@ Result<Batches> ToEvents(std::span<const StoredRecord> records) {
   return batches;
 }
 
-// Gives the records their numbers, and binds each to the one before.
-Result<Sha256Digest> LinkAll(std::vector<StoredRecord>& records, std::span<const Sha256Digest> digests,
-                             const audit::ChainHead& head, const audit::Hmac& hmac) {
+// Gives the records their numbers, and binds each to the one before; the chain of the last.
+Result<Sha256Digest> LinkAll(std::span<LogCall* const> calls, const audit::ChainHead& head) {
+  int64_t seq = head.seq;
   Sha256Digest chain = head.chain;
-  for (size_t i = 0; i < records.size(); ++i) {
-    records[i].seq = head.seq + 1 + static_cast<int64_t>(i);
-    JAMMI_ASSIGN(chain, audit::Link(hmac, chain, records[i].seq, digests[i]));
-    records[i].chain = chain;
+  for (const LogCall* const call : calls) {
+    for (size_t i = 0; i < call->records.size(); ++i) {
+      JAMMI_ASSIGN(chain, audit::Link(call->keys->chain, chain, ++seq, call->digests[i]));
+      call->records[i]->seq = seq;
+      call->records[i]->chain = chain;
+    }
   }
   return chain;
 }
@@ -99,7 +100,11 @@ Error Duplicate(ErrorCode code, std::string_view why, const std::string& query_i
 
 AuditService::AuditService(CatalogBackend& backend, Streams& streams, std::shared_ptr<AuditKeyStore> keys,
                            AuditOptions options)
-    : backend_(backend), streams_(streams), keys_(std::move(keys)), options_(std::move(options)) {}
+    : backend_(backend),
+      streams_(streams),
+      keys_(std::move(keys)),
+      options_(std::move(options)),
+      groups_([this](auto calls, Deadline deadline) { return Write(calls, deadline); }) {}
 
 // --- Log ------------------------------------------------------------------------------------------------
 
@@ -112,9 +117,12 @@ Result<std::vector<AuditRecord>> AuditService::Log(const Scope& scope, std::span
   JAMMI_ASSIGN(const auto keys, Sign(queries, records));
 
   Known known;
-  for (int run = 1;; ++run) {
-    JAMMI_ASSIGN(const bool written, Store(scope, records, known, *keys, deadline));
-    if (written) break;
+  for (int run = 1; known.size() < records.size(); ++run) {
+    JAMMI_ASSIGN(auto call, Prepare(scope, records, known, keys, deadline));
+    LogCall* const alone[] = {&call};
+    auto written = run == 1 ? groups_.Submit(scope.Key(), call) : Write(alone, deadline);
+    if (!written) return std::move(written).error();
+    if (*written) break;
     if (run == kMaxRuns)
       return Error(ErrorCode::kAborted, "the audit records are logged by others all the time");
     JAMMI_ASSIGN(known, FindKnown(records, deadline));
@@ -190,45 +198,50 @@ Result<audit::TenantKeysPtr> AuditService::Sign(std::span<const AuditedQuery> qu
   return keys;
 }
 
-Result<bool> AuditService::Store(const Scope& scope, const Records& all, const Known& known,
-                                 const TenantKeys& keys, Deadline deadline) {
-  Records records;
-  records.reserve(all.size());
+Result<LogCall> AuditService::Prepare(const Scope& scope, Records& all, const Known& known,
+                                      const audit::TenantKeysPtr& keys, Deadline deadline) {
+  std::vector<StoredRecord*> records;
   std::vector<Sha256Digest> digests;
-  digests.reserve(all.size());
   for (size_t i = 0; i < all.size(); ++i) {
     if (known.contains(i)) continue;
+    records.push_back(&all[i]);
     digests.push_back(audit::DigestOf(all[i]));
-    records.push_back(all[i]);
   }
-  if (records.empty()) return true;
   JAMMI_ASSIGN(const auto events, ToEvents(records));
   JAMMI_ASSIGN(const TopicId topic, EnsureTopic(scope));
   JAMMI_ASSIGN(auto announcement, streams_.PrepareAppend(scope, topic, events, {}, TopicWriter::kEngine));
+  return LogCall{std::move(records), std::move(digests), keys, std::move(announcement), deadline};
+}
 
-  const std::string& tenant = records.front().tenant;
+Result<bool> AuditService::Write(std::span<LogCall* const> calls, Deadline deadline) {
+  std::vector<const StoredRecord*> records;
+  for (const LogCall* const call : calls) {
+    records.insert(records.end(), call->records.begin(), call->records.end());
+  }
+  const std::string& tenant = records.front()->tenant;
   const auto count = static_cast<int64_t>(records.size());
-  const TxOptions options{.lane = records.size() > kBulkRecords ? Lane::kBulk : Lane::kNormal,
-                          .deadline = deadline};
+  const TxOptions options{
+      .lane = records.size() > audit::LogGroups::kMostRecords ? Lane::kBulk : Lane::kNormal,
+      .deadline = deadline};
   bool some_are_known = false;
   const auto outcome = backend_.RunTransaction(options, [&](Transaction& tx) -> Result<void> {
     some_are_known = false;
     JAMMI_ASSIGN(const auto head, audit::TakeNumbers(tx, tenant, count));
-    JAMMI_SYNC_POINT("Audit::Store holds the head");
-    JAMMI_ASSIGN(const auto chain, LinkAll(records, digests, head, keys.chain));
+    JAMMI_SYNC_POINT("Audit::Write holds the head");
+    JAMMI_ASSIGN(const auto chain, LinkAll(calls, head));
     JAMMI_ASSIGN(const int64_t inserted, audit::InsertRecords(tx, records));
     some_are_known = inserted < count;
     if (some_are_known) return Error(ErrorCode::kAlreadyExists, "an audit record is there already");
-    JAMMI_SYNC_POINT("Audit::Store inserted");
+    JAMMI_SYNC_POINT("Audit::Write inserted");
     JAMMI_TRY(audit::SetChain(tx, tenant, chain));
-    announcement.AppendTo(tx);
+    for (const LogCall* const call : calls) call->announcement.AppendTo(tx);
     return {};
   });
-  announcement.Settle(outcome);
+  for (LogCall* const call : calls) call->announcement.Settle(outcome);
   if (outcome) return true;
   if (some_are_known) return false;
   // The topic is found by its id, which is wrong if the catalog was exchanged below us.
-  if (outcome.error().code() == ErrorCode::kNotFound) ForgetTopic(scope);
+  if (outcome.error().code() == ErrorCode::kNotFound) ForgetTopic(tenant);
   return outcome.error();
 }
 
@@ -260,9 +273,9 @@ Result<TopicId> AuditService::EnsureTopic(const Scope& scope) {
   return topic.id;
 }
 
-void AuditService::ForgetTopic(const Scope& scope) {
+void AuditService::ForgetTopic(std::string_view tenant) {
   const std::lock_guard lock(topics_mutex_);
-  topics_.erase(*scope.tenant());
+  if (const auto id = TenantId::Parse(tenant)) topics_.erase(*id);
 }
 
 }  // namespace jammi

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "audit/log_groups.h"
 #include "audit/signing.h"
 #include "audit/stored_record.h"
 #include "jammi/audit.h"
@@ -54,12 +55,14 @@ class AuditService {
   [[nodiscard]] Result<Records> Shape(const Scope& scope, std::span<const AuditedQuery> queries) const;
   [[nodiscard]] Result<void> CheckLineage(const Records& records) const;
   [[nodiscard]] Result<audit::TenantKeysPtr> Sign(std::span<const AuditedQuery> queries, Records& records);
-  // Writes those that are not known, in one transaction. False: nothing was, because one is there already.
-  [[nodiscard]] Result<bool> Store(const Scope& scope, const Records& all, const Known& known,
-                                   const audit::TenantKeys& keys, Deadline deadline);
+  // What is to be written of the records: those that are not known. They must outlive it.
+  [[nodiscard]] Result<audit::LogCall> Prepare(const Scope& scope, Records& all, const Known& known,
+                                               const audit::TenantKeysPtr& keys, Deadline deadline);
+  // audit::LogGroups::Write.
+  [[nodiscard]] Result<bool> Write(std::span<audit::LogCall* const> calls, Deadline deadline);
   [[nodiscard]] Result<Known> FindKnown(const Records& records, Deadline deadline);
   [[nodiscard]] Result<TopicId> EnsureTopic(const Scope& scope);
-  void ForgetTopic(const Scope& scope);
+  void ForgetTopic(std::string_view tenant);
 
   // Calls `take(record)` for each record of the range, a bounded number read at a time.
   template <class Take>
@@ -70,6 +73,7 @@ class AuditService {
   const std::shared_ptr<AuditKeyStore> keys_;
   const AuditOptions options_;
   audit::TenantKeyCache cache_;
+  audit::LogGroups groups_;
   std::mutex topics_mutex_;
   std::unordered_map<TenantId, TopicId> topics_;  // guarded by topics_mutex_
 };

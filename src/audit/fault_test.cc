@@ -58,7 +58,7 @@ class AuditFaultTest : public testing::Test {
 TEST_F(AuditFaultTest, Weakness7AProcessThatDiesBetweenInsertAndPublishHasLeftNothing) {
   Ok(node_.Of(kA).Log(Queries(1, 3)));
   std::optional<test::DiskImage> at_the_kill;
-  SetSyncPoint("Audit::Store inserted", [&] { at_the_kill = disk_.AfterKill(); });
+  SetSyncPoint("Audit::Write inserted", [&] { at_the_kill = disk_.AfterKill(); });
   Ok(node_.Of(kA).Log(Queries(3, 6)));
   ClearSyncPoints();
   EXPECT_EQ(Stored(node_), std::pair(int64_t{5}, int64_t{2}));
@@ -108,7 +108,7 @@ JAMMI_ON_EVERY_DATABASE(AuditRollbackTest);
 TEST_P(AuditRollbackTest, Weakness7WhatFailsAfterTheInsertLeavesNothing) {
   Ok(LogOne(A(), Query(1)));
   // Taken from below while the insert is done: the next statement of the transaction fails.
-  SetSyncPoint("Audit::Store inserted", [&] { throw std::runtime_error("the process is in a bad way"); });
+  SetSyncPoint("Audit::Write inserted", [&] { throw std::runtime_error("the process is in a bad way"); });
   EXPECT_FALSE(LogOne(A(), Query(2)));
   ClearSyncPoints();
   EXPECT_FALSE(Ok(A().Find(Id(2))));
