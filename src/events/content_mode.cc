@@ -116,13 +116,18 @@ bool IsTextMediaType(const std::optional<std::string>& media_type) {
   return lower.starts_with("text/") || lower.ends_with("/xml") || lower.ends_with("+xml");
 }
 
-Payload PayloadOf(std::string_view bytes, const std::optional<std::string>& media_type) {
+// What the bytes are by their media type. Said to be JSON and none: taken as bytes, it would pass whoever
+// looks for names in JSON.
+Payload PayloadOf(std::string_view bytes, const std::optional<std::string>& media_type,
+                  std::vector<EventFinding>& findings) {
   if (bytes.empty()) return {};
   if (IsJsonMediaType(media_type)) {
-    if (auto json = JsonData::Parse(bytes)) return std::move(*json);
-  } else if (IsTextMediaType(media_type) && IsValidUtf8(bytes)) {
-    return TextData{std::string(bytes)};
+    auto json = JsonData::Parse(bytes);
+    if (json) return std::move(*json);
+    findings.push_back(json.error().As<SinkDetail>()->findings.front());
+    return {};
   }
+  if (IsTextMediaType(media_type) && IsValidUtf8(bytes)) return TextData{std::string(bytes)};
   return BinaryData{std::string(bytes)};
 }
 
@@ -153,7 +158,7 @@ Result<Event> DecodeBinary(std::string_view payload,
   for (const auto name : kRequired) {
     if (std::ranges::find(seen, name) == seen.end()) found(EventFault::kMissingAttribute, name, "is missing");
   }
-  event.payload = PayloadOf(payload, event.datacontenttype);
+  event.payload = PayloadOf(payload, event.datacontenttype, findings);
   for (auto& finding : Validate(event)) {
     if (std::ranges::find(findings, finding.attribute, &EventFinding::attribute) == findings.end()) {
       findings.push_back(std::move(finding));

@@ -55,7 +55,6 @@ TEST(ContentMode, DataOfEveryKindComesBack) {
            {"application/soap+xml; a=b", TextData{"<a/>"}},
            {"image/png", BinaryData{std::string("\x89P\0", 3)}},
            {"text/plain", BinaryData{"\xff"}},
-           {"application/json", BinaryData{"{"}},
            {"application/json", JsonData::FromWritten("null")},
            {"image/png", Payload()}}) {
     event.datacontenttype = type;
@@ -68,6 +67,14 @@ TEST(ContentMode, DataOfEveryKindComesBack) {
   EXPECT_THAT(EncodeBinary(none).headers, Not(Contains(Pair("ce-datacontenttype", testing::_))));
   EXPECT_EQ(EncodeBinary(none).payload, "");
   EXPECT_EQ(Decode("", EncodeBinary(none).headers).value(), none);
+}
+// A name given twice made JSON data of a message into bytes, in which redaction does not look for names.
+TEST(ContentMode, WhatSaysItIsJsonMustBe) {
+  Headers headers = EncodeBinary(SomeEvent()).headers;
+  EXPECT_EQ(FaultOf(Decode(R"({"argv":1,"argv":2})", headers)), EventFault::kDuplicateMember);
+  EXPECT_EQ(FaultOf(Decode("{", headers)), EventFault::kNotJson);
+  std::erase_if(headers, [](const auto& header) { return header.first == "ce-datacontenttype"; });
+  EXPECT_EQ(FaultOf(Decode("{", headers)), EventFault::kNotJson);
 }
 TEST(ContentMode, HeadersThatAreNoAttributes) {
   const Headers good = {

@@ -53,21 +53,30 @@ std::optional<JsonData> Redact(const JsonData& data, const RedactNames& names) {
   return JsonData::FromWritten(std::move(out));
 }
 
-Event Redact(const Event& event, const RedactNames& names) {
+namespace {
+
+// nullopt: the event is to stay as it is, and needs no copy.
+std::optional<Event> RedactedCopy(const Event& event, const RedactNames& names) {
   const auto* data = std::get_if<JsonData>(&event.payload);
   auto redacted = data == nullptr ? std::nullopt : Redact(*data, names);
-  if (!redacted) return event;
-  return {.specversion = event.specversion,
-          .id = event.id,
-          .source = event.source,
-          .type = event.type,
-          .datacontenttype = event.datacontenttype,
-          .dataschema = event.dataschema,
-          .subject = event.subject,
-          .time = event.time,
-          .traceparent = event.traceparent,
-          .extensions = event.extensions,
-          .payload = std::move(*redacted)};
+  if (!redacted) return std::nullopt;
+  return Event{.specversion = event.specversion,
+               .id = event.id,
+               .source = event.source,
+               .type = event.type,
+               .datacontenttype = event.datacontenttype,
+               .dataschema = event.dataschema,
+               .subject = event.subject,
+               .time = event.time,
+               .traceparent = event.traceparent,
+               .extensions = event.extensions,
+               .payload = std::move(*redacted)};
+}
+
+}  // namespace
+
+Event Redact(const Event& event, const RedactNames& names) {
+  return RedactedCopy(event, names).value_or(event);
 }
 
 RedactNamesText ParseRedactNames(std::string_view text) {
@@ -97,10 +106,14 @@ RedactNamesText ParseRedactNames(std::string_view text) {
 RedactingSink::RedactingSink(std::shared_ptr<EventSink> inner, RedactNames names)
     : inner_(std::move(inner)), names_(std::move(names)) {}
 
-Result<void> RedactingSink::Emit(const Event& event) { return inner_->Emit(Redact(event, names_)); }
+Result<void> RedactingSink::Emit(const Event& event) {
+  const auto copy = RedactedCopy(event, names_);
+  return inner_->Emit(copy ? *copy : event);
+}
 
 void RedactingSink::EmitAsync(const Event& event, Done done) {
-  inner_->EmitAsync(Redact(event, names_), std::move(done));
+  const auto copy = RedactedCopy(event, names_);
+  inner_->EmitAsync(copy ? *copy : event, std::move(done));
 }
 
 Result<void> RedactingSink::Flush(Deadline deadline) { return inner_->Flush(deadline); }

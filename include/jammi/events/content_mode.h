@@ -28,13 +28,14 @@ struct EncodedEvent {
 [[nodiscard]] EncodedEvent EncodeStructured(const Event& event);
 // The payload is the bare data; every attribute is a header, "ce-id" and so on, its value percent-encoded.
 // What JSON data leaves unsaid is said: datacontenttype is application/json. Booleans and integers become
-// text, and no data becomes an empty payload: a reader cannot tell them apart.
+// text, and no data becomes an empty payload: a reader cannot tell them apart. `event` is valid
+// (CheckEvent()).
 [[nodiscard]] EncodedEvent EncodeBinary(const Event& event);
 // Reads either mode: structured if a Content-Type begins "application/cloudevents" or no header begins "ce-",
-// as senders without headers leave it; else binary, where data is JSON if its media type is and it is JSON,
-// text if its media type is text and it is UTF-8, else bytes. Names of headers are read in any case.
+// as senders without headers leave it; else binary, where data is JSON if its media type is JSON or absent,
+// text if the type is text and it is UTF-8, else bytes. Names of headers are read in any case.
 // Errors: as ParseEvent(); a Content-Type of another format of events; an attribute given twice, or not
-// percent-encoded UTF-8.
+// percent-encoded UTF-8; a payload that is no JSON where its media type is.
 [[nodiscard]] Result<Event> Decode(std::string_view payload,
                                    const std::vector<std::pair<std::string, std::string>>& headers);
 
