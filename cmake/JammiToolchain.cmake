@@ -14,7 +14,7 @@ endif()
 # Third-party C (SQLite) is built as it is; only our C++ is instrumented.
 # Instrumented code hides from g++ 12 what is initialized; the plain build keeps the warning.
 if(JAMMI_SANITIZE)
-  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized>")
+  add_compile_options("$<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>")
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${JAMMI_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
   add_link_options(-fsanitize=${JAMMI_SANITIZE})
 endif()
