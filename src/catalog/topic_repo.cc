@@ -41,6 +41,9 @@ constexpr std::string_view kFindById =
     "SELECT " JAMMI_TOPIC_COLUMNS " FROM topics WHERE topic_id = $1 AND dropped_at IS NULL";
 constexpr std::string_view kFindByNumber =
     "SELECT " JAMMI_TOPIC_COLUMNS " FROM topics WHERE topic_no = $1 AND dropped_at IS NULL";
+constexpr std::string_view kAnyAfter =
+    "SELECT " JAMMI_TOPIC_COLUMNS
+    " FROM topics WHERE topic_no > $1 AND dropped_at IS NULL ORDER BY topic_no LIMIT $2";
 constexpr std::string_view kPage =
     "SELECT " JAMMI_TOPIC_COLUMNS
     " FROM topics WHERE scope = $1 AND dropped_at IS NULL "
@@ -209,6 +212,7 @@ Result<void> RefuseEnginesOwn(std::string_view name) {
 constexpr std::array kStatements = {RepoStatement{"find by name", kFindByName, 2},
                                     RepoStatement{"find by id", kFindById, 1},
                                     RepoStatement{"find by number", kFindByNumber, 1},
+                                    RepoStatement{"any after", kAnyAfter, 2},
                                     RepoStatement{"page", kPage, 5},
                                     RepoStatement{"hold", kHold, 2},
                                     RepoStatement{"set schema", kSetSchema, 3},
@@ -367,6 +371,19 @@ Result<StoredTopic> TopicRepo::AppendColumns(
     JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, owner, topic->name, version));
     return *std::move(topic);
   });
+}
+
+Result<std::vector<StoredTopic>> TopicRepo::ListAny(int64_t after, int limit) {
+  return backend_.Transact(
+      {.read_only = true, .single_statement = true},
+      [&](Transaction& tx) -> Result<std::vector<StoredTopic>> {
+        std::vector<StoredTopic> topics;
+        JAMMI_TRY(tx.Query(kAnyAfter, {after, limit}, [&](const Row& row) -> Result<bool> {
+          JAMMI_ASSIGN(topics.emplace_back(), ReadTopic(row));
+          return true;
+        }));
+        return topics;
+      });
 }
 
 Result<Page<StoredTopic>> TopicRepo::List(const Scope& scope, int page_size, std::string_view page_token) {

@@ -89,6 +89,9 @@ class TopicRepo {
   [[nodiscard]] Result<StoredTopic> FindAnyById(const TopicId& id);
 
   [[nodiscard]] Result<StoredTopic> FindAnyByNumber(int64_t topic_no);
+  // Topics of all owners, the engine's own too, by number, `limit` of those above `after` at most. Numbers
+  // are committed in their order: one that comes later is above all that are here.
+  [[nodiscard]] Result<std::vector<StoredTopic>> ListAny(int64_t after, int limit);
 
   struct GrownSchema {
     std::string schema;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "catalog/all_scopes_log.h"
 #include "catalog/changes.h"
 #include "catalog/event_key.h"
 #include "catalog/query_plan.h"
@@ -302,6 +303,24 @@ TEST_P(TopicRepoTest, NoStatementScansOrSortsAmong10000Topics) {
              (step.find("Sort Key") != step.npos || step.find("TEMP B-TREE") != step.npos);
     });
   }
+  ExpectNoScanOrSort(backend(), AllScopesLogStatements());
+}
+
+// For the engine's own work, which serves every owner.
+TEST_P(TopicRepoTest, TopicsOfAllOwnersByNumber) {
+  const auto one = Ok(Register(kGlobal, "one"));
+  const auto two = Ok(Register(kA, "two"));
+  const auto three = Ok(Register(kB, "three"));
+  const auto gone = Ok(Register(kB, "gone"));
+  Ok(Drop(kB, gone.id));
+  const auto numbers = [&](int64_t after, int limit) {
+    std::vector<int64_t> found;
+    for (const auto& topic : Ok(Repo().ListAny(after, limit))) found.push_back(topic.topic_no);
+    return found;
+  };
+  EXPECT_THAT(numbers(0, 10), ElementsAre(one.topic_no, two.topic_no, three.topic_no, kChangesTopicNo));
+  EXPECT_THAT(numbers(one.topic_no, 1), ElementsAre(two.topic_no));
+  EXPECT_EQ(Ok(Repo().ListAny(one.topic_no, 1)).front().owner, kA);
 }
 
 TEST_P(TopicRepoTest, DamagedRowsAreNamed) {
