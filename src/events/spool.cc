@@ -64,14 +64,16 @@ struct SpoolSink::State {
                                  body.size(), options.max_event_bytes));
   }
 
+  // True: all before `end` is delivered. False: the deadline has passed, or nothing can be read any more.
   bool AwaitDelivered(uint64_t end, Deadline deadline) {
     std::unique_lock lock(bell->mutex);
-    const auto delivered = [&] { return log->DeliveredBefore(end); };
+    const auto over = [&] { return sender->useless() || log->DeliveredBefore(end); };
     if (deadline.IsNever()) {
-      bell->changed.wait(lock, delivered);
-      return true;
+      bell->changed.wait(lock, over);
+    } else if (!over() && !deadline.Passed()) {
+      bell->changed.wait_until(lock, deadline.at(), over);
     }
-    return delivered() || (!deadline.Passed() && bell->changed.wait_until(lock, deadline.at(), delivered));
+    return log->DeliveredBefore(end);
   }
 
   Result<void> Close(Deadline deadline) {
@@ -149,8 +151,10 @@ Result<void> SpoolSink::Flush(Deadline deadline) {
   if (state_->AwaitDelivered(end, deadline)) return state_->inner->Flush(deadline);
   SpoolStatus left;
   state_->log->DescribeTo(&left);
-  return Error(ErrorCode::kDeadlineExceeded, fmt::format("{} events are not delivered yet", left.events),
-               SinkDetail{.fault = SinkFault::kUnavailable});
+  const bool useless = state_->sender->useless();
+  return Error(useless ? ErrorCode::kDataLoss : ErrorCode::kDeadlineExceeded,
+               fmt::format("{} events are not delivered yet", left.events),
+               SinkDetail{.fault = useless ? SinkFault::kSpillFailed : SinkFault::kUnavailable});
 }
 
 Result<void> SpoolSink::Close(Deadline deadline) { return state_->Close(deadline); }

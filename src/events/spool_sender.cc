@@ -154,8 +154,13 @@ bool SpoolSender::SendNext(const std::stop_token& stop) {
   if (!record) {
     useless_ = record.error().code() == ErrorCode::kDataLoss;
     Log(LogLevel::kError, "events: the spool cannot be read: {}", record.error().message());
-    if (!useless_) pauses_->Sleep(BackoffDelay(attempt_++), stop);
-    return !useless_;
+    if (!useless_) {
+      pauses_->Sleep(BackoffDelay(attempt_++), stop);
+      return true;
+    }
+    const std::lock_guard lock(bell_->mutex);
+    bell_->changed.notify_all();
+    return false;
   }
   if (!*record) return false;
   auto flight = std::make_shared<Flight>(Flight{.record = std::move(**record)});

@@ -1,6 +1,7 @@
 // Delivers what a spool holds, in order, as fast as the sink below takes it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -44,6 +45,8 @@ class SpoolSender {
   void Settle();
   // Whether events wait because the sink below does not take them. Thread-safe.
   [[nodiscard]] bool waiting() const { return waiting_; }
+  // Whether the spool cannot be read any more, until it is opened again. Thread-safe.
+  [[nodiscard]] bool useless() const { return useless_; }
 
  private:
   struct Flight {
@@ -76,10 +79,10 @@ class SpoolSender {
   uint64_t flight_bytes_ = 0;
   bool failing_ = false;  // something failed since the last pause
   uint32_t attempt_ = 0;
-  bool useless_ = false;  // nothing can be read any more
   bool unsaved_ = false;
   std::chrono::steady_clock::time_point saved_at_{};
   std::atomic<bool> waiting_ = false;
+  std::atomic<bool> useless_ = false;
 };
 
 }  // namespace jammi::events

@@ -83,7 +83,8 @@ class SpoolSink final : public EventSink {
 
   [[nodiscard]] Result<void> Emit(const Event& event) override;
   void EmitAsync(const Event& event, Done done) override;  // `done`: it is taken, not: delivered
-  // Waits until all that was taken before is delivered, or in quarantine.
+  // Waits until all that was taken before is delivered, or in quarantine. Also kDataLoss (kSpillFailed): a
+  // file was changed while it was open; nothing more is delivered until the spool is opened again.
   [[nodiscard]] Result<void> Flush(Deadline deadline) override;
   // What is not delivered at the deadline stays on disk for the next Open(). Closes the sink below.
   [[nodiscard]] Result<void> Close(Deadline deadline) override;
