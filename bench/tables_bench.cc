@@ -35,6 +35,7 @@ class OurTable {
   }
 
   void Append(const BatchPtr& batch) { Must(tables_.Append(id_, batch)); }
+  void Upsert(const BatchPtr& batch) { Must(tables_.Upsert(id_, {&batch, 1})); }
   int64_t Get(int64_t id) { return Must(tables_.GetRow(id_, {id}))->num_rows(); }
   int64_t Filtered(int64_t v) { return Scan({.filter = TableFilter::Equal("v", v)}); }
   int64_t Full() { return Scan({.order = TableOrder::kNone}); }
@@ -88,7 +89,7 @@ void Race(std::string_view what, int64_t units, int rounds, const std::function<
   std::fflush(stdout);
 }
 
-// Rows in batches of 1, 1,000 and 100,000; new ones, or for an upsert those of the batch before.
+// Rows in batches of 1, 1,000 and 100,000; new ones, or for an upsert as many new ones as are there already.
 void RaceWrites(OurTable& ours, TableRival& theirs, int rounds) {
   struct Size {
     int64_t rows;
@@ -102,6 +103,19 @@ void RaceWrites(OurTable& ours, TableRival& theirs, int rounds) {
       for (int64_t i = 0; i < size.calls; ++i, next += size.rows)
         batches.push_back(TableRows(next, size.rows));
     };
+    const auto overlap = [&] {
+      batches.clear();
+      for (int64_t i = 0; i < size.calls; ++i) {
+        const int64_t there = size.rows > 1 ? size.rows / 2 : i % 2;
+        batches.push_back(TableRows(next - there, size.rows));
+        next += size.rows - there;
+      }
+    };
+    const auto upsert = [&](auto& side) {
+      return [&] {
+        for (const BatchPtr& batch : batches) side.Upsert(batch);
+      };
+    };
     const auto append = [&](auto& side) {
       return [&] {
         for (const BatchPtr& batch : batches) side.Append(batch);
@@ -109,6 +123,8 @@ void RaceWrites(OurTable& ours, TableRival& theirs, int rounds) {
     };
     const int64_t rows = size.rows * size.calls;
     Race(fmt::format("append, batches of {}", size.rows), rows, rounds, make, append(ours), append(theirs));
+    Race(fmt::format("upsert, batches of {}", size.rows), rows, rounds, overlap, upsert(ours),
+         upsert(theirs));
   }
 }
 
