@@ -6,6 +6,7 @@
 #include "base/sync_point.h"
 #include "nats/publish_window.h"
 #include "nats/test_support.h"
+#include "support/tcp_proxy.h"
 
 namespace jammi::nats {
 namespace {
@@ -18,6 +19,7 @@ class OrderedConsumerTest : public NatsTest, public OrderedConsumer::Owner {
 
   bool OnMessage(std::shared_ptr<const Message> message, const DeliveryPlace& place) override {
     sizes_.Put(message->body().size());
+    replies_.Put(std::string(message->reply()));
     messages_.Put(fmt::format("{}:{}", place.stream_sequence, message->Header("n").value_or("")));
     return hold_;
   }
@@ -39,6 +41,9 @@ class OrderedConsumerTest : public NatsTest, public OrderedConsumer::Owner {
     consumer_ = std::make_unique<OrderedConsumer>(connection_, options, *this);
     starts_.Await(1);
   }
+  void ConsumeThroughProxy(const OrderedConsumerOptions& options) {
+    consumer_ = std::make_unique<OrderedConsumer>(behind_the_proxy_, options, *this);
+  }
   std::vector<std::string> Numbered(int from, int to, int first_sequence) {
     std::vector<std::string> made;
     for (int i = from; i < to; ++i) made.push_back(fmt::format("{}:{}", first_sequence + i - from, i));
@@ -48,8 +53,11 @@ class OrderedConsumerTest : public NatsTest, public OrderedConsumer::Owner {
   Server server_{Server::Options{.version = GetParam()}};
   const std::shared_ptr<Connection> connection_ = Connect(To(server_.Url()));
   PublishWindow window_{connection_};
+  test::TcpProxy proxy_{server_.port(), test::TcpProxy::Messages::kAny};
+  const std::shared_ptr<Connection> behind_the_proxy_ = Connect(To(server_.Url(proxy_.port())));
   Mailbox<std::string> messages_;
   Mailbox<size_t> sizes_;
+  Mailbox<std::string> replies_;
   Mailbox<bool> starts_;
   Mailbox<ErrorCode> troubles_;
   std::atomic<bool> hold_ = false;
@@ -223,6 +231,44 @@ TEST_P(OrderedConsumerTest, AMessageThatLooksLikeWhatAServerSaysIsAMessage) {
   Consume(Options());
   EXPECT_THAT(messages_.Await(4), ElementsAre("1:409", "2:503", "3:100", "4:408"));
   EXPECT_EQ(consumer_->starts(), 1U);
+}
+
+// --- What is lost on the way, while the connection stays
+
+TEST_P(OrderedConsumerTest, BehindAGapItReadsAgainFromTheLastMessageOn) {
+  ConsumeThroughProxy(Options());
+  starts_.Await(1);
+  Publish(0, 3);
+  messages_.Await(3);
+  proxy_.Lose(test::TcpProxy::Direction::kToClient, "goes missing");
+  const OutMessage lost{.subject = "s.a", .headers = {{"n", "3"}}, .body = "goes missing"};
+  NATS_OK_OR_FAIL(window_.PublishAndWait(lost, Soon()));
+  ASSERT_TRUE(AwaitTrue([&] { return proxy_.has_lost(); }));  // and nothing that comes with it
+  Publish(4, 6);
+  EXPECT_EQ(messages_.Await(6), Numbered(0, 6, 1));
+  EXPECT_GE(consumer_->starts(), 2U);
+}
+
+TEST_P(OrderedConsumerTest, ARequestThatIsLostIsMadeAgain) {
+  Publish(0, 3);
+  proxy_.Lose(test::TcpProxy::Direction::kToServer, "CONSUMER.MSG.NEXT");
+  ConsumeThroughProxy(Options());
+  EXPECT_EQ(messages_.Await(3), Numbered(0, 3, 1));
+  EXPECT_GE(consumer_->starts(), 2U);
+}
+
+// For the server it was not acknowledged.
+TEST_P(OrderedConsumerTest, AMessageThatComesAgainIsNotHandedOutAgain) {
+  proxy_.Lose(test::TcpProxy::Direction::kToServer, "+ACK");
+  auto options = Options();
+  options.acknowledge = true;
+  ConsumeThroughProxy(options);
+  Publish(0, 1);
+  const std::string answer_to = replies_.Await(1).front();
+  NATS_OK_OR_FAIL(connection_->Publish({.subject = answer_to, .headers = {}, .body = "-NAK"}));  // "again"
+  EXPECT_TRUE(AwaitTrue([&] { return consumer_->starts() >= 2; }));
+  Publish(1, 3);
+  EXPECT_EQ(messages_.Await(3), Numbered(0, 3, 1));
 }
 
 TEST_P(OrderedConsumerTest, CloseTellsTheServer) {

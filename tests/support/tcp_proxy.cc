@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -51,6 +52,7 @@ struct TcpProxy::Stream {
   int to = -1;
   bool startup = false;  // the client's first message has no type byte
   bool any = false;      // whatever is there is a message
+  size_t number = 0;     // of its connection
   std::vector<uint8_t> held;
 
   // The size of the first message, 0 if it is not whole.
@@ -106,15 +108,34 @@ void TcpProxy::CutBeforeAnswer(std::string text) {
   answer_ = std::move(text);
 }
 
-// Is this message, the first `size` bytes, the one that CutBeforeAnswer waits for?
-bool TcpProxy::IsTheAnswer(const Stream& stream, size_t size) {
+void TcpProxy::Lose(Direction direction, std::string text) {
   const std::lock_guard lock(mutex_);
-  if (answer_.empty()) return false;
+  lost_[static_cast<size_t>(direction)] = std::move(text);
+}
+
+bool TcpProxy::has_lost() const {
+  const std::lock_guard lock(mutex_);
+  return lost_[0].empty() && lost_[1].empty();
+}
+
+// Is this message, the first `size` bytes, the one with `text` that was waited for? Then no other is.
+bool TcpProxy::Holds(const Stream& stream, size_t size, std::string* text) {
+  const std::lock_guard lock(mutex_);
+  if (text->empty()) return false;
   const std::string_view message(reinterpret_cast<const char*>(stream.held.data()), size);
-  if (message.find(answer_) == std::string_view::npos) return false;
-  answer_.clear();
-  has_cut_ = true;
+  if (message.find(*text) == std::string_view::npos) return false;
+  text->clear();
   return true;
+}
+
+int64_t TcpProxy::round_trips() const {
+  const auto each = round_trips_by_connection();
+  return std::accumulate(each.begin(), each.end(), int64_t{0});
+}
+
+std::vector<int64_t> TcpProxy::round_trips_by_connection() const {
+  const std::lock_guard lock(mutex_);
+  return round_trips_;
 }
 
 void TcpProxy::CutAll() {
@@ -139,8 +160,11 @@ void TcpProxy::Accept() {
   setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   auto link = std::make_unique<Link>();
   const bool any = messages_ == Messages::kAny;
-  link->to_server = {client, server, true, any, {}};
-  link->to_client = {server, client, false, any, {}};
+  const std::lock_guard lock(mutex_);
+  const size_t number = round_trips_.size();
+  round_trips_.push_back(0);
+  link->to_server = {client, server, true, any, number, {}};
+  link->to_client = {server, client, false, any, number, {}};
   links_.push_back(std::move(link));
 }
 
@@ -151,7 +175,14 @@ bool TcpProxy::Pass(Stream& stream, Direction direction) {
   if (size == 0 || (size < 0 && errno != EAGAIN)) return false;
   if (size > 0) stream.held.insert(stream.held.end(), buffer, buffer + size);
   while (const size_t whole = stream.Whole()) {
-    if (direction == Direction::kToClient && IsTheAnswer(stream, whole)) return false;
+    if (direction == Direction::kToClient && Holds(stream, whole, &answer_)) {
+      has_cut_ = true;
+      return false;
+    }
+    if (Holds(stream, whole, &lost_[static_cast<size_t>(direction)])) {
+      stream.held.erase(stream.held.begin(), stream.held.begin() + static_cast<ptrdiff_t>(whole));
+      continue;
+    }
     bool last = false;
     {
       const std::lock_guard lock(mutex_);
@@ -166,7 +197,10 @@ bool TcpProxy::Pass(Stream& stream, Direction direction) {
         if (not_even_this) return false;
       }
     }
-    if (direction == Direction::kToClient && stream.held.front() == 'Z') ++round_trips_;
+    if (direction == Direction::kToClient && stream.held.front() == 'Z') {
+      const std::lock_guard lock(mutex_);
+      ++round_trips_[stream.number];
+    }
     if (!SendAll(stream.to, stream.held.data(), whole)) return false;
     stream.held.erase(stream.held.begin(), stream.held.begin() + static_cast<ptrdiff_t>(whole));
     stream.startup = false;

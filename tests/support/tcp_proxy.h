@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace jammi::test {
 
@@ -31,6 +32,10 @@ class TcpProxy {
   void CutAfter(Direction direction, int64_t messages);
   // The next message to a client that holds `text` is not passed on; its connection is closed.
   void CutBeforeAnswer(std::string text);
+  // The next message in this direction that holds `text` is lost on the way; the connection stays.
+  void Lose(Direction direction, std::string text);
+  // True if all that was to be lost is.
+  [[nodiscard]] bool has_lost() const;
   // True if the cut has happened.
   [[nodiscard]] bool has_cut() const { return has_cut_; }
   // Closes every connection now.
@@ -43,7 +48,9 @@ class TcpProxy {
   void Stall(bool stall) { stall_ = stall; }
   [[nodiscard]] int64_t accepted() const { return accepted_; }
   // Round trips so far: the server has said so often that it is ready for more.
-  [[nodiscard]] int64_t round_trips() const { return round_trips_; }
+  [[nodiscard]] int64_t round_trips() const;
+  // The same of each connection, in the order in which they were accepted.
+  [[nodiscard]] std::vector<int64_t> round_trips_by_connection() const;
 
  private:
   struct Stream;
@@ -51,7 +58,7 @@ class TcpProxy {
   void Serve();
   void Accept();
   bool Pass(Stream& stream, Direction direction);
-  bool IsTheAnswer(const Stream& stream, size_t size);
+  bool Holds(const Stream& stream, size_t size, std::string* text);
 
   int listener_ = -1;
   int wake_[2] = {-1, -1};
@@ -64,10 +71,11 @@ class TcpProxy {
   std::atomic<bool> cut_all_ = false;
   std::atomic<bool> has_cut_ = false;
   std::atomic<int64_t> accepted_ = 0;
-  std::atomic<int64_t> round_trips_ = 0;
-  std::mutex mutex_;
-  std::optional<int64_t> left_[2];  // messages until the cut, by direction
-  std::string answer_;              // what CutBeforeAnswer waits for; empty: nothing
+  mutable std::mutex mutex_;
+  std::vector<int64_t> round_trips_;  // by connection
+  std::optional<int64_t> left_[2];    // messages until the cut, by direction
+  std::string answer_;                // what CutBeforeAnswer waits for; empty: nothing
+  std::string lost_[2];               // what Lose waits for, by direction
   std::list<std::unique_ptr<Link>> links_;
   std::thread thread_;
 };
