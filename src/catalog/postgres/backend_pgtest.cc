@@ -355,6 +355,17 @@ TEST_F(Backend, AReadTakesOneRoundTrip) {
   EXPECT_EQ(RoundTrips(proxy, [&] { Ok(catalog->log().ReadHead(1)); }), 1);
 }
 
+// Its end goes with it. The news connection asks now and then.
+TEST_F(Backend, TheEndOfAReadIsNoRoundTripOfItsOwn) {
+  constexpr int64_t kReads = 100;
+  test::TcpProxy proxy(server().port());
+  const auto catalog = Open(server().Url(database_, proxy.port()));
+  MakeTopic(*catalog, 1);
+  const int64_t before = proxy.round_trips();
+  for (int64_t i = 0; i < kReads; ++i) Ok(catalog->log().ReadHead(1));
+  EXPECT_LT(proxy.round_trips() - before, 3 * kReads / 2);
+}
+
 TEST_F(Backend, ACancelledStatementLeavesACleanConnection) {
   options_.pool_size = 1;
   const auto catalog = Open();
