@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "jammi/clock.h"
@@ -30,6 +31,7 @@
 namespace jammi {
 
 class EphemeralSessions;
+class SessionTables;
 
 // The tenant's own topic, there from his first session on; each event is one row, whose one column `record`
 // is JSON.
@@ -74,10 +76,15 @@ class EphemeralSession {
   [[nodiscard]] Result<int64_t> Insert(std::string_view table,
                                        const std::shared_ptr<arrow::RecordBatch>& batch);
 
-  // Rows of the table. Errors: kNotFound with EphemeralDetail(kUnknownTable).
+  // Hands out the rows of one moment, as Tables::Scan() does, with its errors; and kNotFound with
+  // EphemeralDetail(kUnknownTable). Closing the engine waits for it.
+  [[nodiscard]] Result<TableScanEnd> Scan(std::string_view table, const TableScan& scan,
+                                          const OnTableBatch& on_batch) const;
+
+  // How many rows the table has. Errors: kNotFound with EphemeralDetail(kUnknownTable).
   [[nodiscard]] Result<int64_t> Count(std::string_view table) const;
 
-  // The id by which the tenant's Tables know it, for reading and for whatever else they can do; unchecked.
+  // The id by which the tenant's Tables know it, for whatever else they can do; unchecked.
   [[nodiscard]] std::string TableId(std::string_view table) const;
 
   // Drops the session's tables and says so. When it has ended already, or another ends it now, this does
@@ -93,7 +100,8 @@ class EphemeralSession {
   explicit EphemeralSession(std::unique_ptr<State> state);
   [[nodiscard]] Result<void> CheckOpen() const;
   template <class Verb>
-  [[nodiscard]] Result<int64_t> OnTable(std::string_view table, Verb verb) const;
+  [[nodiscard]] auto OnTable(std::string_view table, Verb verb) const
+      -> std::invoke_result_t<Verb, const SessionTables&, const std::string&>;
 
   std::unique_ptr<State> state_;
 };

@@ -119,6 +119,26 @@ class EphemeralTest : public testing::TestWithParam<MakeHarness> {
     return fmt::format("mt_{}", number);
   }
 
+  // The images' hashes, by key, as `scan(scan, on_batch)` hands them out.
+  template <class Scan>
+  static std::vector<std::string> Hashes(Scan scan) {
+    std::vector<std::string> hashes;
+    const auto take = [&](const std::shared_ptr<arrow::RecordBatch>& batch) -> Result<bool> {
+      const auto& column = static_cast<const arrow::StringArray&>(*batch->column(0));
+      for (int64_t i = 0; i < column.length(); ++i) hashes.push_back(column.GetString(i));
+      return true;
+    };
+    const auto end = Ok(scan(TableScan{.columns = {"image_hash"}}, take));
+    EXPECT_EQ(end.rows, std::ssize(hashes));
+    return hashes;
+  }
+  static std::vector<std::string> Hashes(const EphemeralSession& session, std::string_view table) {
+    return Hashes([&](const auto& scan, const auto& take) { return session.Scan(table, scan, take); });
+  }
+  static std::vector<std::string> Hashes(const Tables& tables, const std::string& id) {
+    return Hashes([&](const auto& scan, const auto& take) { return tables.Scan(id, scan, take); });
+  }
+
   SweepReport Sweep() { return Ok(node_.sessions->Sweep()); }
   void MoveClock(std::chrono::microseconds by) { harness_->MoveClock(by); }
 

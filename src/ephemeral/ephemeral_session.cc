@@ -96,12 +96,13 @@ Result<void> EphemeralSession::CreateTable(std::string_view name,
 // Calls `verb(tables, id)` of a session that is open. A table that is not there says nothing before it is
 // known that the session still is.
 template <class Verb>
-Result<int64_t> EphemeralSession::OnTable(std::string_view table, Verb verb) const {
+auto EphemeralSession::OnTable(std::string_view table, Verb verb) const
+    -> std::invoke_result_t<Verb, const SessionTables&, const std::string&> {
   const EphemeralSessions& sessions = *state_->sessions;
   const Pass pass(state_->sessions->gate_);
   if (!pass) return EphemeralSessions::Closed();
   JAMMI_TRY(CheckOpen());
-  Result<int64_t> done = verb(sessions.tables_, TableId(table));
+  auto done = verb(sessions.tables_, TableId(table));
   if (done || !IsNoTable(done.error())) return done;
   JAMMI_TRY(CheckOpen());
   return OfTable(ErrorCode::kNotFound, EphemeralFault::kUnknownTable, state_->key, table, "does not exist");
@@ -111,6 +112,13 @@ Result<int64_t> EphemeralSession::Insert(std::string_view table,
                                          const std::shared_ptr<arrow::RecordBatch>& batch) {
   return OnTable(table, [&](const SessionTables& tables, const std::string& id) {
     return tables.Append(state_->key, id, batch);
+  });
+}
+
+Result<TableScanEnd> EphemeralSession::Scan(std::string_view table, const TableScan& scan,
+                                            const OnTableBatch& on_batch) const {
+  return OnTable(table, [&](const SessionTables& tables, const std::string& id) {
+    return tables.Scan(state_->key, id, scan, on_batch);
   });
 }
 

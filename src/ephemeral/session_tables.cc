@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "catalog/run_again.h"
+#include "tables/table_reader.h"
 #include "tables/table_store.h"
 
 namespace jammi {
@@ -52,12 +52,13 @@ Result<int64_t> SessionTables::Append(const EphemeralKey& key, const std::string
   return store_.Append(key.tenant, id, {&batch, 1});
 }
 
+Result<TableScanEnd> SessionTables::Scan(const EphemeralKey& key, const std::string& id,
+                                         const TableScan& scan, const OnTableBatch& on_batch) const {
+  return TableReader(store_, key.tenant, Deadline()).Scan(id, scan, on_batch);
+}
+
 Result<int64_t> SessionTables::Count(const EphemeralKey& key, const std::string& id) const {
-  const TxOptions options{.read_only = true};
-  return TransactWhile(store_.backend(), options, IsStorageGone, [&](Transaction& tx) -> Result<int64_t> {
-    JAMMI_ASSIGN(const auto table, store_.Find(tx, key.tenant, id));
-    return CountRows(tx, table->storage());
-  });
+  return TableReader(store_, key.tenant, Deadline()).CountRows(id, {});
 }
 
 Result<std::vector<std::string>> SessionTables::List(Transaction& tx, const EphemeralKey& key) const {

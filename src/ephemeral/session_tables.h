@@ -35,7 +35,10 @@ class SessionTables {
   // Adds rows. Errors: those of Tables::Append().
   [[nodiscard]] Result<int64_t> Append(const EphemeralKey& key, const std::string& id,
                                        const std::shared_ptr<arrow::RecordBatch>& batch) const;
-  // Rows of the table. Errors: those of Tables::Get().
+  // Errors: those of Tables::Scan().
+  [[nodiscard]] Result<TableScanEnd> Scan(const EphemeralKey& key, const std::string& id,
+                                          const TableScan& scan, const OnTableBatch& on_batch) const;
+  // Rows of the table. Errors: those of Tables::CountRows().
   [[nodiscard]] Result<int64_t> Count(const EphemeralKey& key, const std::string& id) const;
 
   // Ids of the session's tables, in order.
