@@ -123,6 +123,18 @@ TEST_P(PublishWindowTest, NoStreamAndTooLargeAreTypedAndHoldNobodyUp) {
   EXPECT_TRUE(outcomes_.Await(3).at(2).result);
 }
 
+TEST_P(PublishWindowTest, WhatWasNotSentTakesNoRoom) {
+  PublishWindow window(connection_, {.bytes = 20});
+  const std::string large(5000, 'x');
+  EXPECT_EQ(window.PublishAndWait({.subject = "s.a", .headers = {}, .body = large}, Soon()).error().code(),
+            ErrorCode::kResourceExhausted);
+  server_.Suspend();                               // nothing is acknowledged
+  for (int i = 0; i < 2; ++i) Publish(window, i);  // of 4 bytes
+  EXPECT_EQ(window.pending(), 2U);
+  server_.Resume();
+  for (const auto& outcome : outcomes_.Await(2)) EXPECT_TRUE(outcome.result);
+}
+
 TEST_P(PublishWindowTest, CloseTellsWhatIsPending) {
   PublishWindow window(connection_);
   server_.Suspend();
