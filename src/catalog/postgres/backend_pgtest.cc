@@ -313,13 +313,18 @@ TEST_F(PoolTest, TooManyStatementsAreForgotten) {
 
 // --- Statements
 
-// Of what `work` does. The news connection asks too, once a second and after events; a run in between counts.
+// Of what `work` does, on one connection. The news connection asks too, once behind an event: on a loaded
+// machine that fell into the next run, each time, and was counted with it.
 int64_t RoundTrips(const test::TcpProxy& proxy, const std::function<void()>& work) {
   int64_t least = 100;
   for (int i = 0; i < 8; ++i) {
-    const int64_t before = proxy.round_trips();
+    auto before = proxy.round_trips_by_connection();
     work();
-    least = std::min(least, proxy.round_trips() - before);
+    const auto after = proxy.round_trips_by_connection();
+    before.resize(after.size());
+    int64_t most = 0;
+    for (size_t each = 0; each < after.size(); ++each) most = std::max(most, after[each] - before[each]);
+    least = std::min(least, most);
   }
   return least;
 }
