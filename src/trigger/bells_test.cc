@@ -1,4 +1,6 @@
 // Bells of a broker: they say when to look, and nothing that they say is believed.
+#include <future>
+
 #include "trigger/test_support.h"
 
 namespace jammi {
@@ -83,6 +85,33 @@ TEST_F(BellsTest, AFloodOfRingsCostsFewReads) {
   PublishMany(1);
   ring_(std::nullopt);
   EXPECT_EQ(NextOf(*subscription).offset, 0U) << "and a true one is heard behind them";
+}
+
+// What rings while a look is under way is one look more, if one of them says that there is something new.
+TEST_F(BellsTest, OfRingsThatComeTogetherTheOneThatSaysMostCounts) {
+  const auto subscription = Attach(From::Newest());
+  PublishMany(1);
+  ring_(0);
+  EXPECT_EQ(NextOf(*subscription).offset, 0U);
+  uint64_t next = 1;
+  for (const bool vague : {false, true}) {
+    std::promise<void> looked;
+    std::promise<void> go_on;
+    std::atomic<bool> first = true;
+    log_.set_after_head_read([&] {
+      if (!first.exchange(false)) return;
+      looked.set_value();
+      go_on.get_future().wait();
+    });
+    ring_(next);
+    looked.get_future().wait();
+    PublishMany(1);
+    ring_(vague ? std::nullopt : std::optional(next));
+    ring_(0);  // the echo of an old one
+    go_on.set_value();
+    EXPECT_EQ(NextOf(*subscription).offset, next++);
+    log_.set_after_head_read(nullptr);
+  }
 }
 
 TEST_F(BellsTest, WhatIsKnownAlreadyIsNotReadAgain) {

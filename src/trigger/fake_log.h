@@ -44,6 +44,11 @@ class FakeLog final : public EventLog {
     const std::lock_guard lock(mutex_);
     before_read_ = std::move(hook);
   }
+  // What each ReadHead does last, on the reader's thread, with its answer in hand.
+  void set_after_head_read(std::function<void()> hook) {
+    const std::lock_guard lock(mutex_);
+    after_head_read_ = std::move(hook);
+  }
   // Lets a test damage what is stored.
   template <class Fn>
   void Edit(int64_t topic_no, uint64_t offset, Fn edit) {
@@ -143,11 +148,18 @@ class FakeLog final : public EventLog {
     return page;
   }
   Result<LogHead> ReadHead(int64_t topic_no) override {
-    const std::lock_guard lock(mutex_);
-    ++head_reads_;
-    const auto topic = topics_.find(topic_no);
-    if (topic == topics_.end()) return Error(ErrorCode::kNotFound, "no head");
-    return LogHead{topic->second.low_water, topic->second.events.size()};
+    std::function<void()> hook;
+    LogHead head;
+    {
+      const std::lock_guard lock(mutex_);
+      ++head_reads_;
+      const auto topic = topics_.find(topic_no);
+      if (topic == topics_.end()) return Error(ErrorCode::kNotFound, "no head");
+      head = {topic->second.low_water, topic->second.events.size()};
+      hook = after_head_read_;
+    }
+    if (hook) hook();
+    return head;
   }
   Result<uint64_t> FindTime(int64_t topic_no, UnixMicros time) override {
     const std::lock_guard lock(mutex_);
@@ -185,6 +197,7 @@ class FakeLog final : public EventLog {
   std::map<int64_t, TopicLog> topics_;
   Listener listener_;
   std::function<Result<void>()> before_read_;
+  std::function<void()> after_head_read_;
   bool silent_ = false;
   int reads_ = 0;
   int head_reads_ = 0;
