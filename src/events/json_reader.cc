@@ -23,6 +23,7 @@ struct NumberText {
   std::string_view text;
   bool negative = false;
   bool integer = true;
+  bool point = false;
 };
 
 // Whether an integer's digits are those of an int64 or uint64, which need no look at their size as a double.
@@ -35,6 +36,18 @@ bool IsInt64(const NumberText& number) {
   }
   uint64_t value = 0;
   return std::from_chars(number.text.data(), end, value).ec == std::errc();
+}
+
+// A number with a point and no exponent whose text is the written form already. Two numbers of at most 15
+// digits are never the same double (DBL_DIG), so no shorter text can stand for this one.
+bool IsShortest(std::string_view number) {
+  if (number.starts_with('-')) number.remove_prefix(1);
+  const size_t point = number.find('.');
+  const std::string_view fraction = number.substr(point + 1);
+  if (number.size() > 16 || fraction.find_first_of("eE") != std::string_view::npos) return false;
+  if (fraction == "0") return true;
+  if (fraction.ends_with('0')) return false;
+  return number.front() != '0' || !fraction.starts_with("00000");  // below 1e-5 it has an exponent
 }
 
 // Of a number that from_chars() has found beyond the range of a double: is it too small, so that it reads
@@ -262,6 +275,7 @@ bool JsonReader::RewriteNumber(std::string& out) {
   }
   if (at() == '.') {
     number.integer = false;
+    number.point = true;
     ++at_;
     if (!digits()) return Fail("no digit");
   }
@@ -273,6 +287,10 @@ bool JsonReader::RewriteNumber(std::string& out) {
   }
   number.text = text_.substr(begin, at_ - begin);
   if (number.integer && number.text != "-0" && IsInt64(number)) {
+    out += number.text;
+    return true;
+  }
+  if (number.point && IsShortest(number.text)) {
     out += number.text;
     return true;
   }
