@@ -31,7 +31,6 @@ struct Envelope {
   std::string signature;
 };
 
-// The text of one that is none says what is missing.
 class EnvelopeReader {
  public:
   explicit EnvelopeReader(std::string_view json) : reader_(json, kMaxNesting - 1) {}
@@ -176,7 +175,7 @@ Verdict Verifier::VerifyEnvelope(std::string_view json) const {
   if (const std::string fault = EnvelopeReader(json).Read(envelope); !fault.empty()) {
     return Refused(VerifyFault::kBadEnvelope, "the envelope " + fault);
   }
-  // Not Make() of the key's own names: the text of an envelope is exact.
+  // An envelope's text is exact: no other case, and not the short name that settings may use.
   const bool is_ed25519 = envelope.algorithm == ToString(SigningAlgorithm::kEd25519);
   if (!is_ed25519 && envelope.algorithm != ToString(SigningAlgorithm::kHmacSha256)) {
     return Refused(VerifyFault::kUnknownAlgorithm, "the envelope names an unknown algorithm");

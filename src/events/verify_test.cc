@@ -143,6 +143,20 @@ TEST(Verify, T88AnyChangeIsSeen) {
     }
   }
 }
+TEST(Verify, T88EveryBitOfASignatureCounts) {
+  const Verifier verifier(BothKeys());
+  for (const auto& key : {Ed25519Key(), HmacKey()}) {
+    const std::string envelope = Envelope(SignEvent(SomeEvent(), key).value());
+    const std::string signature = key.Sign(Serialise(SomeEvent())).value();
+    for (size_t bit = 0; bit < signature.size() * 8; ++bit) {
+      std::string changed = signature;
+      changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
+      const Verdict verdict =
+          verifier.VerifyEnvelope(Replaced(envelope, ToBase64Url(signature), ToBase64Url(changed)));
+      ASSERT_EQ(verdict.fault, VerifyFault::kBadSignature) << bit;
+    }
+  }
+}
 TEST(Verify, T90SignaturesCanBeRequired) {
   const Event plain = SomeEvent();
   const Verifier open(BothKeys());
