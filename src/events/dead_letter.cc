@@ -63,6 +63,8 @@ struct DeadLetterSink::State {
     }
     Log(LogLevel::kWarning, "events: {} was not delivered ({}), and is in {}", event.id, reason, *name);
     if (options.metrics) options.metrics->spilled.Add();
+    if (options.on_spilled)
+      CallBack("who watches dead letters", options.on_spilled, event, options.directory / *name);
     return {};
   }
 

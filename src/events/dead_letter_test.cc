@@ -186,6 +186,24 @@ TEST_F(DeadLetterTest, WithoutWaitingTheOutcomeIsTheSame) {
   EXPECT_EQ(FaultIn(sink->Emit(EventNamed("e"))), SinkFault::kClosed);
 }
 
+// Who sends must be able to say of each event whether a stream has it or a file.
+TEST_F(DeadLetterTest, WhoWatchesIsToldBeforeTheOutcome) {
+  std::vector<std::string> told;
+  DeadLetterOptions options;
+  options.on_spilled = [&](const Event& event, const fs::path& file) {
+    told.push_back(event.id);
+    EXPECT_TRUE(fs::exists(file)) << file;
+  };
+  const auto sink = Open(options);
+  inner_->Fail(SinkFault::kUnavailable);
+  sink->EmitAsync(EventNamed("a"), [&](const Result<void>& result) {
+    EXPECT_TRUE(result);
+    EXPECT_THAT(told, ElementsAre("a"));
+  });
+  EXPECT_TRUE(sink->Flush(Deadline::Never()));
+  EXPECT_THAT(told, ElementsAre("a"));
+}
+
 // T93, SNK-121
 TEST_F(DeadLetterTest, T93AnIdCannotLeaveTheFolder) {
   inner_->Fail(SinkFault::kUnavailable);

@@ -28,6 +28,8 @@ struct DeadLetterOptions {
   uint64_t min_free_bytes = uint64_t{64} << 20;  // that stay free on the file system
   bool spill_invalid = false;                    // also what is no valid event
   std::shared_ptr<Metrics> metrics = nullptr;
+  // Told of each event that became a file, just before it has its outcome and on the same thread. Short.
+  std::function<void(const Event&, const std::filesystem::path& file)> on_spilled = nullptr;
 };
 
 // Errors: kConfigError: no directory, or no file can be made in it; by its name. Leaves nothing behind.
