@@ -4,9 +4,11 @@
 #   lib/libjammi.so            every folder of src/ that is a library, in one
 #   lib/jammi/                 the Arrow and DuckDB libraries it was built with, found by run path
 #   lib/jammi/include/arrow/   Arrow's headers: its types are what data is passed in
-#   lib/cmake/Jammi/           find_package(Jammi) -> Jammi::jammi
-#   bin/jammi                  the command line
+#   lib/libjammi_events.so     the event sinks alone, without Arrow and DuckDB
+#   lib/cmake/Jammi/           find_package(Jammi) -> Jammi::jammi, Jammi::events
+#   bin/jammi, bin/evsink      the command lines
 #
+# `cmake --install BUILD --component events` puts down the sinks, their headers and evsink, and no more.
 # The tree can be moved as a whole. A sanitizer build is for its tests only and installs nothing.
 if(JAMMI_SANITIZE)
   return()
@@ -32,6 +34,27 @@ set_target_properties(jammi_shared PROPERTIES
   OUTPUT_NAME jammi LINKER_LANGUAGE CXX LINK_DEPENDS ${_exports}
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} INSTALL_RPATH "$ORIGIN/jammi")
 
+# The sinks with what lies below them, once more: who wants just those loads nothing else.
+if(TARGET jammi_events)
+  add_library(jammi_events_shared SHARED)
+  foreach(_library jammi_base jammi_nats jammi_events)
+    target_sources(jammi_events_shared PRIVATE $<TARGET_OBJECTS:${_library}>)
+    target_link_libraries(jammi_events_shared PRIVATE ${_library})
+  endforeach()
+  target_link_options(jammi_events_shared PRIVATE -Wl,--version-script=${_exports} -Wl,-z,defs)
+  set_target_properties(jammi_events_shared PROPERTIES
+    OUTPUT_NAME jammi_events LINKER_LANGUAGE CXX LINK_DEPENDS ${_exports}
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+  install(TARGETS jammi_events_shared evsink COMPONENT events
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(DIRECTORY include/jammi/events DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/jammi COMPONENT events)
+  foreach(_header clock environment error result secret)
+    install(FILES include/jammi/${_header}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/jammi
+            COMPONENT events)
+  endforeach()
+  install(FILES LICENSE THIRD_PARTY.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT events)
+endif()
+
 install(TARGETS jammi_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/jammi DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${JAMMI_DEPS_DIR}/arrow/include/arrow DESTINATION ${JAMMI_PRIVATE_DIR}/include
@@ -53,8 +76,10 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/JammiConfig.cmake.in
   PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR JAMMI_PRIVATE_DIR)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/JammiConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_BINARY_DIR}/JammiConfig.cmake ${CMAKE_BINARY_DIR}/JammiConfigVersion.cmake
-        DESTINATION ${JAMMI_CMAKE_DIR})
+foreach(_component Unspecified events)
+  install(FILES ${CMAKE_BINARY_DIR}/JammiConfig.cmake ${CMAKE_BINARY_DIR}/JammiConfigVersion.cmake
+          DESTINATION ${JAMMI_CMAKE_DIR} COMPONENT ${_component})
+endforeach()
 
 if(TARGET jammi_cli)
   set_target_properties(jammi_cli PROPERTIES INSTALL_RPATH "$ORIGIN/../${JAMMI_PRIVATE_DIR}")

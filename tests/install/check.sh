@@ -37,6 +37,27 @@ ours='^((typeinfo( name)?|vtable|VTT|guard variable) for |(non-)?virtual thunk t
 foreign=$(grep -Ev "$ours" <<<"$exported" || true)
 [[ -z $foreign ]] || fail "libjammi.so exports what is not Jammi's:"$'\n'"$(head -n 20 <<<"$foreign")"
 
+# The sinks alone: a package of their own, and a program that loads nothing but them.
+if [[ -e $work/moved/lib/libjammi_events.so ]]; then
+  cmake --install "$build" --component events --prefix "$work/sink_first" >>"$work/install.log" ||
+    fail "cmake --install --component events failed"
+  mv "$work/sink_first" "$work/sink"
+  [[ ! -e $work/sink/lib/libjammi.so && ! -e $work/sink/lib/jammi ]] ||
+    fail "the package of the sinks has more than the sinks"
+  cmake -S "$source_dir/../../examples/event-sink" -B "$work/sink_example" -G Ninja \
+    -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$work/sink" -DWANTED_VERSION="$version" \
+    >"$work/sink_configure.log" || fail "find_package(Jammi COMPONENTS events) failed"
+  cmake --build "$work/sink_example" || fail "examples/event-sink does not build against the package"
+  program=$work/sink_example/event_sink_example
+  seen=$(cd "$work" && CELL_OS_USE_NOOP_SINK=1 CELL_OS_JSONL_EVENTS=sink.jsonl "$program") ||
+    fail "examples/event-sink fails"
+  [[ $seen == "emitted "*" to noop" && $(wc -l <"$work/sink.jsonl") == 1 ]] || fail "it printed: $seen"
+  loaded=$(ldd "$program")
+  [[ $loaded != *arrow* && $loaded != *duckdb* && $loaded != *libjammi.so* ]] ||
+    fail "a program of the sinks loads more than the sinks:"$'\n'"$loaded"
+  (cd / && "$work/sink/bin/evsink" --version) || fail "the installed bin/evsink does not run"
+fi
+
 if [[ -x $work/moved/bin/jammi ]]; then
   (cd / && "$work/moved/bin/jammi" --version) || fail "the installed bin/jammi does not run"
 fi
