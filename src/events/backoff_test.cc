@@ -8,7 +8,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // T29, SNK-020
-TEST(BackoffTest, DoublesUpToThreeMinutesForEveryNumber) {
+TEST(BackoffTest, T29DoublesUpToThreeMinutesForEveryNumber) {
   EXPECT_EQ(BackoffDelay(0), milliseconds(100));
   EXPECT_EQ(BackoffDelay(10), milliseconds(102'400));
   for (const uint32_t attempt : {11U, 63U, 64U, 4'294'967'295U})

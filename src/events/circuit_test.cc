@@ -17,13 +17,13 @@ using testing::ElementsAre;
 class CircuitTest : public JetStreamSinkTest {};
 
 // T20
-TEST_F(CircuitTest, ANewSinkIsConnected) {
+TEST_F(CircuitTest, T20ANewSinkIsConnected) {
   Make();
   EXPECT_EQ(sink_->DebugState(), ReconnectState{});
 }
 
 // T21
-TEST_F(CircuitTest, APublishThatWorksIsOneCall) {
+TEST_F(CircuitTest, T21APublishThatWorksIsOneCall) {
   Make();
   EXPECT_EQ(Emit(), "ok");
   EXPECT_EQ(publisher_->count(), 1U);
@@ -31,7 +31,7 @@ TEST_F(CircuitTest, APublishThatWorksIsOneCall) {
 }
 
 // T22, SNK-031
-TEST_F(CircuitTest, TwoFailuresAreHidden) {
+TEST_F(CircuitTest, T22TwoFailuresAreHidden) {
   Make();
   publisher_->Answers([this]() -> Result<PubAck> {
     if (publisher_->count() < 3) return SinkError(SinkFault::kUnavailable, "away");
@@ -44,7 +44,7 @@ TEST_F(CircuitTest, TwoFailuresAreHidden) {
 }
 
 // T23, SNK-012
-TEST_F(CircuitTest, ThreeFailuresOpenIt) {
+TEST_F(CircuitTest, T23ThreeFailuresOpenIt) {
   Make();
   Open();
   EXPECT_EQ(sink_->DebugState().attempt, 0U);
@@ -52,7 +52,7 @@ TEST_F(CircuitTest, ThreeFailuresOpenIt) {
 }
 
 // T24, SNK-013
-TEST_F(CircuitTest, BeforeItsTimeNothingIsTried) {
+TEST_F(CircuitTest, T24BeforeItsTimeNothingIsTried) {
   Make();
   Open();
   clock_->Advance(milliseconds(99));
@@ -66,7 +66,7 @@ TEST_F(CircuitTest, BeforeItsTimeNothingIsTried) {
 }
 
 // T25, SNK-014
-TEST_F(CircuitTest, AtItsTimeThereIsOneTry) {
+TEST_F(CircuitTest, T25AtItsTimeThereIsOneTry) {
   Make();
   Open();
   clock_->Advance(milliseconds(100));
@@ -76,7 +76,7 @@ TEST_F(CircuitTest, AtItsTimeThereIsOneTry) {
 }
 
 // T26, SNK-015
-TEST_F(CircuitTest, AProbeInVainDoublesTheWait) {
+TEST_F(CircuitTest, T26AProbeInVainDoublesTheWait) {
   Make();
   Open();
   clock_->Advance(milliseconds(100));
@@ -86,7 +86,7 @@ TEST_F(CircuitTest, AProbeInVainDoublesTheWait) {
 }
 
 // T27, SNK-020
-TEST_F(CircuitTest, ProbesWithoutEndWaitThreeMinutesAtMost) {
+TEST_F(CircuitTest, T27ProbesWithoutEndWaitThreeMinutesAtMost) {
   Make();
   Open();
   std::vector<int64_t> waits = {Left().count()};
@@ -100,7 +100,7 @@ TEST_F(CircuitTest, ProbesWithoutEndWaitThreeMinutesAtMost) {
 }
 
 // T28, SNK-016
-TEST_F(CircuitTest, ARecoveryForgetsTheAttempts) {
+TEST_F(CircuitTest, T28ARecoveryForgetsTheAttempts) {
   Make();
   Open();
   for (int i = 0; i < 7; ++i) {
@@ -118,7 +118,7 @@ TEST_F(CircuitTest, ARecoveryForgetsTheAttempts) {
 }
 
 // T30, SNK-017, W04
-TEST_F(CircuitTest, OnlyOneOfManyProbes) {
+TEST_F(CircuitTest, T30W04OnlyOneOfManyProbes) {
   Make();
   Open();
   clock_->Advance(milliseconds(100));
@@ -143,7 +143,7 @@ TEST_F(CircuitTest, OnlyOneOfManyProbes) {
 }
 
 // T31
-TEST_F(CircuitTest, AProbeThatThrowsGivesItsClaimBack) {
+TEST_F(CircuitTest, T31AProbeThatThrowsGivesItsClaimBack) {
   Make();
   Open();
   publisher_->Answers([]() -> Result<PubAck> { throw std::runtime_error("nats://u:hunter2@h is gone"); });
@@ -158,7 +158,7 @@ TEST_F(CircuitTest, AProbeThatThrowsGivesItsClaimBack) {
 }
 
 // T32, SNK-019, W05
-TEST_F(CircuitTest, ARejectionIsNotTriedAgainAndOpensNothing) {
+TEST_F(CircuitTest, T32W05ARejectionIsNotTriedAgainAndOpensNothing) {
   Make();
   publisher_->Fails(SinkFault::kRejected);
   EXPECT_EQ(Emit(), "Rejected");
@@ -167,7 +167,7 @@ TEST_F(CircuitTest, ARejectionIsNotTriedAgainAndOpensNothing) {
 }
 
 // T33
-TEST_F(CircuitTest, ARejectionOfAProbeClosesIt) {
+TEST_F(CircuitTest, T33ARejectionOfAProbeClosesIt) {
   Make();
   Open();
   publisher_->Fails(SinkFault::kRejected);
@@ -177,7 +177,7 @@ TEST_F(CircuitTest, ARejectionOfAProbeClosesIt) {
 }
 
 // T34, SNK-018
-TEST_F(CircuitTest, TwoFailuresAtOnceOpenItOnce) {
+TEST_F(CircuitTest, T34TwoFailuresAtOnceOpenItOnce) {
   JetStreamSinkOptions options;
   options.publish_attempts = 1;
   Make(options);
@@ -194,7 +194,7 @@ TEST_F(CircuitTest, TwoFailuresAtOnceOpenItOnce) {
 }
 
 // T35
-TEST_F(CircuitTest, TheStateCanBeReadDuringAPublish) {
+TEST_F(CircuitTest, T35TheStateCanBeReadDuringAPublish) {
   Make();
   publisher_->Hold();
   std::thread emit([this] { EXPECT_EQ(Emit(), "ok"); });
@@ -206,7 +206,7 @@ TEST_F(CircuitTest, TheStateCanBeReadDuringAPublish) {
 }
 
 // T36, SNK-002
-TEST_F(CircuitTest, AnInvalidEventIsInvalidAlsoWhileItIsOpen) {
+TEST_F(CircuitTest, T36AnInvalidEventIsInvalidAlsoWhileItIsOpen) {
   Make();
   Open();
   Event invalid = MakeEvent();
@@ -219,7 +219,7 @@ TEST_F(CircuitTest, AnInvalidEventIsInvalidAlsoWhileItIsOpen) {
 }
 
 // T39, SNK-031
-TEST_F(CircuitTest, ADeadlineCutsTheTries) {
+TEST_F(CircuitTest, T39ADeadlineCutsTheTries) {
   JetStreamSinkOptions options;
   options.emit_deadline = milliseconds(150);
   Make(options);

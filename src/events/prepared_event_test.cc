@@ -75,7 +75,7 @@ TEST_F(PreparedEventTest, NobodyWritesAHeaderOfHisOwn) {
 }
 
 // T78, SNK-003
-TEST_F(PreparedEventTest, TheLimitIsTheSmallerOneAndHeadersCount) {
+TEST_F(PreparedEventTest, T78TheLimitIsTheSmallerOneAndHeadersCount) {
   Make();
   const auto prepared = Prepare(MakeEvent(), "a", {}, *publisher_);
   ASSERT_TRUE(prepared);

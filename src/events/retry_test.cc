@@ -11,7 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // T37, T38, SNK-030
-TEST(RetryTest, EveryErrorIsTriedAgainAfterAPauseAndTheLastIsReturned) {
+TEST(RetryTest, T37T38EveryErrorIsTriedAgainAfterAPauseAndTheLastIsReturned) {
   test::FakeClock clock;
   std::vector<int64_t> calls;
   const auto fails = [&]() -> Result<int> {

@@ -28,14 +28,14 @@ std::string Token(const std::string& tenant) {
 }
 
 // T40, SNK-040, SNK-041
-TEST(SubjectTest, TheTenantOfTheDataStandsInTheSubject) {
+TEST(SubjectTest, T40TheTenantOfTheDataStandsInTheSubject) {
   EXPECT_EQ(Encoded(OfTenant("acme")), "a.acme.b");
   EXPECT_EQ(Encoded(With(R"({"argv":["[redacted]"],"correlation":{"tenantId":"acme"},"n":1})")),
             "a.single.b");
 }
 
 // T41
-TEST(SubjectTest, AnEventWithoutTenantHasTheDefaultToken) {
+TEST(SubjectTest, T41AnEventWithoutTenantHasTheDefaultToken) {
   EXPECT_EQ(Encoded(Event{.id = "e", .source = "s", .type = "t"}), "a.single.b");
   Event text{.id = "e", .source = "s", .type = "t"};
   text.payload = TextData{R"({"tenantId":"acme"})"};
@@ -43,13 +43,13 @@ TEST(SubjectTest, AnEventWithoutTenantHasTheDefaultToken) {
 }
 
 // T42, SNK-044
-TEST(SubjectTest, TheHelperPutsInWhatThereIsAndTheSinkOneToken) {
+TEST(SubjectTest, T42TheHelperPutsInWhatThereIsAndTheSinkOneToken) {
   EXPECT_EQ(ResolveTenantSubject("a.{tenantId}.b", OfTenant("acme.eu")), "a.acme.eu.b");
   EXPECT_EQ(Token("acme.eu"), "acme=2Eeu");
 }
 
 // T43
-TEST(SubjectTest, EncodingIsOneToOne) {
+TEST(SubjectTest, T43EncodingIsOneToOne) {
   EXPECT_EQ(Token("*"), "=2A");
   EXPECT_EQ(Token(">"), "=3E");
   EXPECT_EQ(Token("a b"), "a=20b");
@@ -61,20 +61,20 @@ TEST(SubjectTest, EncodingIsOneToOne) {
 }
 
 // T44
-TEST(SubjectTest, ATenantCannotTakeADefaultTokensName) {
+TEST(SubjectTest, T44ATenantCannotTakeADefaultTokensName) {
   EXPECT_EQ(Token("single"), "=73ingle");
   EXPECT_EQ(Token("_no_tenant_"), "=5Fno_tenant_");
   EXPECT_EQ(Token("singles"), "singles");
 }
 
 // T45, SNK-045
-TEST(SubjectTest, ATenantThatLooksLikeAPlaceholderIsNotExpanded) {
+TEST(SubjectTest, T45ATenantThatLooksLikeAPlaceholderIsNotExpanded) {
   EXPECT_EQ(Token("{tenantId}"), "=7BtenantId=7D");
   EXPECT_EQ(ResolveTenantSubject("a.{tenantId}.b", OfTenant("{tenantId}")), "a.{tenantId}.b");
 }
 
 // T46
-TEST(SubjectTest, WhatIsNoTextIsNoTenantAndAnEmptyOneIsRefused) {
+TEST(SubjectTest, T46WhatIsNoTextIsNoTenantAndAnEmptyOneIsRefused) {
   for (const auto* const value : {"42", "null", R"(["acme"])", "true", R"({"tenantId":"x"})"})
     EXPECT_EQ(Encoded(With(std::string(R"({"tenantId":)") + value + "}")), "a.single.b") << value;
   EXPECT_EQ(ResolveTenantSubject("a.{tenantId}.b", OfTenant("")), "a..b");
@@ -85,18 +85,18 @@ TEST(SubjectTest, WhatIsNoTextIsNoTenantAndAnEmptyOneIsRefused) {
 }
 
 // T47
-TEST(SubjectTest, ATemplateWithoutPlaceholderStays) {
+TEST(SubjectTest, T47ATemplateWithoutPlaceholderStays) {
   EXPECT_EQ(Encoded(OfTenant("acme"), "cellos.events.v1"), "cellos.events.v1");
   EXPECT_EQ(ResolveTenantSubject("a.{tenantid}", OfTenant("acme")), "a.{tenantid}");
 }
 
 // T48
-TEST(SubjectTest, EveryPlaceholderIsReplaced) {
+TEST(SubjectTest, T48EveryPlaceholderIsReplaced) {
   EXPECT_EQ(Encoded(OfTenant("acme"), "{tenantId}.x.{tenantId}"), "acme.x.acme");
 }
 
 // T49
-TEST(SubjectTest, OnlyTheTopOfTheDataCounts) {
+TEST(SubjectTest, T49OnlyTheTopOfTheDataCounts) {
   Event event = With("{}");
   event.extensions.emplace("tenantid", std::string("acme"));
   EXPECT_EQ(Encoded(event), "a.single.b");
@@ -104,7 +104,7 @@ TEST(SubjectTest, OnlyTheTopOfTheDataCounts) {
 }
 
 // T50, SNK-046
-TEST(SubjectTest, ATemplateThatCannotWorkIsRefused) {
+TEST(SubjectTest, T50ATemplateThatCannotWorkIsRefused) {
   for (const auto* const bad : {"a..b", "a.*", "a b", "", "{foo}", "$JS.x", ".a", "a.", "a.>",
                                 "a.{tenantId}.{x}", "a.{{tenantId}}", "a.\tb", "a.\xC2\x85", "a.\xFF"}) {
     const auto checked = CheckSubjectTemplate(bad);
@@ -117,7 +117,7 @@ TEST(SubjectTest, ATemplateThatCannotWorkIsRefused) {
 }
 
 // T51
-TEST(SubjectTest, ATokenHas256BytesAndASubject1024) {
+TEST(SubjectTest, T51ATokenHas256BytesAndASubject1024) {
   EXPECT_EQ(Token(std::string(300, 'x')), "InvalidSubject");
   EXPECT_EQ(Token(std::string(256, 'x')), std::string(256, 'x'));
   EXPECT_EQ(Token(std::string(86, '*')), "InvalidSubject");  // encoded it has 258
@@ -128,7 +128,7 @@ TEST(SubjectTest, ATokenHas256BytesAndASubject1024) {
 }
 
 // T52
-TEST(SubjectTest, PoliciesThatDoNotEncode) {
+TEST(SubjectTest, T52PoliciesThatDoNotEncode) {
   const auto fault = [](const char* tenant, TenantPolicy policy) {
     const auto subject = ResolveSubject("a.{tenantId}.b", OfTenant(tenant), policy);
     return subject ? *subject : std::string(ToString(FaultOf(subject.error())));

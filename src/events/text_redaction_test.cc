@@ -6,7 +6,7 @@ namespace jammi::events {
 namespace {
 
 // T53 to T58, SNK-050, SNK-051
-TEST(TextRedactionTest, AddressesLoseTheirCredentials) {
+TEST(TextRedactionTest, T53T54T55T56T57T58AddressesLoseTheirCredentials) {
   EXPECT_EQ(RedactUrlCredentials("nats://u:p@h:4222"), "nats://h:4222");  // T53
   EXPECT_EQ(RedactUrlCredentials("nats://tok@h"), "nats://h");            // T54
   EXPECT_EQ(RedactUrlCredentials("nats://h:4222"), "nats://h:4222");      // T55
@@ -18,14 +18,14 @@ TEST(TextRedactionTest, AddressesLoseTheirCredentials) {
 }
 
 // T59, SNK-052
-TEST(TextRedactionTest, AnAddressThatIsEchoedIsRedacted) {
+TEST(TextRedactionTest, T59AnAddressThatIsEchoedIsRedacted) {
   EXPECT_EQ(RedactUrlInText("dial nats://u:p@h failed", "nats://u:p@h"), "dial nats://h failed");
   EXPECT_EQ(RedactUrlCredentials("dial nats://u:p@h failed"), "dial nats://<redacted>h failed");
   EXPECT_EQ(RedactUrlInText("dial nats://u:p@h failed", ""), "dial nats://<redacted>h failed");
 }
 
 // T60
-TEST(TextRedactionTest, MailIsNoCredential) {
+TEST(TextRedactionTest, T60MailIsNoCredential) {
   EXPECT_EQ(RedactUrlCredentials("mail me@x.y"), "mail me@x.y");
   EXPECT_EQ(RedactUrlCredentials("at 12:30 @ noon"), "at 12:30 @ noon");
 }

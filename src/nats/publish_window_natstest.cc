@@ -1,6 +1,8 @@
 // Asynchronous publishes: order, bounds, and one outcome each whatever happens.
 #include "nats/publish_window.h"
 
+#include <map>
+
 #include "nats/test_support.h"
 
 namespace jammi::nats {
@@ -133,6 +135,34 @@ TEST_P(PublishWindowTest, WhatWasNotSentTakesNoRoom) {
   EXPECT_EQ(window.pending(), 2U);
   server_.Resume();
   for (const auto& outcome : outcomes_.Await(2)) EXPECT_TRUE(outcome.result);
+}
+
+// SNK-065: the server names the subject only, and long before the time for an acknowledgement is over.
+TEST_P(PublishWindowTest, WhatWeMayNotPublishIsToldAtOnce) {
+  const auto with = [](const std::string& publish) {
+    return fmt::format(
+        "authorization {{ users: [{{ user: u, password: p, permissions: {{ publish: {} }} }}] }}\n", publish);
+  };
+  Server server({.version = GetParam(), .configuration = with(R"({ allow: ">" })")});
+  const auto connection = Connect(To(fmt::format("nats://u:p@127.0.0.1:{}", server.port())));
+  NATS_OK_OR_FAIL(JetStream(*connection).EnsureStream({.name = "s", .subjects = {"s.>"}}));
+  PublishWindow window(connection, {.acknowledge_within = std::chrono::hours(1)});
+  Publish(window, 0);
+  ASSERT_TRUE(outcomes_.Await(1).at(0).result);
+  server.Reconfigure(with(R"({ deny: "s.a" })"));  // withdrawn
+  NATS_OK_OR_FAIL(connection->AwaitConnected(Soon()));
+  Publish(window, 1);
+  Publish(window, 2);
+  window.Publish({.subject = "s.b", .headers = {}, .body = ""}, [this](PublishOutcome outcome) {
+    outcomes_.Put({3, ToResult(std::move(outcome))});
+  });
+  std::map<int, std::string> codes;
+  for (const auto& [number, result] : outcomes_.Await(4))
+    codes[number] = result ? "ok" : std::string(ToString(result.error().code()));
+  const std::string denied(ToString(ErrorCode::kPermissionDenied));
+  EXPECT_THAT(codes, ElementsAre(testing::Pair(0, "ok"), testing::Pair(1, denied), testing::Pair(2, denied),
+                                 testing::Pair(3, "ok")));
+  EXPECT_EQ(window.pending(), 0U);
 }
 
 TEST_P(PublishWindowTest, CloseTellsWhatIsPending) {

@@ -52,6 +52,10 @@ void NatsServer::Configure() {
   std::ofstream config(folder + "/server.conf");
   config << fmt::format("host: \"127.0.0.1\"\nport: {}\npid_file: \"{}/server.pid\"\n", port_, folder)
          << fmt::format("jetstream {{ store_dir: \"{}/store\" }}\n", folder);
+  if (!options_.configuration.empty()) {
+    std::ofstream(folder + "/more.conf") << options_.configuration;
+    config << "include ./more.conf\n";
+  }
   if (options_.max_payload > 0) config << fmt::format("max_payload: {}\n", options_.max_payload);
   switch (options_.login) {
     case Login::kNobody:
@@ -72,7 +76,10 @@ void NatsServer::Configure() {
   }
   if (!options_.tls) return;
   home_.MakeAuthority();
-  home_.MakeCertificate("server", home_.folder() / "server");
+  const bool expired = options_.certificate == Certificate::kExpired;
+  const bool of_another = options_.certificate == Certificate::kOfAnotherHost;
+  home_.MakeCertificate("server", home_.folder() / "server", of_another ? "DNS:elsewhere" : "IP:127.0.0.1",
+                        expired ? -1 : 2);
   home_.MakeCertificate("client", home_.folder() / "client");
   config << fmt::format("tls {{ cert_file: \"{0}/server.crt\", key_file: \"{0}/server.key\"", folder);
   if (options_.client_certificate)
@@ -122,6 +129,25 @@ void NatsServer::Suspend() {
 void NatsServer::Resume() {
   kill(pid_, SIGCONT);
   suspended_ = false;
+}
+
+void NatsServer::Reconfigure(const std::string& configuration) {
+  constexpr std::string_view kDone = "Reloaded server configuration";
+  const auto reloads = [this, kDone] {
+    const std::string log = home_.Log();
+    size_t count = 0;
+    for (size_t at = log.find(kDone); at != std::string::npos; at = log.find(kDone, at + 1)) ++count;
+    return count;
+  };
+  const size_t before = reloads();
+  std::ofstream(home_.folder() / "more.conf") << configuration;
+  kill(pid_, SIGHUP);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (reloads() == before) {
+    if (std::chrono::steady_clock::now() > give_up)
+      home_.Fail("the server does not take its new configuration:\n" + home_.Log());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 void NatsServer::Wipe() {

@@ -21,13 +21,16 @@ class NatsServer {
     kDebian
   };  // what scripts/setup fetches | the distribution's, older
   enum class Login : uint8_t { kNobody, kPassword, kToken, kCredentials };
+  enum class Certificate : uint8_t { kGood, kExpired, kOfAnotherHost };
   struct Options {
     Version version = Version::kPinned;
     ServerHome::Storage storage = ServerHome::Storage::kMemory;
     Login login = Login::kNobody;
     bool tls = false;
     bool client_certificate = false;  // asked for, with `tls`
-    int64_t max_payload = 0;          // bytes; 0 = the server's default, 1 MiB
+    Certificate certificate = Certificate::kGood;
+    int64_t max_payload = 0;         // bytes; 0 = the server's default, 1 MiB
+    std::string configuration = {};  // more of it, in the server's own language
   };
   static constexpr const char* kUser = "jammi";
   static constexpr const char* kPassword = "open@sesame:1";  // wants to be percent-encoded in an address
@@ -62,6 +65,9 @@ class NatsServer {
   }
   void Suspend();  // SIGSTOP: connections stay, nothing is answered
   void Resume();
+  // Puts another text in place of the options' `configuration`, which was not empty; the server goes on with
+  // it.
+  void Reconfigure(const std::string& configuration);
   // Stops it if it runs, and forgets what was stored.
   void Wipe();
   [[nodiscard]] bool running() const { return pid_ > 0; }

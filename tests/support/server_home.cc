@@ -153,15 +153,16 @@ void ServerHome::MakeAuthority() const {
                   folder_.string()));
 }
 
-void ServerHome::MakeCertificate(const std::string& subject, const fs::path& stem) const {
+void ServerHome::MakeCertificate(const std::string& subject, const fs::path& stem, const std::string& name,
+                                 int days) const {
   Run(
       fmt::format("openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={1}"
-                  " -addext subjectAltName=IP:127.0.0.1 -keyout {0}.key -out {0}.csr",
-                  stem.string(), subject));
+                  " -addext subjectAltName={2} -keyout {0}.key -out {0}.csr",
+                  stem.string(), subject, name));
   Run(fmt::format(
       "openssl x509 -req -in {0}.csr -CA {1}/authority.crt -CAkey {1}/authority.key -CAcreateserial"
-      " -days 2 -copy_extensions copy -out {0}.crt",
-      stem.string(), folder_.string()));
+      " -days {2} -copy_extensions copy -out {0}.crt",
+      stem.string(), folder_.string(), days));
 }
 
 }  // namespace jammi::test

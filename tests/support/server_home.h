@@ -35,10 +35,12 @@ class ServerHome {
   [[nodiscard]] std::string Log() const;
   [[noreturn]] void Fail(const std::string& why) const;
 
-  // An authority of certificates at <folder>/authority.crt, and a certificate of 127.0.0.1 that it has signed
-  // with its key at <stem>.crt and <stem>.key.
+  // An authority of certificates at <folder>/authority.crt, and a certificate that it has signed with its key
+  // at <stem>.crt and <stem>.key: of 127.0.0.1 or another name, valid for `days`; if that is negative, no
+  // more.
   void MakeAuthority() const;
-  void MakeCertificate(const std::string& subject, const std::filesystem::path& stem) const;
+  void MakeCertificate(const std::string& subject, const std::filesystem::path& stem,
+                       const std::string& name = "IP:127.0.0.1", int days = 2) const;
 
  private:
   const std::string name_;
