@@ -79,6 +79,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   jammi::events::CheckAnEvent(input);
   // Most inputs are no event; as the data of one they come further.
   jammi::events::CheckAnEvent(R"({"specversion":"1.0","id":"e","source":"s","type":"t","data":)" +
-                            std::string(input) + "}");
+                              std::string(input) + "}");
   return 0;
 }
