@@ -223,6 +223,19 @@ TEST_P(AuditExportTest, WhatWasDoneToTheLinesIsFound) {
   EXPECT_EQ(CodeOf(VerifyLines(behind)), ErrorCode::kInvalidArgument);
 }
 
+TEST_P(AuditExportTest, ACheckpointOfAnotherHistoryDoesNotFit) {
+  Ok(A().Log(Queries(1, 7)));
+  const std::string checkpoint = Exported().back();
+  const std::string chain = Get("chain", 5);
+  Sql("DELETE FROM search_audit WHERE scope = $1 AND seq = 6", {kA.Key()});
+  Sql("UPDATE audit_chains SET next_seq = 6, chain = $2 WHERE scope = $1", {kA.Key(), Bytes(chain)});
+  Ok(LogOne(A(), Query(60)));
+  auto lines = Exported();
+  EXPECT_TRUE(Ok(VerifyLines(lines)).intact());
+  lines.back() = checkpoint;
+  EXPECT_THAT(Found(Ok(VerifyLines(lines))), ElementsAre(Pair("head", 6)));
+}
+
 TEST_P(AuditExportTest, TheErrorOfTheWriterEndsTheExport) {
   Ok(A().Log(Queries(1, 4)));
   int lines = 0;

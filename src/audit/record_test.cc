@@ -268,8 +268,12 @@ TEST(AuditRecords, AVerifierOfManyRecordsAnswersAsForOne) {
         Ok(verifier.Verify(record));
         EXPECT_TRUE(Ok(verifier.VerifyFor(record, tenant)));
         EXPECT_FALSE(Ok(verifier.VerifyFor(record, tenant == "tenant-a" ? "tenant-b" : "tenant-a")));
+        record.scheme = AuditScheme::kReference;
+        EXPECT_EQ(FaultOf(verifier.Verify(record)), AuditFault::kSignatureMismatch)
+            << "it names another scheme";
+        record.scheme = AuditScheme::kJammi;
         record.key_id = Key(key == kKeyOne ? kKeyCounting : kKeyOne).id();
-        EXPECT_EQ(FaultOf(verifier.Verify(record)), AuditFault::kSignatureMismatch);
+        EXPECT_EQ(FaultOf(verifier.Verify(record)), AuditFault::kSignatureMismatch) << "or key";
         record.key_id = "0000000000000000";
         EXPECT_EQ(FaultOf(verifier.Verify(record)), AuditFault::kMasterKey);
       }
