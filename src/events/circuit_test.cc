@@ -264,6 +264,29 @@ TEST_F(CircuitTest, AProbeThatIsOvertakenChangesNothing) {
   EXPECT_FALSE(circuit.Enter(now)->probe);
 }
 
+// SNK-024
+TEST_F(CircuitTest, EachChangeIsLoggedOnceAndWithoutSecrets) {
+  Make();
+  publisher_->Answers([]() -> Result<PubAck> {
+    return SinkError(SinkFault::kUnavailable, "dial nats://u:hunter2@h failed");
+  });
+  SetLog(LogLevel::kInfo, LogFormat::kText);
+  testing::internal::CaptureStderr();
+  Emit();
+  Emit();  // refused
+  clock_->Advance(milliseconds(100));
+  Emit();  // a probe in vain
+  publisher_->Works();
+  clock_->Advance(milliseconds(200));
+  Emit();
+  const std::string log = testing::internal::GetCapturedStderr();
+  SetLog(LogLevel::kOff, LogFormat::kText);
+  EXPECT_EQ(std::ranges::count(log, '\n'), 2);
+  EXPECT_THAT(log, testing::ContainsRegex("the circuit opened: .*nats://<redacted>h"));
+  EXPECT_THAT(log, testing::ContainsRegex("the circuit closed after 300 ms; 1 events were refused"));
+  EXPECT_THAT(log, testing::Not(testing::HasSubstr("hunter2")));
+}
+
 // SNK-023: it does not close by waiting; and a connection that was made ends the wait, not the circuit.
 TEST_F(CircuitTest, AConnectionThatWasMadeEndsTheWait) {
   Make();

@@ -164,21 +164,41 @@ std::string Scan(std::string_view text) {
   return redacted;
 }
 
+bool IsSecretName(std::string_view name) {
+  constexpr std::string_view kNames[] = {"access_token", "api_key", "apikey", "auth_token", "jwt",
+                                         "nkey",         "pass",    "passwd", "password",   "pwd",
+                                         "secret",       "seed",    "token"};
+  return std::ranges::find(kNames, AsciiLower(name)) != std::end(kNames);
+}
+
+// ?password=<redacted>&user=u: values of a query that by their names are secret.
+std::string CutQuerySecrets(std::string text) {
+  for (size_t at = text.find_first_of("?&"); at != std::string::npos; at = text.find_first_of("?&", at + 1)) {
+    const size_t equals = text.find_first_of("=?&#", at + 1);
+    if (equals == std::string::npos) break;
+    if (text[equals] != '=' || !IsSecretName(std::string_view(text).substr(at + 1, equals - at - 1)))
+      continue;
+    const size_t end = std::min(text.find_first_of("&#, \t\r\n\"'`", equals), text.size());
+    text.replace(equals + 1, end - equals - 1, kRedacted);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string RedactUrlCredentials(std::string_view text) {
-  if (auto cut = CutCredentials(text)) return *std::move(cut);
-  return Scan(text);
+  auto cut = CutCredentials(text);
+  return CutQuerySecrets(cut ? *std::move(cut) : Scan(text));
 }
 
 std::string RedactUrlInText(std::string_view text, std::string_view raw_url) {
-  if (raw_url.empty()) return Scan(text);
+  if (raw_url.empty()) return CutQuerySecrets(Scan(text));
   const std::string redacted = RedactUrlCredentials(raw_url);
   std::string replaced;
   for (size_t at = 0;;) {
     const size_t found = text.find(raw_url, at);
     replaced += text.substr(at, found - at);
-    if (found == std::string_view::npos) return Scan(replaced);
+    if (found == std::string_view::npos) return CutQuerySecrets(Scan(replaced));
     replaced += redacted;
     at = found + raw_url.size();
   }

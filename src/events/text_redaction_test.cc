@@ -51,6 +51,16 @@ TEST(TextRedactionTest, W10NothingLeaks) {
   }
 }
 
+// W10: also in a query.
+TEST(TextRedactionTest, W10SecretsOfAQuery) {
+  EXPECT_EQ(RedactUrlCredentials("nats://h?token=t0p&a=1"), "nats://h?token=<redacted>&a=1");
+  EXPECT_EQ(RedactUrlCredentials("https://u:p@h/x?a=1&Password=t0p#f"),
+            "https://h/x?a=1&Password=<redacted>#f");
+  EXPECT_EQ(RedactUrlInText("dial nats://h?seed=t0p failed", ""), "dial nats://h?seed=<redacted> failed");
+  EXPECT_EQ(RedactUrlCredentials("https://h/?tokens=2&x"), "https://h/?tokens=2&x");
+  EXPECT_EQ(RedactUrlCredentials("really?token"), "really?token");
+}
+
 TEST(TextRedactionTest, WhatIsRedactedStaysAsItIs) {
   for (const auto* const text : {"nats://<redacted>h:4222", "dial nats://h failed", "", "://", "@", "a://",
                                  "a://@", "://@h", "nats://[::1", "nats://u:p@[::1", "x:@"}) {

@@ -11,7 +11,7 @@ namespace jammi::events {
 // without the scheme's own port, and with a path). In every other text what stands between "://" and the last
 // '@' before white space, a quote, or the next address of a list becomes "<redacted>", and so does the
 // "user:password" of a word user:password@host. A harmless '@' in a path is taken for the end of a password:
-// better so.
+// better so. In a query the values of names like password and token become "<redacted>".
 [[nodiscard]] std::string RedactUrlCredentials(std::string_view text);
 
 // `text` with every exact occurrence of `raw_url` in its redacted form, and then without the credentials of
