@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "audit/chain.h"
 #include "audit/hmac.h"
 #include "audit/record_test_support.h"
 #include "audit/time_text.h"
@@ -163,6 +164,20 @@ TEST(AuditVectors, OurSchemeSignsItsNameTheKeyAndMicroseconds) {
   EXPECT_EQ(record.scheme, AuditScheme::kJammi);
   EXPECT_EQ(record.key_id, "633e691617aecaaa");
   EXPECT_EQ(record.signature, "bde7a8ec4a0d50640c802e610444b9f1c61d0d97c84bda0afe198a0674747f4b");
+}
+
+// Frozen likewise. Computed from docs/formats.md with another implementation.
+TEST(AuditVectors, TheDigestOfARecordAndItsLinks) {
+  AuditRecord record = RecordV2();
+  record.executed_at += 7;
+  Ok(SignAuditRecord(record, Key()));
+  const auto digest = audit::DigestOf(Ok(audit::ToStored(record)));
+  EXPECT_EQ(ToHex(digest), "58c39a9d7e739c04816c7b4b61bae7c9cd1f8664443580555dd353447449d20f");
+  const auto keys = Ok(audit::DeriveTenantKeys(Key(), kTenantA));
+  const auto first = Ok(audit::Link(keys->chain, Sha256Digest{}, 1, digest));
+  EXPECT_EQ(ToHex(first), "b08445cc859be59521fb61b1d448d978cf1886ed7413682484b4abb79540da6e");
+  EXPECT_EQ(ToHex(Ok(audit::Link(keys->chain, first, 258, digest))),
+            "c060d9725bd8f991017f3f325411b34dabfe9d651013fb396c8e626eeee23f72");
 }
 
 // --- Rules of records
