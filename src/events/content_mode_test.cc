@@ -17,7 +17,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 Event SomeEvent() {
   return {.id = "e1", .source = "/s", .type = "t", .payload = JsonData::Parse(R"({"b":1,"a":2})").value()};
 }
-EventFault FaultOf(const Result<Event>& result) {
+std::optional<EventFault> FaultOf(const Result<Event>& result) {
+  if (result) return std::nullopt;
   return result.error().As<SinkDetail>()->findings.front().fault;
 }
 

@@ -278,7 +278,7 @@ TEST(Verify, Snk115AKeyFile) {
 
   const auto error_of = [](const std::filesystem::path& file) {
     const auto loaded = VerifyKeys::Load(file);
-    EXPECT_FALSE(loaded);
+    if (loaded) return std::string("it was read");
     EXPECT_EQ(loaded.error().As<SinkDetail>()->fault, SinkFault::kConfigError);
     EXPECT_THAT(loaded.error().message(), testing::StartsWith(file.string()));
     return loaded.error().message();
