@@ -323,7 +323,6 @@ void AddEphemeral(std::vector<Setting>& all) {
 
 void AddEvents(std::vector<Setting>& all) {
   const auto bind = [&](Setting setting, auto field) {
-    setting.used = false;
     all.push_back(Bind(std::move(setting), &Config::events, field));
   };
   bind({.key = "events.enabled",

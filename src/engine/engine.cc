@@ -1,9 +1,11 @@
 #include "jammi/engine.h"
 
+#include <functional>
 #include <utility>
 
 #include "base/log.h"
 #include "engine/engine_core.h"
+#include "forwarding/own_sink.h"
 #include "tables/transactor.h"
 #include "trigger/jetstream/jetstream_broker.h"
 
@@ -116,6 +118,35 @@ std::shared_ptr<AuditKeyStore> KeyStoreOf(const SigningKeyConfig& config) {
   return file == nullptr ? NewEnvAuditKeyStore() : NewFileAuditKeyStore(file->path);
 }
 
+// Begins to forward the events of a catalog; null: nothing is forwarded.
+using StartForwarding = std::move_only_function<std::unique_ptr<Forwarder>(Catalog& catalog)>;
+
+// What can be wrong with it is told before anything is opened. That the server cannot be reached now is not.
+Result<StartForwarding> PrepareForwarding([[maybe_unused]] const EventsConfig& config,
+                                          [[maybe_unused]] const EngineOptions& options) {
+#ifdef JAMMI_HAS_NATS
+  if (!config.enabled) return StartForwarding();
+  auto sink = options.event_sink;
+  ForwardingOptions forwarding{.lifecycle = config.lifecycle,
+                               .topics = config.topics,
+                               .source = config.source,
+                               .window = config.window,
+                               .close_sink = sink == nullptr,
+                               .clock = options.clock};
+  if (config.dead_letter_path) {
+    JAMMI_ASSIGN(forwarding.dead_letter, OpenDeadLetters(*config.dead_letter_path, options.clock));
+  }
+  if (sink == nullptr) {
+    JAMMI_ASSIGN(sink, OpenForwardingSink(config, ProcessEnvironment()));
+  }
+  return StartForwarding([sink = std::move(sink), forwarding = std::move(forwarding)](Catalog& catalog) {
+    return Forwarder::Start(catalog, sink, forwarding);
+  });
+#else
+  return StartForwarding();  // CheckSupported() has refused it
+#endif
+}
+
 }  // namespace
 
 // --- Topics -------------------------------------------------------------------------------------------
@@ -221,6 +252,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
 
   auto keys = options.audit_keys == nullptr ? KeyStoreOf(config.signing_key) : options.audit_keys;
   if (config.audit.require_key) JAMMI_TRY(EnsureAuditKeyPresent(*keys));
+  JAMMI_ASSIGN(auto start_forwarding, PrepareForwarding(config.events, options));
 
   auto core = std::make_shared<EngineCore>();
   JAMMI_ASSIGN(core->catalog, OpenCatalog(config, options));
@@ -238,6 +270,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
       core->catalog->backend(), *core->streams, std::move(keys),
       AuditOptions{.max_lineage_bytes = static_cast<int64_t>(config.audit.max_lineage_bytes),
                    .clock = options.clock});
+  if (start_forwarding != nullptr) core->forwarder = start_forwarding(*core->catalog);
   Log(LogLevel::kInfo, "engine open: catalog {}, incarnation {}", Describe(config),
       core->catalog->incarnation());
   return std::unique_ptr<Engine>(new Engine(std::move(core)));
@@ -252,6 +285,7 @@ Session Engine::Global() const { return {core_, Scope::Global()}; }
 JobQueue Engine::job_queue() const { return JobQueue(core_->backend()); }
 
 void Engine::Close() {
+  if (core_->forwarder != nullptr) core_->forwarder->Shutdown();
   core_->ephemeral->Shutdown();
   core_->streams->Shutdown();
   core_->catalog->Close();
@@ -263,7 +297,9 @@ const std::string& Engine::incarnation() const { return core_->catalog->incarnat
 
 RetentionStats Engine::retention_stats() const { return core_->streams->trimmer().stats(); }
 
-EventForwardingStatus Engine::event_forwarding() const { return {}; }
+EventForwardingStatus Engine::event_forwarding() const {
+  return core_->forwarder == nullptr ? EventForwardingStatus() : core_->forwarder->status();
+}
 
 BackendStats Engine::stats() const { return core_->catalog->backend().stats(); }
 

@@ -6,6 +6,7 @@
 #include "audit/audit_service.h"
 #include "catalog/catalog.h"
 #include "ephemeral/ephemeral_sessions.h"
+#include "forwarding/forwarder.h"
 #include "tables/table_store.h"
 #include "trigger/streams.h"
 
@@ -24,6 +25,7 @@ class EngineCore : public std::enable_shared_from_this<EngineCore> {
   std::unique_ptr<TableStore> tables;
   std::shared_ptr<EphemeralSessions> ephemeral;  // shared with the handles of sessions, which may outlive us
   std::unique_ptr<AuditService> audit;
+  std::unique_ptr<Forwarder> forwarder;  // null: nothing is forwarded
 };
 
 }  // namespace jammi
