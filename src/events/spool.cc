@@ -43,7 +43,7 @@ struct SpoolSink::State {
 
   Result<void> Open(const std::shared_ptr<Clock>& clock, Disk& disk) {
     JAMMI_TRY(Check(options));
-    JAMMI_ASSIGN(log, SpoolLog::Open(options, clock, disk, [bell = bell] { bell->Ring(); }));
+    JAMMI_ASSIGN(log, SpoolLog::Open(options, clock, disk, [bell = bell] { bell->RingIfIdle(); }));
     const auto quarantine = options.directory / "quarantine";
     if (mkdir(quarantine.c_str(), 0700) != 0 && errno != EEXIST) {
       return DiskError(errno, fmt::format("making {}", quarantine.string()));

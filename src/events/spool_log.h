@@ -96,6 +96,7 @@ class SpoolLog {
   bool DropOldestSegment(std::unique_lock<std::mutex>& lock);
   std::shared_ptr<Batch> AddToBatch(std::string_view body, uint32_t crc);
   void Lead(std::unique_lock<std::mutex>& lock);
+  void AwaitCompany(std::unique_lock<std::mutex>& lock);
   void Fail(const Error& error);
   [[nodiscard]] Error Refusal() const;
   SpoolSegment& SegmentOf(uint64_t sequence);
@@ -127,7 +128,11 @@ class SpoolLog {
   std::condition_variable settled_;      // a batch is, or a leader is wanted
   std::condition_variable room_;         // something was delivered
   std::condition_variable_any flusher_;  // there is work for the flusher
+  std::condition_variable company_;      // as many have come as the leader waits for
   bool leading_ = false;
+  size_t company_wanted_ = 0;               // events; 0: the leader does not wait
+  size_t company_expected_ = 0;             // events of the last batch, and of those who came meanwhile
+  std::chrono::microseconds last_sync_{0};  // how long it took
   bool closed_ = false;
   std::shared_ptr<Batch> open_batch_;
   bool unsynced_ = false;

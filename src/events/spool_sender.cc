@@ -151,6 +151,10 @@ void SpoolSender::SendAgain(bool only_first) {
 bool SpoolSender::SendNext(const std::stop_token& stop) {
   if (useless_ || flights_.size() >= options_.window || flight_bytes_ >= kWindowBytes) return false;
   auto record = log_.Next();
+  if (record && !*record) {
+    bell_->idle = true;
+    record = log_.Next();  // what came before it could ring
+  }
   if (!record) {
     useless_ = record.error().code() == ErrorCode::kDataLoss;
     Log(LogLevel::kError, "events: the spool cannot be read: {}", record.error().message());

@@ -28,8 +28,13 @@ struct SpoolBell {
     rung = true;
     changed.notify_all();
   }
+  // Rings if the sender has nothing to do: else it finds by itself what was appended.
+  void RingIfIdle() {
+    if (idle.exchange(false)) Ring();
+  }
   std::mutex mutex;
   std::condition_variable_any changed;
+  std::atomic<bool> idle = false;  // everything that was appended has been read
   bool rung = false;
   bool failed = false;  // an event had no success, and may have later
 };
