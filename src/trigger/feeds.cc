@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sync_point.h"
 #include "catalog/changes.h"
 
 namespace jammi {
@@ -166,6 +167,7 @@ void Feeds::AnswerBells(const std::stop_token& stop) const {
       if (feed != nullptr && !(claimed && *claimed < feed->head())) ReadHead(*feed);
     }
     const auto took = std::chrono::steady_clock::now() - began;
+    JAMMI_SYNC_POINT("Feeds::AnswerBells.answered");
     lock.lock();
     const auto pause = std::max<std::chrono::steady_clock::duration>(kRingInterval, took);
     std::condition_variable_any().wait_for(lock, stop, pause, [] { return false; });
