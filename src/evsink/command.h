@@ -13,7 +13,7 @@
 #include "jammi/environment.h"
 #include "jammi/error.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): it is theirs
 class App;
 }
 

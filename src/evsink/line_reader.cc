@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "base/text.h"
 
@@ -17,9 +17,9 @@ constexpr std::string_view kStandardInput = "-";
 constexpr size_t kReadBytes = size_t{64} << 10;
 
 Error CannotRead(const std::string& name, int error) {
-  return Error(
-      error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
-      fmt::format("cannot read {}: {}", name.empty() ? "standard input" : name, std::strerror(error)));
+  return Error(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+               fmt::format("cannot read {}: {}", name.empty() ? "standard input" : name,
+                           std::generic_category().message(error)));
 }
 
 std::optional<uint64_t> SizeOf(const std::string& path) {
