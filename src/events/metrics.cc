@@ -1,52 +1,11 @@
 #include "jammi/events/metrics.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <bit>
-#include <iterator>
+
+#include "events/metrics_text.h"
 
 namespace jammi::events {
-namespace {
-
-// Writes one metric after another.
-class Writer {
- public:
-  void Put(std::string_view name, std::string_view help, const Counter& counter) {
-    Head(name, help, "counter");
-    fmt::format_to(Out(), "jammi_events_{} {}\n", name, counter.value());
-  }
-  void Put(std::string_view name, std::string_view help, int64_t gauge) {
-    Head(name, help, "gauge");
-    fmt::format_to(Out(), "jammi_events_{} {}\n", name, gauge);
-  }
-  // `unit`: what a recorded value is to be divided by.
-  void Put(std::string_view name, std::string_view help, const Histogram& histogram, double unit) {
-    Head(name, help, "histogram");
-    uint64_t total = 0;
-    for (size_t i = 0; i + 1 < Histogram::kBuckets; ++i) {
-      total += histogram.bucket(i);
-      fmt::format_to(Out(), "jammi_events_{}_bucket{{le=\"{}\"}} {}\n", name,
-                     static_cast<double>(Histogram::UpperBound(i)) / unit, total);
-    }
-    total += histogram.bucket(Histogram::kBuckets - 1);
-    fmt::format_to(Out(), "jammi_events_{}_bucket{{le=\"+Inf\"}} {}\n", name, total);
-    fmt::format_to(Out(), "jammi_events_{}_sum {}\n", name, static_cast<double>(histogram.sum()) / unit);
-    fmt::format_to(Out(), "jammi_events_{}_count {}\n", name, total);
-  }
-  [[nodiscard]] std::string Take() { return std::move(text_); }
-
- private:
-  std::back_insert_iterator<std::string> Out() { return std::back_inserter(text_); }
-  void Head(std::string_view name, std::string_view help, std::string_view type) {
-    fmt::format_to(Out(), "# HELP jammi_events_{} {}\n# TYPE jammi_events_{} {}\n", name, help, name, type);
-  }
-
-  std::string text_;
-};
-
-}  // namespace
-
 void Histogram::Record(uint64_t value) {
   // The smallest i with value <= 2^i.
   const size_t i = value <= 1 ? 0 : static_cast<size_t>(std::bit_width(value - 1));
@@ -57,7 +16,7 @@ void Histogram::Record(uint64_t value) {
 std::string RenderMetrics(const Metrics& metrics, UnixMicros now) {
   constexpr double kMicros = 1e6;
   const int64_t oldest = metrics.spool_oldest.value();
-  Writer out;
+  MetricsText out;
   out.Put("spilled_total", "Events written to the dead-letter folder.", metrics.spilled);
   out.Put("replayed_total", "Dead letters that were sent again.", metrics.replayed);
   out.Put("quarantined_total", "Events put aside: they can never pass, or are damaged.", metrics.quarantined);

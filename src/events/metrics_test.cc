@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "jammi/events/jetstream_sink.h"
+
 namespace jammi::events {
 namespace {
 
@@ -42,6 +44,21 @@ TEST(MetricsTest, TheAgeOfTheOldestIsThatOfNowAndNothingHasNone) {
   metrics.spilled.Add(3);
   EXPECT_THAT(RenderMetrics(metrics, 0), HasSubstr("# TYPE jammi_events_spilled_total counter\n"
                                                    "jammi_events_spilled_total 3\n"));
+}
+
+TEST(MetricsTest, FailuresOfTheJetStreamSinkAreToldByTheirFault) {
+  JetStreamCounters counters;
+  counters.emitted.Add(3);
+  counters.Failed(SinkFault::kCircuitOpen).Add(2);
+  counters.circuit_open.Set(1);
+  counters.ack_latency_us.Record(2'000'000);
+  const std::string text = RenderMetrics(counters);
+  EXPECT_THAT(text, HasSubstr("# TYPE jammi_events_jetstream_emitted_total counter\n"
+                              "jammi_events_jetstream_emitted_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("jammi_events_jetstream_failed_total{fault=\"CircuitOpen\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("jammi_events_jetstream_failed_total{fault=\"Closed\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("jammi_events_jetstream_circuit_open 1\n"));
+  EXPECT_THAT(text, HasSubstr("jammi_events_jetstream_ack_seconds_sum 2\n"));
 }
 
 }  // namespace

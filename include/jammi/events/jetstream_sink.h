@@ -80,6 +80,9 @@ struct JetStreamCounters {
   [[nodiscard]] uint64_t refused_while_open() const { return Failed(SinkFault::kCircuitOpen).value(); }
 };
 
+// As RenderMetrics() of the other sinks: "jammi_events_jetstream_...", failures by their SinkFault.
+[[nodiscard]] std::string RenderMetrics(const JetStreamCounters& counters);
+
 // Thread-safe. Success of an Emit() means that a stream has stored the event. An error other than
 // kAckTimeout, kBadAck, kConnectionLost and kClosed means that none has: at most once. An event that is sent
 // again carries the same message id, so within the stream's window for duplicates it is stored once.

@@ -48,7 +48,7 @@ class Histogram {
   Counter sum_;
 };
 
-// What the wrappers around a sink count. The JetStream sink has its own: JetStreamSink::Counters().
+// What the wrappers around a sink count. The JetStream sink has its own: JetStreamSink::counters().
 struct Metrics {
   // --- what became of events
   Counter spilled;      // dead-lettered
