@@ -17,9 +17,9 @@ namespace {
 
 using events::Event;
 
-constexpr int kRounds = 7;
-constexpr int kWaiting = 2'000;     // events of a round that waits for each
-constexpr int kStreaming = 20'000;  // of one that does not
+constexpr int kRounds = 5;
+constexpr int kWaiting = 300;     // events of a round that waits for each
+constexpr int kStreaming = 10'000;  // of one that does not
 
 void Check(natsStatus status) {
   if (status != NATS_OK) throw std::runtime_error(natsStatus_GetText(status));
