@@ -1,5 +1,6 @@
 #include "events/async_window.h"
 
+#include <algorithm>
 #include <exception>
 
 #include "base/callback.h"
@@ -27,7 +28,14 @@ AsyncWindow::~AsyncWindow() {
 
 Result<void> AsyncWindow::Admit(Lock& lock, PreparedEvent event, Done& done) {
   const auto room = [this] { return refusing_ || items_.size() < core_.options.max_in_flight; };
-  if (telling != this) changed_.wait(lock, room);
+  if (telling != this && !room()) {
+    ++waiting_for_room_;
+    lock.unlock();
+    core_.publisher->SendNow();
+    lock.lock();
+    room_.wait(lock, room);
+    --waiting_for_room_;
+  }
   if (refusing_) return ClosedError();
   // A `done` emits in its own place; one that emits more and more has to hear of it.
   if (items_.size() >= 2 * core_.options.max_in_flight)
@@ -179,22 +187,30 @@ void AsyncWindow::Tell(std::vector<Told> told) {
 }
 
 void AsyncWindow::PopLocked() {
+  const uint64_t before = first_;
   while (!items_.empty() && items_.front().stage == Stage::kTold && handing_over_ != first_) {
     items_.pop_front();
     ++first_;
   }
   next_ = std::max(next_, first_);
-  changed_.notify_all();
+  if (first_ == before) return;
+  popped_.notify_all();
+  if (waiting_for_room_ == 0) return;
+  popped_since_wake_ += first_ - before;
+  const size_t half = std::max<size_t>(1, core_.options.max_in_flight / 2);
+  if (popped_since_wake_ < half && items_.size() > core_.options.max_in_flight / 2) return;
+  popped_since_wake_ = 0;
+  room_.notify_all();
 }
 
 bool AsyncWindow::AwaitAll(Deadline deadline) {
   Lock lock(mutex_);
   const auto done = [this, end = End()] { return first_ >= end; };
   if (deadline.IsNever()) {
-    changed_.wait(lock, done);
+    popped_.wait(lock, done);
     return true;
   }
-  return deadline.Passed() ? done() : changed_.wait_until(lock, deadline.at(), done);
+  return deadline.Passed() ? done() : popped_.wait_until(lock, deadline.at(), done);
 }
 
 size_t AsyncWindow::size() const {
@@ -205,7 +221,7 @@ size_t AsyncWindow::size() const {
 void AsyncWindow::Refuse() {
   const std::lock_guard lock(mutex_);
   refusing_ = true;
-  changed_.notify_all();
+  room_.notify_all();
 }
 
 void AsyncWindow::Abort() {
@@ -220,7 +236,7 @@ void AsyncWindow::Abort() {
       core_.circuit.Withdraw(At(number).permit);
       EndLocked(number, ClosedError(), &told);
     }
-    changed_.notify_all();
+    room_.notify_all();
   }
   Tell(std::move(told));
 }

@@ -84,7 +84,12 @@ class AsyncWindow {
   SinkCore& core_;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;  // something was popped, or refused
+  std::condition_variable popped_;  // the first items were
+  // Emitters that find no room wait until half of it is free, or has been freed: one by one they would cost
+  // a wake-up for every acknowledgement.
+  std::condition_variable room_;
+  size_t waiting_for_room_ = 0;
+  size_t popped_since_wake_ = 0;
   std::condition_variable_any worker_wakes_;
   std::deque<Item> items_;
   uint64_t first_ = 0;  // the number of the first item

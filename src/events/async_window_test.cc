@@ -146,6 +146,24 @@ TEST_F(AsyncWindowTest, TheWindowIsBounded) {
   EXPECT_THAT(outcomes(), ElementsAre("a ok", "b ok", "c ok"));
 }
 
+// A client that gathers messages for a moment must not do so while somebody waits for their answers; and a
+// wake-up for each answer would halve the rate: half of the window is free when he goes on.
+TEST_F(AsyncWindowTest, WhoWaitsForRoomHasItSentAndGetsHalfOfTheWindow) {
+  JetStreamSinkOptions options;
+  options.max_in_flight = 4;
+  Make(options);
+  publisher_->Hold();
+  for (const auto* id : {"a", "b", "c", "d"}) EmitAsync(id);
+  std::thread waiting([&] { EmitAsync("e"); });
+  publisher_->AwaitSendNow();
+  publisher_->AnswerOne(Acked());
+  publisher_->AnswerOne(Acked());
+  publisher_->AwaitCalls(5);
+  waiting.join();
+  publisher_->Release();
+  EXPECT_THAT(outcomes(), ElementsAre("a ok", "b ok", "c ok", "d ok", "e ok"));
+}
+
 // Also in a full window: who is told makes the room by returning.
 TEST_F(AsyncWindowTest, ACallbackMayEmit) {
   JetStreamSinkOptions options;

@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <semaphore>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,6 +91,9 @@ class FakePublisher final : public Publisher {
     }
     done(Now());
   }
+  void SendNow() override { asked_to_send_.release(); }
+  // Waits until somebody wants what was handed over to go out.
+  void AwaitSendNow() { asked_to_send_.acquire(); }
   [[nodiscard]] size_t max_payload() const override { return max_payload_bytes; }
   [[nodiscard]] bool supports_headers() const override { return headers; }
   void OnConnected(std::function<void()> connected) override { connected_ = std::move(connected); }
@@ -117,6 +121,7 @@ class FakePublisher final : public Publisher {
     return answer();
   }
 
+  std::counting_semaphore<> asked_to_send_{0};
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Answer answer_;

@@ -72,6 +72,15 @@ Result<PubAck> ToAck(nats::PublishOutcome outcome, const std::string& expected_s
                 std::move(outcome->domain)};
 }
 
+// How long a try may wait for the wire.
+std::chrono::milliseconds WaitUntil(Deadline deadline, std::chrono::milliseconds most) {
+  if (deadline.IsNever()) return most;
+  if (deadline.Passed()) return std::chrono::milliseconds(0);
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline.at() - Deadline::SteadyClock::now());
+  return std::clamp(left, std::chrono::milliseconds(0), most);
+}
+
 }  // namespace
 
 Error ToSinkError(const nats::PublishFailure& failure) {
@@ -98,6 +107,7 @@ Result<PubAck> NatsPublisher::Publish(const OutgoingEvent& event, Deadline deadl
     answer->result = std::move(result);
     answer->came.notify_all();
   });
+  connection_->Flush(WaitUntil(deadline, options_.ack_timeout));
   std::unique_lock lock(answer->mutex);
   const auto came = [&] { return answer->result.has_value(); };
   if (deadline.IsNever()) {
@@ -113,6 +123,8 @@ void NatsPublisher::PublishAsync(const OutgoingEvent& event, Deadline /*deadline
                   [expected = options_.expected_stream, done = std::move(done)](
                       nats::PublishOutcome outcome) mutable { done(ToAck(std::move(outcome), expected)); });
 }
+
+void NatsPublisher::SendNow() { connection_->Flush(options_.ack_timeout); }
 
 void NatsPublisher::OnConnected(std::function<void()> connected) {
   listener_ = connection_->Listen([told = std::move(connected)](bool up) {

@@ -24,6 +24,7 @@ class NatsPublisher final : public Publisher {
   [[nodiscard]] Result<PubAck> Publish(const OutgoingEvent& event, Deadline deadline) override;
   // The deadline is not looked at: `ack_timeout` is.
   void PublishAsync(const OutgoingEvent& event, Deadline deadline, Done done) override;
+  void SendNow() override;
   [[nodiscard]] size_t max_payload() const override { return connection_->max_payload(); }
   [[nodiscard]] bool supports_headers() const override { return connection_->headers(); }
   void OnConnected(std::function<void()> connected) override;

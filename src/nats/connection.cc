@@ -341,6 +341,12 @@ Result<void> Connection::Publish(const OutMessage& message, const std::string& r
   return FromStatus(status, fmt::format("publish to '{}'", message.subject));
 }
 
+void Connection::Flush(std::chrono::milliseconds limit) {
+  const auto wire = CurrentWire();
+  // That it failed proves nothing: the answers say what became of the messages.
+  if (wire && limit.count() > 0) natsConnection_FlushTimeout((*wire)->get(), limit.count());
+}
+
 Result<std::shared_ptr<const Message>> Connection::Request(const std::string& subject, std::string_view body,
                                                            std::chrono::milliseconds timeout) {
   JAMMI_ASSIGN(const auto wire, CurrentWire());

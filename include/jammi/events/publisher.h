@@ -49,6 +49,9 @@ class Publisher {
     done(Publish(event, deadline));
   }
 
+  // Somebody waits for what was handed over: it goes out now, not with what follows. May wait a moment.
+  virtual void SendNow() {}
+
   // The largest message, headers and payload, that the server takes; 0 = not known.
   [[nodiscard]] virtual size_t max_payload() const { return 0; }
   // False: the server knows no headers; they are not sent.
