@@ -55,7 +55,8 @@ TEST(SpoolFormatTest, NamesOfOtherFilesAreNone) {
 
 TEST(SpoolFormatTest, ARecordIsReadAsItWasWritten) {
   const std::string bytes = Record(7, "an event", 1234);
-  const RecordView read = ReadRecord(bytes + "and what follows", 7);
+  const std::string longer = bytes + "and what follows";
+  const RecordView read = ReadRecord(longer, 7);
   EXPECT_EQ(read.state, RecordState::kWhole);
   EXPECT_EQ(read.body, "an event");
   EXPECT_EQ(read.appended_at, 1234);
