@@ -2,6 +2,7 @@
 #include "jammi/engine.h"
 
 #include <arrow/api.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
