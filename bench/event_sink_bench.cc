@@ -18,7 +18,7 @@ namespace {
 using events::Event;
 
 constexpr int kRounds = 5;
-constexpr int kWaiting = 300;     // events of a round that waits for each
+constexpr int kWaiting = 300;       // events of a round that waits for each
 constexpr int kStreaming = 10'000;  // of one that does not
 
 void Check(natsStatus status) {
