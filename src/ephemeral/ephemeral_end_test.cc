@@ -83,6 +83,31 @@ TEST_P(EphemeralEndTest, Trg136WhyASessionEndsIsDecidedOnce) {
   EXPECT_EQ(Told()[2], "timed_out 1 1");
 }
 
+// An engine that renews its sessions would put the next try off for ever.
+TEST_P(EphemeralEndTest, Trg136ARenewalDoesNotPutTheNextTryOff) {
+  auto session = OpenWith("t", 1);
+  Pin(session, "t");
+  EXPECT_EQ(FaultOf(session.Close()), EphemeralFault::kPartialDeletionFailure);
+  Unpin();
+  Ok(node_.sessions->RenewLeases());
+  MoveClock(seconds(30));
+  EXPECT_EQ(Sweep().ended, 1);
+}
+
+TEST_P(EphemeralEndTest, Trg136ClosingWhatHasTimedOutChangesNothing) {
+  auto session = OpenWith("t", 1);
+  Pin(session, "t");
+  MoveClock(kTimeout);
+  EXPECT_EQ(Sweep().failed, 1);
+  const auto told = Told();
+  Ok(session.Close());
+  EXPECT_EQ(Told(), told);
+  Unpin();
+  MoveClock(seconds(30));
+  EXPECT_EQ(Sweep().ended, 1);
+  EXPECT_EQ(Told().back(), "timed_out 1 1");
+}
+
 // The tenant may drop the table himself meanwhile.
 TEST_P(EphemeralEndTest, Trg136ASurvivorThatIsGoneIsNoSurvivor) {
   auto session = OpenWith("t", 1);
