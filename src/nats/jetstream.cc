@@ -117,6 +117,9 @@ Json ToJson(const ConsumerSettings& settings) {
   return config;
 }
 
+// An answer takes a thousandth of it.
+constexpr std::chrono::milliseconds kFirstPeek{250};
+
 }  // namespace
 
 Result<StreamInfo> JetStream::EnsureStream(const StreamSettings& settings) const {
@@ -194,15 +197,31 @@ Result<void> JetStream::DeleteConsumer(const std::string& stream, const std::str
   return {};
 }
 
+// A server leaves such a request without an answer now and then, where the consumer is made right behind a
+// publish; another consumer gets one.
 Result<std::shared_ptr<const Message>> JetStream::Peek(const std::string& stream, const std::string& subject,
                                                        uint64_t sequence) const {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + timeout_;
+  for (Wait wait = kFirstPeek;; wait *= 2) {
+    const auto began = Clock::now();
+    const Wait left = std::chrono::ceil<Wait>(end - began);
+    auto peeked = PeekOnce(stream, subject, sequence, std::min(wait, left));
+    // An error that came at once is no missing answer.
+    if (peeked || left <= wait || Clock::now() < began + wait) return peeked;
+  }
+}
+
+Result<std::shared_ptr<const Message>> JetStream::PeekOnce(const std::string& stream,
+                                                           const std::string& subject, uint64_t sequence,
+                                                           Wait wait) const {
   const ConsumerSettings settings{.subject = subject,
                                   .start = {ConsumerStart::Kind::kSequence, sequence},
                                   .headers_only = true,
                                   .forget_after = std::chrono::seconds(10)};
   JAMMI_ASSIGN(const auto consumer, CreateConsumer(stream, settings));
   auto message =
-      connection_.Request(NextSubject(stream, consumer.name), R"({"batch":1,"no_wait":true})", timeout_);
+      connection_.Request(NextSubject(stream, consumer.name), R"({"batch":1,"no_wait":true})", wait);
   IgnoreError(DeleteConsumer(stream, consumer.name), "the server forgets it by itself");
   if (!message) return std::move(message).error();
   if (PlaceOf(**message)) return message;

@@ -92,8 +92,13 @@ class JetStream {
   [[nodiscard]] static std::string NextSubject(const std::string& stream, const std::string& consumer);
 
  private:
+  using Wait = std::chrono::milliseconds;
+  [[nodiscard]] Result<std::shared_ptr<const Message>> PeekOnce(const std::string& stream,
+                                                                const std::string& subject, uint64_t sequence,
+                                                                Wait wait) const;
+
   Connection& connection_;
-  const std::chrono::milliseconds timeout_;
+  const Wait timeout_;
 };
 
 }  // namespace jammi::nats

@@ -346,5 +346,17 @@ TEST_P(JetStreamTest, PeekBringsTheHeadersOfTheNextMessage) {
   EXPECT_TRUE(AwaitTrue([&] { return jetstream.ListConsumers("s")->empty(); }));
 }
 
+// A request for the next message that had no answer failed after five seconds, and whoever subscribed with
+// it.
+TEST_P(JetStreamTest, PeekAsksAgainWhatHasNoAnswer) {
+  Publish(0, 5);
+  proxy_.Lose(test::TcpProxy::Direction::kToServer, "CONSUMER.MSG.NEXT");
+  const auto third = JetStream(*behind_the_proxy_).Peek("s", "s.a", 3);
+  NATS_OK_OR_FAIL(third);
+  ASSERT_NE(*third, nullptr);
+  EXPECT_EQ((*third)->Header("n"), "2");
+  EXPECT_TRUE(proxy_.has_lost());
+}
+
 }  // namespace
 }  // namespace jammi::nats

@@ -196,10 +196,7 @@ Result<PublishAck> PublishWindow::PublishAndWait(const OutMessage& message, Dead
   Done done = [&](PublishOutcome result) { outcome.set_value(std::move(result)); };
   while (true) {
     auto failed = state_->Send(state_, message, done);
-    if (!failed) {
-      state_->connection.Flush(state_->limits.acknowledge_within);
-      return ToResult(outcome.get_future().get());
-    }
+    if (!failed) return ToResult(outcome.get_future().get());
     state_->room.notify_all();
     if (failed->kind != Kind::kNoRoom) return std::move(failed->error);
     std::unique_lock lock(state_->mutex);
