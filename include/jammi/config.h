@@ -115,7 +115,8 @@ struct EventsConfig {
   std::optional<std::filesystem::path> tls_certificate_path;
   std::optional<std::filesystem::path> tls_key_path;
   std::optional<std::filesystem::path> dead_letter_path;
-  uint32_t window = 256;  // events that wait for their acknowledgement
+  // Events that wait for their acknowledgement; with more than one a later one may arrive first.
+  uint32_t window = 1;
 };
 
 // --- [engine], [gpu], [inference], [embedding], [fine_tuning], [training], [cache]: work on data.

@@ -136,7 +136,7 @@ TEST_F(AuditLossTest, Weakness7AfterAnUnknownOutcomeTheSameCallIsRepeated) {
   OpenWith(milliseconds(200));
   SetSyncPoint("catalog:before_commit", [&] {
     proxy_.Refuse(true);
-    proxy_.CutBeforeAnswer("COMMIT");
+    proxy_.CutBeforeAnswer("COMMIT", TcpProxy::Reach::kAll);  // an idle one could ask what became of it
   });
   EXPECT_EQ(CodeOf(TryLog(10, 13)), ErrorCode::kOutcomeUnknown);
   ClearSyncPoints();

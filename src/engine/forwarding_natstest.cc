@@ -29,7 +29,6 @@ class ForwardingTest : public testing::Test {
     config_.events.enabled = true;
     config_.events.url = Secret(nats_.Url());
     config_.events.topics = {"numbers"};
-    config_.events.window = 1;  // a server that comes up may refuse one event and take those behind it
     MakeStream();
     Open();
   }

@@ -27,7 +27,7 @@ struct ForwardingOptions {
   bool lifecycle = true;
   std::vector<std::string> topics;  // names; '*' at the end stands for any ending
   std::string source = "/jammi";
-  size_t window = 256;      // events without an outcome, of all topics together
+  size_t window = 1;        // events without an outcome, of all topics together
   bool close_sink = false;  // Shutdown() closes it; else it is flushed
   // Keeps an event that can never be sent. Null: it is left out. Errors: it could not be kept, and is tried
   // again.

@@ -232,7 +232,6 @@ TEST_P(ForwarderTest, WithAWindowOfOneFailuresKeepTheOrder) {
     if (++calls % 7 == 0) return SinkError(SinkFault::kUnavailable);
     return {};
   });
-  options_.window = 1;  // else what was under way with it may arrive before it
   const Topic topic = Register();
   Publish(topic, 0, 50);
   Start();
@@ -397,6 +396,7 @@ TEST_P(ForwarderTest, AfterABackupWasRestoredItGoesOnWithNewIds) {
 
 // What is under way when the engine ends has its outcome, or is sent again.
 TEST_P(ForwarderTest, TheEndWaitsForOutcomesOnlySoLong) {
+  options_.window = 3;
   options_.close_wait = std::chrono::milliseconds(1);
   const Topic topic = Register();
   Publish(topic, 0, 3);

@@ -211,7 +211,10 @@ TEST_F(OutboxTest, WhileTheBrokerIsAwayTheNewestAreKept) {
   away = false;
   ASSERT_TRUE(AwaitStatus([](const auto& status) { return !status.failing && status.waiting == 0; }));
   const uint64_t lost = outbox_->Status(7).lost;
-  EXPECT_EQ(broker_->Await(200 - lost), Range(lost, 200)) << "the oldest went, the rest came in order";
+  const auto taken = broker_->Await(200 - lost);
+  // The first may be an older one: on its way when room was made, it was spared, and came back.
+  EXPECT_LE(taken.front(), lost);
+  EXPECT_EQ(std::vector(taken.begin() + 1, taken.end()), Range(lost + 1, 200)) << "the rest came in order";
 }
 
 TEST_F(OutboxTest, ABrokerThatForgotTheTopicIsToldAgain) {

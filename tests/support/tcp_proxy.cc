@@ -102,9 +102,10 @@ void TcpProxy::CutAfter(Direction direction, int64_t messages) {
   left_[static_cast<size_t>(direction)] = messages;
 }
 
-void TcpProxy::CutBeforeAnswer(std::string text) {
+void TcpProxy::CutBeforeAnswer(std::string text, Reach reach) {
   const std::lock_guard lock(mutex_);
   has_cut_ = false;
+  reach_ = reach;
   answer_ = std::move(text);
 }
 
@@ -176,6 +177,8 @@ bool TcpProxy::Pass(Stream& stream, Direction direction) {
   if (size > 0) stream.held.insert(stream.held.end(), buffer, buffer + size);
   while (const size_t whole = stream.Whole()) {
     if (direction == Direction::kToClient && Holds(stream, whole, &answer_)) {
+      const std::lock_guard lock(mutex_);
+      if (reach_ == Reach::kAll) cut_all_ = true;
       has_cut_ = true;
       return false;
     }

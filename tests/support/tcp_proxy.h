@@ -30,8 +30,9 @@ class TcpProxy {
   // connection that carried the last of them are closed; the messages counted do arrive. 0: the next
   // one is not passed on.
   void CutAfter(Direction direction, int64_t messages);
-  // The next message to a client that holds `text` is not passed on; its connection is closed.
-  void CutBeforeAnswer(std::string text);
+  // The next message to a client that holds `text` is not passed on; its connection is closed, or all are.
+  enum class Reach : uint8_t { kConnection, kAll };
+  void CutBeforeAnswer(std::string text, Reach reach = Reach::kConnection);
   // The next message in this direction that holds `text` is lost on the way; the connection stays.
   void Lose(Direction direction, std::string text);
   // True if all that was to be lost is.
@@ -75,6 +76,7 @@ class TcpProxy {
   std::vector<int64_t> round_trips_;  // by connection
   std::optional<int64_t> left_[2];    // messages until the cut, by direction
   std::string answer_;                // what CutBeforeAnswer waits for; empty: nothing
+  Reach reach_ = Reach::kConnection;  // and what it closes
   std::string lost_[2];               // what Lose waits for, by direction
   std::list<std::unique_ptr<Link>> links_;
   std::thread thread_;

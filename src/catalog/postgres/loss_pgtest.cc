@@ -132,7 +132,7 @@ TEST_F(Loss, AnOutcomeThatNobodyCanTellIsUnknown) {
   const auto catalog = Open(server().Url(database_, proxy_.port()));
   SetSyncPoint("catalog:before_commit", [&] {
     proxy_.Refuse(true);
-    proxy_.CutBeforeAnswer("COMMIT");
+    proxy_.CutBeforeAnswer("COMMIT", test::TcpProxy::Reach::kAll);  // an idle one could ask what became of it
   });
   bool told = false;
   const auto unknown = catalog->backend().RunTransaction({}, [&](Transaction& tx) -> Result<void> {
