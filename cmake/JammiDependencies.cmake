@@ -31,6 +31,18 @@ if(JAMMI_NATS)
   set_target_properties(NATS::nats PROPERTIES
     IMPORTED_LOCATION ${JAMMI_NATS_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${JAMMI_NATS_INCLUDE})
 endif()
+if(JAMMI_SERVER)
+  find_package(Protobuf REQUIRED)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET GLOBAL grpc++)
+  add_library(gRPC::grpc ALIAS PkgConfig::GRPC)
+  find_library(JAMMI_GRPC_REFLECTION grpc++_reflection REQUIRED)
+  # Debian's package for CMake wants what only its other parts need.
+  find_library(JAMMI_PROMETHEUS prometheus-cpp-core REQUIRED)
+  add_library(Prometheus::core UNKNOWN IMPORTED)
+  set_target_properties(Prometheus::core PROPERTIES IMPORTED_LOCATION ${JAMMI_PROMETHEUS})
+  find_package(Boost 1.81 REQUIRED)  # Asio and Beast: headers
+endif()
 if(JAMMI_TESTS)
   find_package(GTest REQUIRED)
 endif()

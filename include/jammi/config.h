@@ -217,6 +217,20 @@ struct ServerConfig {
   std::string flight_listen = "127.0.0.1:8081";
   std::vector<std::string> preload_models;
   ServerServices services;
+  uint64_t max_message_bytes = 64 << 20;
+  uint32_t handler_threads = 16;
+  uint32_t max_waiting_calls = 1024;
+  uint32_t max_streams = 10'000;
+  uint64_t drain_secs = 30;
+  uint64_t session_idle_secs = 86'400;
+  uint64_t max_sessions = 1'000'000;
+  // Without a token file everybody may do everything; then only loopback addresses are listened on, unless:
+  bool allow_anonymous = false;
+  std::optional<std::filesystem::path> token_path;
+  std::optional<std::filesystem::path> tls_certificate_path;
+  std::optional<std::filesystem::path> tls_key_path;
+  std::optional<std::filesystem::path> tls_client_authority_path;
+  std::optional<std::filesystem::path> backup_path;
 };
 
 enum class LoggingFormat : uint8_t { kText, kJson };

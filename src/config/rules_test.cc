@@ -181,6 +181,8 @@ TEST_F(Events, NamesOfTopicsMayEndWithAStar) {
 TEST_F(Events, CertificateAndKeyNeedEachOther) {
   EXPECT_THAT(Bad("[events]\ntls_key_path = 'k'\n"), HasSubstr("need each other"));
   EXPECT_THAT(Bad("[events]\ntls_certificate_path = 'c'\n"), HasSubstr("need each other"));
+  EXPECT_THAT(Bad("[server]\ntls_key_path = 'k'\n"), HasSubstr("need each other"));
+  EXPECT_THAT(Bad("[server]\ntls_client_authority_path = 'c'\n"), HasSubstr("needs"));
 }
 
 TEST_F(Events, WhatIsNotBuiltInLoadsAndIsRefusedAtTheStart) {

@@ -616,7 +616,6 @@ void AddTraining(std::vector<Setting>& all) {
 
 void AddServer(std::vector<Setting>& all) {
   const auto server = [&all](Setting setting, auto member) {
-    setting.used = false;
     all.push_back(Bind(std::move(setting), &Config::server, member));
   };
   server(
@@ -629,7 +628,7 @@ void AddServer(std::vector<Setting>& all) {
           .text = "Numeric address and port of gRPC and Flight SQL, likewise.",
           .format = CheckAddress},
          &ServerConfig::flight_listen);
-  server({.key = "server.preload_models", .text = "Models loaded at the start."},
+  server({.key = "server.preload_models", .text = "Models loaded at the start.", .used = false},
          &ServerConfig::preload_models);
   server(
       {.key = "server.services",
@@ -637,14 +636,86 @@ void AddServer(std::vector<Setting>& all) {
            "`\"all\"`, or a list of the optional tiers `train`, `event` and `eval`; `core` is always there, "
            "and `[]` means nothing else. In the variable: `all`, or names with commas between them."},
       &ServerConfig::services);
+  server({.key = "server.max_message_bytes",
+          .unit = "bytes",
+          .text = "A request that is larger is refused, and a unary reply that would be.",
+          .min = 64 * kKiB,
+          .max = kGiB,
+          .type = SettingType::kSize},
+         &ServerConfig::max_message_bytes);
+  server(
+      {.key = "server.handler_threads",
+       .unit = "threads",
+       .text = "Calls that wait for the database or a disk, at a time. Publishing and subscribing need none.",
+       .min = 1,
+       .max = 1024},
+      &ServerConfig::handler_threads);
+  server({.key = "server.max_waiting_calls",
+          .unit = "calls",
+          .text = "How many calls wait for such a thread; one more is refused with RESOURCE_EXHAUSTED.",
+          .min = 1,
+          .max = 1'000'000},
+         &ServerConfig::max_waiting_calls);
+  server({.key = "server.max_streams",
+          .unit = "streams",
+          .text = "Open subscriptions, of all clients together.",
+          .min = 1,
+          .max = 1'000'000},
+         &ServerConfig::max_streams);
+  server({.key = "server.drain_secs",
+          .unit = "seconds",
+          .text = "How long calls that are under way may take when the server is asked to stop.",
+          .min = 0,
+          .max = 86'400},
+         &ServerConfig::drain_secs);
+  server({.key = "server.session_idle_secs",
+          .unit = "seconds",
+          .text = "A session that has been idle for so long has lost its tenant, and is told so.",
+          .min = 1,
+          .max = 315'360'000},
+         &ServerConfig::session_idle_secs);
+  server({.key = "server.max_sessions",
+          .unit = "sessions",
+          .text = "How many sessions have a tenant at a time.",
+          .min = 1,
+          .max = kMaxCount},
+         &ServerConfig::max_sessions);
+  server({.key = "server.allow_anonymous",
+          .text = "Serves everybody who can reach it, on any address. Without it, and without `token_path`, "
+                  "only loopback addresses are listened on."},
+         &ServerConfig::allow_anonymous);
+  server({.key = "server.token_path",
+          .text = "A file of hashed tokens: who may call, as which tenant, with which role.",
+          .default_text = "not set: everybody may do everything",
+          .format = CheckNotEmpty},
+         &ServerConfig::token_path);
+  server({.key = "server.tls_certificate_path",
+          .text = "The server's certificate, and those that signed it, PEM; read again at SIGHUP.",
+          .default_text = "not set: no TLS",
+          .format = CheckNotEmpty},
+         &ServerConfig::tls_certificate_path);
+  server({.key = "server.tls_key_path",
+          .text = "The key of `server.tls_certificate_path`, PEM.",
+          .default_text = "not set",
+          .format = CheckNotEmpty},
+         &ServerConfig::tls_key_path);
+  server({.key = "server.tls_client_authority_path",
+          .text = "Clients must show a certificate that one of these signed, PEM.",
+          .default_text = "not set: clients need no certificate",
+          .format = CheckNotEmpty},
+         &ServerConfig::tls_client_authority_path);
+  server({.key = "server.backup_path",
+          .text = "The directory that gets the backups which clients ask for.",
+          .default_text = "not set: clients cannot ask for one",
+          .format = CheckNotEmpty},
+         &ServerConfig::backup_path);
   all.push_back(Bind({.key = "logging.level",
                       .text = "`trace`, `debug`, `info`, `warn`, `error` or `off`; or a list such as "
                               "`info,jammi_db=debug`.",
-                      .format = CheckLogFilter,
-                      .used = false},
+                      .format = CheckLogFilter},
                      &Config::logging, &LoggingConfig::level));
-  all.push_back(Bind({.key = "logging.format", .text = "Form of a log line.", .used = false},
-                     &Config::logging, &LoggingConfig::format));
+  all.push_back(Bind({.key = "logging.format", .text = "Form of a log line."}, &Config::logging,
+                     &LoggingConfig::format));
   all.push_back(KindSetting("signing_key.kind", true,
                             "Where the audit log's master keys come from: 64 hexadecimal digits each."));
   all.push_back(Bind({.key = "signing_key.path",

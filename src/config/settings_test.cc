@@ -133,6 +133,12 @@ Needs NeedsOf(const Setting& setting) {
   if (setting.key == "events.enabled") need("events.url", "nats://h");
   if (setting.key == "events.tls_certificate_path") need("events.tls_key_path", "k");
   if (setting.key == "events.tls_key_path") need("events.tls_certificate_path", "c");
+  if (setting.key == "server.tls_certificate_path") need("server.tls_key_path", "k");
+  if (setting.key == "server.tls_key_path") need("server.tls_certificate_path", "c");
+  if (setting.key == "server.tls_client_authority_path") {
+    need("server.tls_certificate_path", "c");
+    need("server.tls_key_path", "k");
+  }
   if (setting.kind == "azure") need("storage.cloud.account_name", "n");
   if (setting.kind == "r2" || setting.key == "storage.cloud.kind") need("storage.cloud.account_id", "n");
   const bool needs_key = setting.key == "storage.cloud.session_token";

@@ -56,6 +56,12 @@ void CheckTraining(const TrainingConfig& training, Problems& problems) {
 void CheckServer(const ServerConfig& server, Problems& problems) {
   const auto health = ParseAddress(server.health_listen);
   const auto flight = ParseAddress(server.flight_listen);
+  if (server.tls_certificate_path.has_value() != server.tls_key_path.has_value()) {
+    problems.Add("server.tls_certificate_path", "and server.tls_key_path need each other");
+  }
+  if (server.tls_client_authority_path && !server.tls_certificate_path) {
+    problems.Add("server.tls_client_authority_path", "needs server.tls_certificate_path");
+  }
   if (health.port == 0 || health.port != flight.port) return;
   if (health.host == flight.host || health.any || flight.any) {
     problems.Add("server.flight_listen", fmt::format("{} and server.health_listen, {}, are the same address",
