@@ -1,7 +1,8 @@
 # One target per folder: jammi_library(catalog SRCS ... DEPS ... PRIVATE_DEPS ...).
-# DEPS may appear in the folder's own headers, PRIVATE_DEPS in its .cc files only.
+# DEPS may appear in the folder's own headers, PRIVATE_DEPS in its .cc files only. APART: it is for our programs
+# and not part of libjammi.so.
 function(jammi_library name)
-  cmake_parse_arguments(arg "" "" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(arg "APART" "" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
   # Folders are added from the ground up, so a link upwards names a target that is not there yet.
   foreach(dep ${arg_DEPS} ${arg_PRIVATE_DEPS})
     if(dep MATCHES "^jammi" AND NOT TARGET ${dep})
@@ -14,7 +15,9 @@ function(jammi_library name)
     ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   target_compile_options(jammi_${name} PRIVATE ${JAMMI_WARNINGS})
   target_link_libraries(jammi_${name} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
-  set_property(GLOBAL APPEND PROPERTY JAMMI_LIBRARIES jammi_${name})
+  if(NOT arg_APART)
+    set_property(GLOBAL APPEND PROPERTY JAMMI_LIBRARIES jammi_${name})
+  endif()
 endfunction()
 
 # The label of the folder that is being read: "catalog" for src/catalog and what lies below it.

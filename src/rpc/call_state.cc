@@ -1,0 +1,129 @@
+#include "rpc/call_state.h"
+
+#include <fmt/format.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "jammi/ids.h"
+
+namespace jammi {
+namespace {
+
+constexpr size_t kMaxRequestId = 128;
+
+std::optional<std::string_view> Header(const grpc::CallbackServerContext& context, const char* name) {
+  const auto& all = context.client_metadata();
+  const auto found = all.find(name);
+  if (found == all.end()) return std::nullopt;
+  return std::string_view(found->second.data(), found->second.size());
+}
+
+// The client's, if it is fit for a header and a log line.
+std::string RequestId(const grpc::CallbackServerContext& context) {
+  const auto given = Header(context, "x-request-id");
+  const auto fit = [](char c) { return c > ' ' && c <= '~'; };
+  if (given && !given->empty() && given->size() <= kMaxRequestId && std::ranges::all_of(*given, fit)) {
+    return std::string(*given);
+  }
+  return Uuid::RandomV4().ToString();
+}
+
+Deadline DeadlineOf(const grpc::CallbackServerContext& context) {
+  const auto at = context.deadline();
+  if (at == std::chrono::system_clock::time_point::max()) return Deadline::Never();
+  return Deadline::After(at - std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+grpc::Status ToGrpc(const RpcFailure& failure) {
+  return {static_cast<grpc::StatusCode>(failure.code), failure.message, failure.details};
+}
+
+CallState::CallState(Dispatcher& dispatcher, const RpcMethod& method, size_t metric,
+                     grpc::CallbackServerContext& context)
+    : dispatcher_(dispatcher), method_(method), metric_(metric), peer_(context.peer()) {
+  dispatcher_.observer().Began(metric_);
+  metadata_ = {.method = method_.path,
+               .session_id = Header(context, "jammi-session-id"),
+               .authorization = Header(context, "authorization"),
+               .peer = peer_};
+  call_.request_id = RequestId(context);
+  if (metadata_.session_id) call_.session_id = std::string(*metadata_.session_id);
+  call_.deadline = DeadlineOf(context);
+  context.AddInitialMetadata("x-request-id", call_.request_id);
+}
+
+CallState::~CallState() {
+  dispatcher_.observer().Ended(metric_, code_, std::chrono::steady_clock::now() - began_);
+}
+
+std::optional<std::expected<void, RpcFailure>> CallState::Resolve() {
+  auto answer = dispatcher_.resolver().ResolveNow(metadata_);
+  if (!answer) return std::nullopt;
+  return Take(std::move(*answer));
+}
+
+std::expected<void, RpcFailure> CallState::ResolveSlowly() {
+  return Take(dispatcher_.resolver().Resolve(metadata_, call_.deadline));
+}
+
+std::expected<void, RpcFailure> CallState::Take(CallResolver::Answer answer) {
+  if (!answer) return std::unexpected(RpcFailure{answer.error().code, answer.error().message, {}});
+  call_.identity = std::move(*answer);
+  resolved_ = true;
+  if (!Allows(call_.identity.role, method_.options.access)) {
+    return std::unexpected(
+        RpcFailure{RpcCode::kPermissionDenied,
+                   fmt::format("{} is not for the role '{}'", method_.name, ToString(call_.identity.role)),
+                   {}});
+  }
+  return {};
+}
+
+std::expected<std::unique_ptr<google::protobuf::MessageLite>, RpcFailure> CallState::Decode(
+    const grpc::ByteBuffer& buffer) const {
+  auto request = method_.make_request();
+  grpc::ByteBuffer bytes(buffer);  // the reader takes them out of it
+  grpc::ProtoBufferReader reader(&bytes);
+  if (!reader.status().ok() || !request->ParseFromZeroCopyStream(&reader)) {
+    return std::unexpected(RpcFailure{RpcCode::kInvalidArgument,
+                                      fmt::format("{}: the request is no {}: its bytes cannot be decoded",
+                                                  method_.name, method_.request_type),
+                                      {}});
+  }
+  return request;
+}
+
+grpc::Status CallState::End(const RpcFailure& failure) {
+  code_ = failure.code;
+  const bool ours = failure.code == RpcCode::kInternal || failure.code == RpcCode::kDataLoss ||
+                    failure.code == RpcCode::kUnknown;
+  Log(ours ? LogLevel::kError : LogLevel::kDebug, "{} {} request {} tenant {}: {}", method_.path,
+      ToString(failure.code), call_.request_id,
+      resolved_ && !call_.identity.scope.is_global() ? call_.identity.scope.Key() : "-", failure.message);
+  return ToGrpc(failure);
+}
+
+uint64_t CallState::lane() const {
+  if (resolved_ && !call_.identity.scope.is_global()) {
+    return std::hash<Uuid>()(call_.identity.scope.tenant()->uuid());
+  }
+  if (metadata_.session_id) return std::hash<std::string_view>()(*metadata_.session_id);
+  return std::hash<std::string_view>()(peer_);
+}
+
+RpcFailure CallState::Busy() {
+  return {RpcCode::kResourceExhausted, "too many calls are waiting; try again later", {}};
+}
+
+RpcFailure CallState::Late() const {
+  return {
+      RpcCode::kDeadlineExceeded, fmt::format("{}: the deadline passed before it began", method_.name), {}};
+}
+
+}  // namespace jammi

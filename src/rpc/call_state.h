@@ -1,0 +1,67 @@
+// What unary and streaming calls have in common: from the metadata to a decoded request and a resolved call.
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/status.h>
+
+#include <chrono>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "rpc/dispatcher.h"
+#include "rpc/failure.h"
+#include "rpc/service.h"
+
+namespace jammi {
+
+[[nodiscard]] grpc::Status ToGrpc(const RpcFailure& failure);
+
+// One per call, from its first moment to its last: counts it at both ends. Not thread-safe.
+class CallState {
+ public:
+  CallState(Dispatcher& dispatcher, const RpcMethod& method, size_t metric,
+            grpc::CallbackServerContext& context);
+  // Ended(), with what End() was told last.
+  ~CallState();
+  CallState(const CallState&) = delete;
+  CallState& operator=(const CallState&) = delete;
+
+  // Who calls, if that can be said without waiting: then call() is complete, or there is a failure. nullopt:
+  // ResolveSlowly() must say, on a thread that may wait.
+  [[nodiscard]] std::optional<std::expected<void, RpcFailure>> Resolve();
+  [[nodiscard]] std::expected<void, RpcFailure> ResolveSlowly();
+  // The bytes of `buffer` as the method's request.
+  [[nodiscard]] std::expected<std::unique_ptr<google::protobuf::MessageLite>, RpcFailure> Decode(
+      const grpc::ByteBuffer& buffer) const;
+
+  // What ends the call; logged and counted.
+  [[nodiscard]] grpc::Status End(const RpcFailure& failure);
+  void EndOk() { code_ = RpcCode::kOk; }
+
+  // Whose turn in the executor a call takes: its tenant's once that is known, else its session's or peer's.
+  [[nodiscard]] uint64_t lane() const;
+  [[nodiscard]] const RpcMethod& method() const { return method_; }
+  [[nodiscard]] const RpcCall& call() const { return call_; }
+  [[nodiscard]] Dispatcher& dispatcher() const { return dispatcher_; }
+
+  [[nodiscard]] static RpcFailure Busy();
+  [[nodiscard]] RpcFailure Late() const;
+
+ private:
+  [[nodiscard]] std::expected<void, RpcFailure> Take(CallResolver::Answer answer);
+
+  Dispatcher& dispatcher_;
+  const RpcMethod& method_;
+  const size_t metric_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  const std::string peer_;
+  CallMetadata metadata_;
+  RpcCall call_;
+  bool resolved_ = false;
+  RpcCode code_ = RpcCode::kCancelled;
+};
+
+}  // namespace jammi

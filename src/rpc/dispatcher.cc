@@ -1,0 +1,121 @@
+#include "rpc/dispatcher.h"
+
+#include <fmt/format.h>
+#include <grpcpp/impl/codegen/server_callback_handlers.h>
+#include <grpcpp/impl/rpc_service_method.h>
+#include <grpcpp/impl/service_type.h>
+
+#include <utility>
+
+#include "rpc/stream_call.h"
+#include "rpc/unary_call.h"
+
+namespace jammi {
+namespace {
+
+using grpc::ByteBuffer;
+using RpcType = grpc::internal::RpcMethod::RpcType;
+
+// A call of a method that reads a stream of messages; none is served yet.
+class RefusedBidiCall final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer> {
+ public:
+  RefusedBidiCall(Dispatcher& dispatcher, const RpcMethod& method, size_t metric,
+                  grpc::CallbackServerContext& context)
+      : state_(dispatcher, method, metric, context) {
+    Finish(state_.End(Dispatcher::NotServed(method)));
+  }
+
+ private:
+  void OnDone() override { delete this; }
+  CallState state_;
+};
+
+grpc::internal::MethodHandler* MakeHandler(Dispatcher& dispatcher, const RpcMethod& method, size_t metric) {
+  if (method.client_streams) {
+    return new grpc::internal::CallbackBidiHandler<ByteBuffer, ByteBuffer>(
+        [&dispatcher, &method, metric](grpc::CallbackServerContext* context) {
+          return new RefusedBidiCall(dispatcher, method, metric, *context);
+        });
+  }
+  if (method.server_streams) {
+    return new grpc::internal::CallbackServerStreamingHandler<ByteBuffer, ByteBuffer>(
+        [&dispatcher, &method, metric](grpc::CallbackServerContext* context, const ByteBuffer* request) {
+          return StreamCall::Begin(dispatcher, method, metric, *context, *request);
+        });
+  }
+  return new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(
+      [&dispatcher, &method, metric](grpc::CallbackServerContext* context, const ByteBuffer* request,
+                                     ByteBuffer* response) {
+        return UnaryCall::Begin(dispatcher, method, metric, *context, *request, *response);
+      });
+}
+
+// What gRPC knows of a service: the paths, and what makes the reactor of each call. It is what generated code
+// would be, without a type for each service.
+class GrpcService final : public grpc::Service {
+ public:
+  GrpcService(Dispatcher& dispatcher, const RpcService& service) {
+    int index = 0;
+    for (const auto& method : service.methods()) {
+      const size_t metric = dispatcher.observer().Add(service.full_name(), method.name);
+      const auto type = method.client_streams   ? RpcType::BIDI_STREAMING
+                        : method.server_streams ? RpcType::SERVER_STREAMING
+                                                : RpcType::NORMAL_RPC;
+      AddMethod(new grpc::internal::RpcServiceMethod(method.path.c_str(), type, nullptr));
+      MarkMethodRawCallback(index++, MakeHandler(dispatcher, method, metric));
+    }
+  }
+};
+
+}  // namespace
+
+Dispatcher::Dispatcher(CallResolver& resolver, RpcExecutor& executor, RpcObserver& observer,
+                       const DispatcherOptions& options)
+    : resolver_(resolver), executor_(executor), observer_(observer), options_(options) {}
+
+Dispatcher::~Dispatcher() = default;
+
+std::unique_ptr<grpc::Service> Dispatcher::Serve(const RpcService& service) {
+  return std::make_unique<GrpcService>(*this, service);
+}
+
+RpcFailure Dispatcher::NotServed(const RpcMethod& method) {
+  return {RpcCode::kUnimplemented,
+          fmt::format("{} is not available on this server: {}", method.path.substr(1), method.unserved),
+          {}};
+}
+
+bool Dispatcher::Enter(StreamCall* call, RpcFailure* refused) {
+  const std::lock_guard lock(mutex_);
+  if (ending_) {
+    *refused = {RpcCode::kUnavailable, std::string(kShuttingDown), {}};
+    return false;
+  }
+  if (streams_.size() >= options_.max_streams) {
+    *refused = {RpcCode::kResourceExhausted,
+                fmt::format("{} streams are open, and no more may be; try again later", streams_.size()),
+                {}};
+    return false;
+  }
+  streams_.insert(call);
+  return true;
+}
+
+void Dispatcher::Leave(StreamCall* call) {
+  const std::lock_guard lock(mutex_);
+  streams_.erase(call);
+}
+
+// Under the lock, which Leave() needs too: so none of them is gone meanwhile.
+void Dispatcher::EndStreams() {
+  const std::lock_guard lock(mutex_);
+  ending_ = true;
+  for (auto* call : streams_) call->EndWith({RpcCode::kUnavailable, std::string(kShuttingDown), {}});
+}
+
+size_t Dispatcher::open_streams() const {
+  const std::lock_guard lock(mutex_);
+  return streams_.size();
+}
+
+}  // namespace jammi

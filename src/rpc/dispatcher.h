@@ -1,0 +1,70 @@
+// What happens to every call before and after its handler: identity, access, decoding, threads, errors,
+// metrics, request ids. One path for all methods of all services.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "rpc/call.h"
+#include "rpc/executor.h"
+#include "rpc/observer.h"
+#include "rpc/service.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace jammi {
+
+class StreamCall;
+
+inline constexpr std::string_view kShuttingDown = "the server is shutting down";
+
+struct DispatcherOptions {
+  size_t max_message_bytes = 64 << 20;  // of a unary reply
+  size_t max_streams = 10'000;          // open at a time
+};
+
+// Thread-safe. Everything given must outlive it.
+class Dispatcher {
+ public:
+  Dispatcher(CallResolver& resolver, RpcExecutor& executor, RpcObserver& observer,
+             const DispatcherOptions& options);
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  // The service as gRPC takes it. It keeps references to both.
+  [[nodiscard]] std::unique_ptr<grpc::Service> Serve(const RpcService& service);
+
+  // Ends every open stream with UNAVAILABLE, and whatever stream comes from now on.
+  void EndStreams();
+  [[nodiscard]] size_t open_streams() const;
+
+  [[nodiscard]] CallResolver& resolver() { return resolver_; }
+  [[nodiscard]] RpcExecutor& executor() { return executor_; }
+  [[nodiscard]] RpcObserver& observer() { return observer_; }
+  [[nodiscard]] const DispatcherOptions& options() const { return options_; }
+
+  [[nodiscard]] static RpcFailure NotServed(const RpcMethod& method);
+
+  // Of a stream: false, it may not begin, with the reason.
+  [[nodiscard]] bool Enter(StreamCall* call, RpcFailure* refused);
+  void Leave(StreamCall* call);
+
+ private:
+  CallResolver& resolver_;
+  RpcExecutor& executor_;
+  RpcObserver& observer_;
+  const DispatcherOptions options_;
+  mutable std::mutex mutex_;
+  bool ending_ = false;
+  std::unordered_set<StreamCall*> streams_;
+};
+
+}  // namespace jammi

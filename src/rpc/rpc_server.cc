@@ -1,0 +1,138 @@
+#include "rpc/rpc_server.h"
+
+#include <fmt/format.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <mutex>
+#include <utility>
+
+#include "rpc/call_state.h"
+
+namespace jammi {
+namespace {
+
+constexpr size_t kMaxPathSaid = 256;
+
+// Paths that no service has: a client of another version, or of another server.
+class UnknownMethods final : public grpc::CallbackGenericService {
+ public:
+  explicit UnknownMethods(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+
+ private:
+  class Refusal final : public grpc::ServerGenericBidiReactor {
+   public:
+    explicit Refusal(const grpc::Status& status) { Finish(status); }
+
+   private:
+    void OnDone() override { delete this; }
+  };
+
+  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
+    dispatcher_.observer().Unknown(context->method());
+    return new Refusal({grpc::StatusCode::UNIMPLEMENTED,
+                        fmt::format("there is no method {} on this server",
+                                    std::string_view(context->method()).substr(0, kMaxPathSaid))});
+  }
+
+  Dispatcher& dispatcher_;
+};
+
+std::shared_ptr<grpc::ServerCredentials> Credentials(const std::optional<RpcTls>& tls) {
+  if (!tls) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions options(tls->client_authority.empty()
+                                                ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                                : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_key_cert_pairs.push_back({tls->key, tls->certificate});
+  options.pem_root_certs = tls->client_authority;
+  return grpc::SslServerCredentials(options);
+}
+
+void Configure(grpc::ServerBuilder& builder, const RpcServerOptions& options) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.SetMaxSendMessageSize(-1);
+  // Dead peers are found within 80 s; clients may ask every 10 s whether we are there.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10);
+  // The port is ours alone: two servers on one port would share the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+}  // namespace
+
+struct RpcServer::Running {
+  Dispatcher& dispatcher;
+  UnknownMethods unknown;
+  std::vector<std::unique_ptr<grpc::Service>> services;
+  std::unique_ptr<grpc::Server> server;
+  std::mutex shutdown;
+};
+
+Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& options, Dispatcher& dispatcher,
+                                                    const std::vector<const RpcService*>& services) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+  const size_t colon = options.address.rfind(':');
+  if (colon == std::string::npos) {
+    return Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is no address with a port", options.address));
+  }
+  std::unique_ptr<Running> running(new Running{.dispatcher = dispatcher,
+                                               .unknown = UnknownMethods(dispatcher),
+                                               .services = {},
+                                               .server = {},
+                                               .shutdown = {}});
+  grpc::ServerBuilder builder;
+  Configure(builder, options);
+  int port = 0;
+  builder.AddListeningPort(options.address, Credentials(options.tls), &port);
+  for (const auto* service : services) {
+    running->services.push_back(dispatcher.Serve(*service));
+    builder.RegisterService(running->services.back().get());
+  }
+  builder.RegisterCallbackGenericService(&running->unknown);
+  running->server = builder.BuildAndStart();
+  if (running->server == nullptr || port == 0) {
+    return Error(
+        ErrorCode::kUnavailable,
+        fmt::format("cannot listen on {}: it is in use, is none of this machine's, or the certificate "
+                    "cannot be used",
+                    options.address));
+  }
+  auto* health = running->server->GetHealthCheckService();
+  for (const auto* service : services) health->SetServingStatus(service->full_name(), true);
+  return std::unique_ptr<RpcServer>(
+      new RpcServer(fmt::format("{}:{}", options.address.substr(0, colon), port), std::move(running)));
+}
+
+RpcServer::RpcServer(std::string address, std::unique_ptr<Running> running)
+    : address_(std::move(address)), running_(std::move(running)) {}
+
+RpcServer::~RpcServer() { Shutdown(Deadline::Now()); }
+
+void RpcServer::Shutdown(Deadline deadline) {
+  const std::lock_guard lock(running_->shutdown);
+  if (running_->server == nullptr) return;
+  running_->server->GetHealthCheckService()->Shutdown();
+  running_->dispatcher.EndStreams();
+  if (deadline.IsNever()) {
+    running_->server->Shutdown();
+  } else {
+    const auto now = std::chrono::steady_clock::now();
+    const auto wait = std::max(deadline.at(), now) - now;
+    running_->server->Shutdown(std::chrono::system_clock::now() +
+                               std::chrono::duration_cast<std::chrono::system_clock::duration>(wait));
+  }
+  running_->server->Wait();
+  running_->server.reset();
+}
+
+}  // namespace jammi

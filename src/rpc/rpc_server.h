@@ -1,0 +1,60 @@
+// The gRPC port.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jammi/clock.h"
+#include "jammi/result.h"
+#include "rpc/call.h"
+#include "rpc/dispatcher.h"
+#include "rpc/service.h"
+
+namespace jammi {
+
+// Certificate, key and, where clients must show a certificate, who signs those: PEM.
+struct RpcTls {
+  std::string certificate;
+  std::string key;
+  std::string client_authority;  // empty: clients need none
+};
+
+struct RpcServerOptions {
+  std::string address = "127.0.0.1:0";  // numeric; port 0: any free one
+  size_t max_message_bytes = 64 << 20;  // both ways
+  std::optional<RpcTls> tls;
+};
+
+// A gRPC server with reflection and grpc.health.v1. Thread-safe.
+class RpcServer {
+ public:
+  // Listens, and serves. Everything given must outlive it. Errors: kInvalidArgument: no numeric address;
+  // kUnavailable: the address cannot be had, with the reason as far as it is known; kFailedPrecondition: a
+  // certificate or key that is none.
+  [[nodiscard]] static Result<std::unique_ptr<RpcServer>> Start(
+      const RpcServerOptions& options, Dispatcher& dispatcher,
+      const std::vector<const RpcService*>& services);
+  // Shutdown(Deadline::Now()).
+  ~RpcServer();
+  RpcServer(const RpcServer&) = delete;
+  RpcServer& operator=(const RpcServer&) = delete;
+
+  // As it is bound: "127.0.0.1:8081", "[::1]:8081".
+  [[nodiscard]] const std::string& address() const { return address_; }
+
+  // Takes no more calls, ends the streams, lets calls that are under way come to their end until `deadline`,
+  // and cancels the rest. Idempotent; a second call waits for the first.
+  void Shutdown(Deadline deadline);
+
+ private:
+  struct Running;
+  RpcServer(std::string address, std::unique_ptr<Running> running);
+
+  std::string address_;
+  std::unique_ptr<Running> running_;
+};
+
+}  // namespace jammi

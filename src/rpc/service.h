@@ -1,0 +1,133 @@
+// The methods of one gRPC service, as functions of typed messages.
+//
+//   class Catalog final : public RpcService {
+//     Catalog() : RpcService("jammi.v1.catalog.CatalogService") {
+//       Unary<GetTenantRequest, GetTenantResponse>("GetTenant", {.access = RpcAccess::kRead},
+//                                                  [this](const RpcCall& call, const auto& request) {...});
+//     }
+//   };
+//
+// A method of the service that is not registered answers UNIMPLEMENTED with a text that says so. Identity,
+// access, decoding, threads, errors, metrics and logs are the dispatcher's, for all methods alike.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "jammi/result.h"
+#include "rpc/call.h"
+#include "rpc/failure.h"
+#include "rpc/stream.h"
+
+namespace jammi {
+
+struct MethodOptions {
+  RpcAccess access = RpcAccess::kRead;
+  ErrorFamily errors = ErrorFamily::kEngine;
+  // The handler never waits: it runs where the call comes in. Else on a thread of the pool.
+  bool quick = false;
+};
+
+[[nodiscard]] grpc::ByteBuffer Encode(const google::protobuf::MessageLite& message);
+
+// The answer of an asynchronous method: called once, from any thread.
+using EncodedReply = std::move_only_function<void(Result<grpc::ByteBuffer>)>;
+template <class Response>
+class RpcReply {
+ public:
+  explicit RpcReply(EncodedReply reply) : reply_(std::move(reply)) {}
+  void operator()(Result<Response> response) {
+    if (response) {
+      reply_(Encode(*response));
+    } else {
+      reply_(std::move(response).error());
+    }
+  }
+
+ private:
+  EncodedReply reply_;
+};
+
+// A method, with its types erased.
+struct RpcMethod {
+  std::string name;
+  std::string path;  // "/package.Service/Name"
+  bool client_streams = false;
+  bool server_streams = false;
+  MethodOptions options;
+  std::string request_type;  // for messages
+  std::string unserved;      // why it is not served, if it is not
+  std::function<std::unique_ptr<google::protobuf::MessageLite>()> make_request;
+  // At most one of these; none: the method is not served.
+  std::function<void(const RpcCall&, const google::protobuf::MessageLite&, EncodedReply)> unary;
+  std::function<Result<std::unique_ptr<RpcStream>>(const RpcCall&, const google::protobuf::MessageLite&)>
+      stream;
+};
+
+class RpcService {
+ public:
+  // `full_name` is a service whose messages are linked in. `unserved` ends the sentence about a method that
+  // is not registered: "... is not available on this server: <unserved>".
+  explicit RpcService(std::string_view full_name,
+                      std::string_view unserved = "this version does not have it");
+  virtual ~RpcService() = default;
+  RpcService(const RpcService&) = delete;
+  RpcService& operator=(const RpcService&) = delete;
+
+  [[nodiscard]] const std::string& full_name() const { return full_name_; }
+  [[nodiscard]] const std::vector<RpcMethod>& methods() const { return methods_; }
+
+ protected:
+  // `name` is a method of the service with these types: anything else is a bug, and ends the program.
+  template <class Request, class Response>
+  void Unary(std::string_view name, MethodOptions options,
+             std::function<Result<Response>(const RpcCall&, const Request&)> handler) {
+    UnaryAsync<Request, Response>(
+        name, options,
+        [handler = std::move(handler)](const RpcCall& call, const Request& request,
+                                       RpcReply<Response> reply) { reply(handler(call, request)); });
+  }
+  template <class Request, class Response>
+  void UnaryAsync(std::string_view name, MethodOptions options,
+                  std::function<void(const RpcCall&, const Request&, RpcReply<Response>)> handler) {
+    auto& method = Find(name, Request().GetTypeName(), Response().GetTypeName(), false);
+    Describe<Request>(method, options);
+    method.unary = [handler = std::move(handler)](const RpcCall& call,
+                                                  const google::protobuf::MessageLite& request,
+                                                  EncodedReply reply) {
+      handler(call, static_cast<const Request&>(request), RpcReply<Response>(std::move(reply)));
+    };
+  }
+  template <class Request, class Response>
+  void ServerStream(
+      std::string_view name, MethodOptions options,
+      std::function<Result<std::unique_ptr<RpcStream>>(const RpcCall&, const Request&)> handler) {
+    auto& method = Find(name, Request().GetTypeName(), Response().GetTypeName(), true);
+    Describe<Request>(method, options);
+    method.stream = [handler = std::move(handler)](const RpcCall& call,
+                                                   const google::protobuf::MessageLite& request) {
+      return handler(call, static_cast<const Request&>(request));
+    };
+  }
+
+ private:
+  [[nodiscard]] RpcMethod& Find(std::string_view name, const std::string& request,
+                                const std::string& response, bool server_streams);
+  template <class Request>
+  static void Describe(RpcMethod& method, const MethodOptions& options) {
+    method.options = options;
+    method.make_request = [] { return std::make_unique<Request>(); };
+  }
+
+  std::string full_name_;
+  std::vector<RpcMethod> methods_;
+};
+
+}  // namespace jammi

@@ -1,0 +1,56 @@
+#include "rpc/unary_call.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace jammi {
+
+grpc::ServerUnaryReactor* UnaryCall::Begin(Dispatcher& dispatcher, const RpcMethod& method, size_t metric,
+                                           grpc::CallbackServerContext& context,
+                                           const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
+  auto* call = new UnaryCall(dispatcher, method, metric, context, request, response);
+  call->Start();
+  return call;
+}
+
+void UnaryCall::Start() {
+  auto resolved = state_.Resolve();
+  if (resolved && !*resolved) return Fail(resolved->error());
+  if (resolved && (state_.method().options.quick || !state_.method().unary)) return Run();
+  const bool known = resolved.has_value();
+  const bool submitted = state_.dispatcher().executor().Submit(state_.lane(), [this, known] {
+    if (state_.call().deadline.Passed()) return Fail(state_.Late());
+    if (!known) {
+      if (auto slowly = state_.ResolveSlowly(); !slowly) return Fail(slowly.error());
+    }
+    Run();
+  });
+  if (!submitted) Fail(CallState::Busy());
+}
+
+void UnaryCall::Run() {
+  const auto& method = state_.method();
+  if (!method.unary) return Fail(state_.dispatcher().NotServed(method));
+  auto decoded = state_.Decode(request_);
+  if (!decoded) return Fail(decoded.error());
+  decoded_ = std::move(*decoded);
+  method.unary(state_.call(), *decoded_,
+               [this](Result<grpc::ByteBuffer> response) { Answer(std::move(response)); });
+}
+
+void UnaryCall::Answer(Result<grpc::ByteBuffer> response) {
+  if (!response) return Fail(ToFailure(response.error(), state_.method().options.errors));
+  const size_t most = state_.dispatcher().options().max_message_bytes;
+  if (response->Length() > most) {
+    return Fail({RpcCode::kResourceExhausted,
+                 fmt::format("{}: the reply has {} bytes, and may have {}; ask for less at a time",
+                             state_.method().name, response->Length(), most),
+                 {}});
+  }
+  response_ = std::move(*response);
+  state_.EndOk();
+  Finish(grpc::Status::OK);
+}
+
+}  // namespace jammi

@@ -1,0 +1,17 @@
+// The services of the server; each is a file of its own.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "rpc/service.h"
+#include "server/server_context.h"
+
+namespace jammi {
+
+[[nodiscard]] std::unique_ptr<RpcService> NewCatalogService(const ServerContext& context);
+
+// The services of the protocol that this version mounts and does not serve: each method says so.
+[[nodiscard]] std::vector<std::unique_ptr<RpcService>> NewUnservedServices();
+
+}  // namespace jammi
