@@ -21,6 +21,7 @@ ONLY_IN = [
     (re.compile(r"libpq-fe\.h$|libpq/"), ["catalog/postgres"]),
     (re.compile(r"duckdb(\.h|\.hpp|/)"), ["predicate", "sql"]),
     (re.compile(r"nats\.h$|nats/((nats|status|version)\.h$|adapters/)"), ["nats"]),
+    (re.compile(r"prometheus/"), ["metrics"]),
 ]
 # What a public header may include: one another, the standard library, and Arrow's declarations.
 PUBLIC_MAY_INCLUDE = re.compile(r"^(jammi/[\w/]+\.h|arrow/type_fwd\.h|[a-z_0-9]+)$")
