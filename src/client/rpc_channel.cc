@@ -11,8 +11,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "client/client_stream_state.h"
 #include "client/rpc_error.h"
-#include "client/rpc_stream_state.h"
 #include "client/target.h"
 #include "jammi/ids.h"
 
@@ -137,15 +137,15 @@ Result<void> RpcChannel::CallInto(const char* method, const RpcMessage& request,
   return {};
 }
 
-RpcStream RpcChannel::OpenStream(const char* method) const {
-  auto stream = std::make_unique<RpcStream::State>();
+ClientStream RpcChannel::OpenStream(const char* method) const {
+  auto stream = std::make_unique<ClientStream::State>();
   stream->channel = state_->channel;
   state_->Prepare(stream->context);
   stream->stream.reset(grpc::internal::ClientReaderWriterFactory<RpcMessage, RpcMessage>::Create(
       state_->channel.get(),
       grpc::internal::RpcMethod(method, grpc::internal::RpcMethod::BIDI_STREAMING, state_->channel),
       &stream->context));
-  return RpcStream(std::move(stream));
+  return ClientStream(std::move(stream));
 }
 
 }  // namespace jammi

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "client/rpc_stream.h"
+#include "client/client_stream.h"
 #include "jammi/result.h"
 #include "jammi/secret.h"
 
@@ -53,7 +53,7 @@ class RpcChannel {
   // A call whose answer is many messages. Errors come with the first Read().
   template <class Response, std::derived_from<RpcMessage> Request>
   [[nodiscard]] ServerStream<Response> Stream(const char* method, const Request& request) const {
-    RpcStream stream = OpenStream(method);
+    ClientStream stream = OpenStream(method);
     if (stream.Write(request)) stream.WritesDone();
     return ServerStream<Response>(std::move(stream));
   }
@@ -62,7 +62,7 @@ class RpcChannel {
   [[nodiscard]] BidiStream<Request, Response> Converse(const char* method) const {
     return BidiStream<Request, Response>(OpenStream(method));
   }
-  [[nodiscard]] RpcStream OpenStream(const char* method) const;
+  [[nodiscard]] ClientStream OpenStream(const char* method) const;
 
  private:
   struct State;

@@ -10,11 +10,11 @@
 #include <optional>
 #include <utility>
 
-#include "client/rpc_stream.h"
+#include "client/client_stream.h"
 
 namespace jammi {
 
-struct RpcStream::State {
+struct ClientStream::State {
   using Stream = grpc::ClientReaderWriter<RpcMessage, RpcMessage>;
 
   std::shared_ptr<grpc::Channel> channel;

@@ -15,13 +15,13 @@ using RpcMessage = google::protobuf::MessageLite;
 
 // One thread may read while another writes; Cancel() may be called by any at any time. The destructor
 // cancels what has not ended. Outlives its channel.
-class RpcStream {
+class ClientStream {
  public:
   struct State;
-  explicit RpcStream(std::unique_ptr<State> state);
-  ~RpcStream();
-  RpcStream(RpcStream&&) noexcept;
-  RpcStream& operator=(RpcStream&&) noexcept;
+  explicit ClientStream(std::unique_ptr<State> state);
+  ~ClientStream();
+  ClientStream(ClientStream&&) noexcept;
+  ClientStream& operator=(ClientStream&&) noexcept;
 
   // Returns when the server has begun to answer, which may be before its first message, or has refused.
   // REQUIRES: nothing was read yet.
@@ -41,9 +41,9 @@ class RpcStream {
 template <class Response>
 class ServerStream {
  public:
-  explicit ServerStream(RpcStream stream) : stream_(std::move(stream)) {}
+  explicit ServerStream(ClientStream stream) : stream_(std::move(stream)) {}
 
-  // nullopt: the end. Errors: as RpcStream::Read().
+  // nullopt: the end. Errors: as ClientStream::Read().
   [[nodiscard]] Result<std::optional<Response>> Read() {
     Response message;
     JAMMI_ASSIGN(const bool more, stream_.Read(message));
@@ -54,7 +54,7 @@ class ServerStream {
   void Cancel() { stream_.Cancel(); }
 
  protected:
-  RpcStream stream_;
+  ClientStream stream_;
 };
 
 template <class Request, class Response>
