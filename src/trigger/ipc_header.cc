@@ -13,7 +13,9 @@ constexpr uint8_t kRecordBatch = 3;
 constexpr int kMessageHeaderType = 1;
 constexpr int kMessageHeader = 2;
 constexpr int kRecordBatchNodes = 1;
+constexpr int kRecordBatchCompression = 3;
 constexpr int kDictionaryBatchId = 0;
+constexpr int kDictionaryBatchData = 1;  // a record batch
 
 // A flatbuffer: little-endian; a table begins with the distance back to its list of field places.
 class Flatbuffer {
@@ -80,6 +82,16 @@ std::optional<int64_t> DictionaryId(const arrow::Buffer& metadata) {
   if (!dictionary) return std::nullopt;
   const auto id = message.Field(*dictionary, kDictionaryBatchId);
   return id ? message.Read<int64_t>(*id) : std::optional<int64_t>(0);
+}
+
+bool IsCompressed(const arrow::Buffer& metadata) {
+  const Flatbuffer message(metadata);
+  auto batch = Header(message, kRecordBatch);
+  if (const auto dictionary = Header(message, kDictionaryBatch)) {
+    const auto data = message.Field(*dictionary, kDictionaryBatchData);
+    batch = data ? message.Follow(*data) : std::nullopt;
+  }
+  return batch && message.Field(*batch, kRecordBatchCompression);
 }
 
 }  // namespace jammi

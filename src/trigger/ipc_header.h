@@ -1,5 +1,5 @@
 // What the header of an Arrow IPC message says that Arrow's own interface keeps to itself: how many field
-// nodes a record batch has, and which dictionary a dictionary message is.
+// nodes a record batch has, which dictionary a dictionary message is, and whether a body is compressed.
 #pragma once
 
 #include <arrow/type_fwd.h>
@@ -13,5 +13,7 @@ namespace jammi {
 // read, whatever its bytes are. Absent: it is the header of something else.
 [[nodiscard]] std::optional<int64_t> FieldNodes(const arrow::Buffer& metadata);
 [[nodiscard]] std::optional<int64_t> DictionaryId(const arrow::Buffer& metadata);
+// Of a record batch or a dictionary; false for anything else.
+[[nodiscard]] bool IsCompressed(const arrow::Buffer& metadata);
 
 }  // namespace jammi
