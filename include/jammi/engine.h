@@ -34,6 +34,7 @@
 #include "jammi/result.h"
 #include "jammi/result_tables.h"
 #include "jammi/scope.h"
+#include "jammi/session_bindings.h"
 #include "jammi/sources.h"
 #include "jammi/table_transaction.h"
 #include "jammi/tables.h"
@@ -233,6 +234,9 @@ class Engine {
 
   // For workers, which serve every scope; not for what a tenant may ask.
   [[nodiscard]] JobQueue job_queue() const;
+
+  // Which clients' sessions are whose, for servers; limited by config.server.
+  [[nodiscard]] SessionBindings session_bindings() const;
 
   // Refuses new work, completes what has been accepted (every PublishAsync gets its answer), ends every
   // subscription, closes ephemeral sessions (their tables go with the next engine), writes what consumers

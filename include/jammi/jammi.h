@@ -25,6 +25,7 @@
 #include "jammi/result_tables.h"
 #include "jammi/scope.h"
 #include "jammi/secret.h"
+#include "jammi/session_bindings.h"
 #include "jammi/sources.h"
 #include "jammi/storage_precision.h"
 #include "jammi/table_transaction.h"

@@ -113,6 +113,11 @@ EphemeralSessionsOptions EphemeralOptions(const EphemeralConfig& config) {
           .lease = std::chrono::milliseconds(config.lease_ms)};
 }
 
+SessionLimits SessionLimitsOf(const ServerConfig& config) {
+  const std::chrono::microseconds keep = std::chrono::seconds(config.session_idle_secs);
+  return {.keep = keep, .touch_after = keep / 8, .most = static_cast<int64_t>(config.max_sessions)};
+}
+
 std::shared_ptr<AuditKeyStore> KeyStoreOf(const SigningKeyConfig& config) {
   const auto* const file = std::get_if<FileSigningKeyConfig>(&config);
   return file == nullptr ? NewEnvAuditKeyStore() : NewFileAuditKeyStore(file->path);
@@ -255,6 +260,7 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
   JAMMI_ASSIGN(auto start_forwarding, PrepareForwarding(config.events, options));
 
   auto core = std::make_shared<EngineCore>();
+  core->session_limits = SessionLimitsOf(config.server);
   JAMMI_ASSIGN(core->catalog, OpenCatalog(config, options));
   auto broker = options.broker;
   auto trigger = TriggerOptions(config, options);
@@ -283,6 +289,10 @@ Session Engine::ForTenant(const TenantId& tenant) const { return {core_, Scope::
 Session Engine::Global() const { return {core_, Scope::Global()}; }
 
 JobQueue Engine::job_queue() const { return JobQueue(core_->backend()); }
+
+SessionBindings Engine::session_bindings() const {
+  return SessionBindings::Make(core_->backend(), core_->session_limits).value();  // Open() has validated them
+}
 
 void Engine::Close() {
   if (core_->forwarder != nullptr) core_->forwarder->Shutdown();

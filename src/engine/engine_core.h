@@ -7,6 +7,7 @@
 #include "catalog/catalog.h"
 #include "ephemeral/ephemeral_sessions.h"
 #include "forwarding/forwarder.h"
+#include "jammi/session_bindings.h"
 #include "tables/table_store.h"
 #include "trigger/streams.h"
 
@@ -20,6 +21,7 @@ class EngineCore : public std::enable_shared_from_this<EngineCore> {
     return {shared_from_this(), &catalog->backend()};
   }
 
+  SessionLimits session_limits;
   std::unique_ptr<Catalog> catalog;
   std::unique_ptr<Streams> streams;
   std::unique_ptr<TableStore> tables;

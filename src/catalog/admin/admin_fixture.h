@@ -15,9 +15,9 @@
 #include "base/hash.h"
 #include "base/sync_point.h"
 #include "catalog/repo_fixture.h"
-#include "catalog/session_repo.h"
 #include "catalog/topic_repo.h"
 #include "jammi/catalog_admin.h"
+#include "jammi/session_bindings.h"
 #include "support/temp_dir.h"
 
 namespace jammi::test {
@@ -63,7 +63,7 @@ class AdminTest : public RepoTest {
     TopicRepo topics(backend());
     Ok(topics.Drop(kGlobal, Ok(topics.FindByName(kGlobal, "news")).id, [](int64_t) {}));
     numbers_.push_back(MakeTopic("news", 2));
-    auto sessions = Ok(SessionRepo::Make(backend(), {}));
+    auto sessions = Ok(SessionBindings::Make({catalog_, &backend()}, {}));
     for (const std::string session : {"session 1", "session 2"})
       Ok(sessions.Bind(Ok(SessionKey::Of(session)), *kA.tenant()));
     incarnation_ = catalog_->incarnation();

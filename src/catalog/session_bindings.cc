@@ -1,4 +1,4 @@
-#include "catalog/session_repo.h"
+#include "jammi/session_bindings.h"
 
 #include <fmt/format.h>
 
@@ -6,14 +6,16 @@
 #include <array>
 #include <string>
 
+#include "base/hash.h"
 #include "catalog/arguments.h"
+#include "catalog/session_statements.h"
 
 namespace jammi {
 namespace {
 
 constexpr size_t kMaxIdBytes = 256;
 constexpr std::chrono::microseconds kShortestKeep = std::chrono::seconds(1);
-constexpr std::chrono::microseconds kLongestKeep = std::chrono::days(3653);
+constexpr std::chrono::microseconds kLongest = std::chrono::days(3653);
 
 constexpr std::string_view kBind =
     "INSERT INTO session_bindings (session_hash, scope, revision, expires_at) "
@@ -22,12 +24,13 @@ constexpr std::string_view kBind =
     "revision = session_bindings.revision + 1 RETURNING revision";
 constexpr std::string_view kUnbind = "DELETE FROM session_bindings WHERE session_hash = $1";
 constexpr std::string_view kFind =
-    "SELECT scope, expires_at <= (SELECT jammi_now()) + $2 AS touch_due FROM session_bindings "
-    "WHERE session_hash = $1 AND expires_at > (SELECT jammi_now())";
+    "SELECT scope, expires_at <= (SELECT jammi_now()) AS expired, "
+    "expires_at <= (SELECT jammi_now()) + $2 AS touch_due FROM session_bindings WHERE session_hash = $1";
 constexpr std::string_view kTouch =
     "UPDATE session_bindings SET expires_at = (SELECT jammi_now()) + $2 "
     "WHERE session_hash = $1 AND expires_at > (SELECT jammi_now()) "
     "AND expires_at <= (SELECT jammi_now()) + $3";
+constexpr std::string_view kCount = "SELECT sessions FROM session_totals WHERE id = 1";
 constexpr std::string_view kAdd =
     "UPDATE session_totals SET sessions = sessions + $1 WHERE id = 1 RETURNING sessions";
 
@@ -36,9 +39,9 @@ constexpr std::string_view kAdd =
 const std::string& SweepText() {
   static const std::string text = fmt::format(
       "DELETE FROM session_bindings WHERE session_hash IN "
-      "(SELECT session_hash FROM session_bindings WHERE expires_at <= (SELECT jammi_now()) "
-      "ORDER BY expires_at LIMIT {}) AND expires_at <= (SELECT jammi_now())",
-      SessionRepo::kSweepBatch);
+      "(SELECT session_hash FROM session_bindings WHERE expires_at <= (SELECT jammi_now()) - $1 "
+      "ORDER BY expires_at LIMIT {}) AND expires_at <= (SELECT jammi_now()) - $1",
+      SessionBindings::kSweepBatch);
   return text;
 }
 
@@ -54,13 +57,17 @@ bool HasControlCharacter(std::string_view text) {
 
 SqlBytes BytesOf(const SessionKey& session) { return session.digest(); }
 
+Error CountIsLost() {
+  return {ErrorCode::kDataLoss, "the catalog has lost its number of session bindings",
+          BackendDetail{BackendFault::kCorrupt, "session_totals", {}}};
+}
+
 // Changes the number of bindings, and returns it.
 Result<int64_t> Add(Transaction& tx, int64_t count) {
   JAMMI_ASSIGN(const auto sessions,
                tx.QueryFirst(kAdd, {count}, [](const Row& row) { return row.Get<int64_t>("sessions"); }));
   if (sessions) return *sessions;
-  return Error(ErrorCode::kDataLoss, "the catalog has lost its number of session bindings",
-               BackendDetail{BackendFault::kCorrupt, "session_totals", {}});
+  return CountIsLost();
 }
 
 }  // namespace
@@ -69,32 +76,42 @@ std::span<const RepoStatement> SessionStatements() {
   static const std::array statements = {
       RepoStatement{"bind", kBind, 3},        RepoStatement{"unbind", kUnbind, 1},
       RepoStatement{"find", kFind, 2},        RepoStatement{"touch", kTouch, 3},
-      RepoStatement{"sweep", SweepText(), 0},
+      RepoStatement{"sweep", SweepText(), 1},
   };
   return statements;
 }
 
-Result<SessionKey> SessionKey::Of(std::string_view session_id) {
+Result<SessionKey> SessionKey::Of(std::string_view session_id, std::string_view principal) {
   JAMMI_TRY(CheckText("session id", session_id, 1, kMaxIdBytes));
   if (HasControlCharacter(session_id)) {
     return InvalidArgument("session id", "must not hold control characters");
   }
-  return SessionKey(Sha256({reinterpret_cast<const uint8_t*>(session_id.data()), session_id.size()}));
+  std::string known(session_id);
+  if (!principal.empty()) {
+    // An id has no U+0000, so no two pairs make the same text.
+    known += '\0';
+    known += principal;
+  }
+  return SessionKey(Sha256({reinterpret_cast<const uint8_t*>(known.data()), known.size()}));
 }
 
-Result<SessionRepo> SessionRepo::Make(CatalogBackend& backend, const SessionLimits& limits) {
-  if (limits.keep < kShortestKeep || limits.keep > kLongestKeep) {
+Result<SessionBindings> SessionBindings::Make(std::shared_ptr<CatalogBackend> backend,
+                                              const SessionLimits& limits) {
+  if (limits.keep < kShortestKeep || limits.keep > kLongest) {
     return InvalidArgument("keep", "must be 1 second to 10 years");
+  }
+  if (limits.remember < std::chrono::microseconds(0) || limits.remember > kLongest) {
+    return InvalidArgument("remember", "must be 0 to 10 years");
   }
   if (limits.touch_after < std::chrono::microseconds(0) || limits.touch_after > limits.keep) {
     return InvalidArgument("touch_after", "must not be negative, nor longer than a binding is kept");
   }
   if (limits.most < 1) return InvalidArgument("most", fmt::format("must be 1 or more, not {}", limits.most));
-  return SessionRepo(backend, limits);
+  return SessionBindings(std::move(backend), limits);
 }
 
 // False: there is no room for another one.
-Result<bool> SessionRepo::TryBind(const SessionKey& session, const TenantId& tenant, Deadline deadline) {
+Result<bool> SessionBindings::TryBind(const SessionKey& session, const TenantId& tenant, Deadline deadline) {
   bool no_room = false;
   auto bound = backend_->RunTransaction({.deadline = deadline}, [&](Transaction& tx) -> Result<void> {
     no_room = false;
@@ -113,18 +130,18 @@ Result<bool> SessionRepo::TryBind(const SessionKey& session, const TenantId& ten
   return true;
 }
 
-Result<void> SessionRepo::Bind(const SessionKey& session, const TenantId& tenant, Deadline deadline) {
+Result<void> SessionBindings::Bind(const SessionKey& session, const TenantId& tenant, Deadline deadline) {
   JAMMI_ASSIGN(bool bound, TryBind(session, tenant, deadline));
   if (bound) return {};
   // Another may have swept just before: whether this did is of no matter.
-  JAMMI_TRY(SweepStep(deadline));
+  JAMMI_TRY(Sweep(std::chrono::microseconds(0), deadline));
   JAMMI_ASSIGN(bound, TryBind(session, tenant, deadline));
   if (bound) return {};
   return Error(ErrorCode::kResourceExhausted,
                fmt::format("all {} bindings of sessions to tenants are in use", limits_.most));
 }
 
-Result<bool> SessionRepo::Unbind(const SessionKey& session, Deadline deadline) {
+Result<bool> SessionBindings::Unbind(const SessionKey& session, Deadline deadline) {
   return backend_->Transact({.deadline = deadline}, [&](Transaction& tx) -> Result<bool> {
     JAMMI_ASSIGN(const int64_t removed, tx.Execute(kUnbind, {BytesOf(session)}));
     if (removed > 0) JAMMI_TRY(Add(tx, -removed));
@@ -132,26 +149,27 @@ Result<bool> SessionRepo::Unbind(const SessionKey& session, Deadline deadline) {
   });
 }
 
-Result<std::optional<SessionBinding>> SessionRepo::Find(Transaction& tx, const SessionKey& session) const {
+Result<std::optional<SessionBinding>> SessionBindings::Find(const SessionKey& session,
+                                                            Deadline deadline) const {
   const int64_t fresh = (limits_.keep - limits_.touch_after).count();
-  return tx.QueryFirst(kFind, {BytesOf(session), fresh}, [](const Row& row) -> Result<SessionBinding> {
+  const auto read = [](const Row& row) -> Result<SessionBinding> {
     JAMMI_ASSIGN(const auto key, row.Get<std::string_view>("scope"));
     JAMMI_ASSIGN(const Scope scope, Scope::FromKey(key));
     if (scope.is_global()) {
       return Error(ErrorCode::kDataLoss, "a session is bound to no tenant",
                    BackendDetail{BackendFault::kTypeConversion, "scope", {}});
     }
+    JAMMI_ASSIGN(const bool expired, row.Get<bool>("expired"));
     JAMMI_ASSIGN(const bool touch_due, row.Get<bool>("touch_due"));
-    return SessionBinding{*scope.tenant(), touch_due};
-  });
+    return SessionBinding{.tenant = *scope.tenant(), .expired = expired, .touch_due = touch_due && !expired};
+  };
+  return backend_->Transact({.read_only = true, .single_statement = true, .deadline = deadline},
+                            [&](Transaction& tx) {
+                              return tx.QueryFirst(kFind, {BytesOf(session), fresh}, read);
+                            });
 }
 
-Result<std::optional<SessionBinding>> SessionRepo::Find(const SessionKey& session, Deadline deadline) const {
-  return backend_->Transact({.read_only = true, .deadline = deadline},
-                            [&](Transaction& tx) { return Find(tx, session); });
-}
-
-Result<bool> SessionRepo::Touch(const SessionKey& session, Deadline deadline) {
+Result<bool> SessionBindings::Touch(const SessionKey& session, Deadline deadline) {
   const int64_t fresh = (limits_.keep - limits_.touch_after).count();
   return backend_->Transact({.deadline = deadline}, [&](Transaction& tx) -> Result<bool> {
     JAMMI_ASSIGN(const int64_t touched, tx.Execute(kTouch, {BytesOf(session), limits_.keep.count(), fresh}));
@@ -159,12 +177,25 @@ Result<bool> SessionRepo::Touch(const SessionKey& session, Deadline deadline) {
   });
 }
 
-Result<int64_t> SessionRepo::SweepStep(Deadline deadline) {
-  return backend_->Transact({.lane = Lane::kBulk, .deadline = deadline},
-                            [&](Transaction& tx) -> Result<int64_t> {
-                              JAMMI_ASSIGN(const int64_t removed, tx.Execute(SweepText()));
-                              if (removed > 0) JAMMI_TRY(Add(tx, -removed));
-                              return removed;
+Result<int64_t> SessionBindings::Sweep(std::chrono::microseconds expired_for, Deadline deadline) {
+  return backend_->Transact(
+      {.lane = Lane::kBulk, .deadline = deadline}, [&](Transaction& tx) -> Result<int64_t> {
+        JAMMI_ASSIGN(const int64_t removed, tx.Execute(SweepText(), {expired_for.count()}));
+        if (removed > 0) JAMMI_TRY(Add(tx, -removed));
+        return removed;
+      });
+}
+
+Result<int64_t> SessionBindings::SweepStep(Deadline deadline) { return Sweep(limits_.remember, deadline); }
+
+Result<int64_t> SessionBindings::Count(Deadline deadline) const {
+  return backend_->Transact({.read_only = true, .single_statement = true, .deadline = deadline},
+                            [](Transaction& tx) -> Result<int64_t> {
+                              JAMMI_ASSIGN(const auto count, tx.QueryFirst(kCount, {}, [](const Row& row) {
+                                return row.Get<int64_t>("sessions");
+                              }));
+                              if (count) return *count;
+                              return CountIsLost();
                             });
 }
 

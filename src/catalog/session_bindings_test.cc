@@ -1,5 +1,5 @@
 // Session bindings: rules TEN-011 and TEN-012 and case 61, as far as they concern the catalog; WK-14.
-#include "catalog/session_repo.h"
+#include "jammi/session_bindings.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,10 @@
 #include <latch>
 #include <thread>
 
+#include "base/hash.h"
 #include "catalog/query_plan.h"
 #include "catalog/repo_fixture.h"
+#include "catalog/session_statements.h"
 
 namespace jammi::test {
 namespace {
@@ -18,12 +20,13 @@ using std::chrono::microseconds;
 using std::chrono::minutes;
 using testing::HasSubstr;
 
-constexpr SessionLimits kLimits = {.keep = hours(10), .touch_after = hours(1), .most = 3};
+constexpr SessionLimits kLimits = {
+    .keep = hours(10), .remember = hours(100), .touch_after = hours(1), .most = 3};
 
 class SessionsTest : public RepoTest {
  protected:
-  SessionRepo Sessions(const SessionLimits& limits = kLimits) {
-    return Ok(SessionRepo::Make(backend(), limits));
+  SessionBindings Sessions(const SessionLimits& limits = kLimits) {
+    return Ok(SessionBindings::Make({catalog_, &backend()}, limits));
   }
   static SessionKey Key(std::string_view id) { return Ok(SessionKey::Of(id)); }
   static TenantId Tenant(const Scope& scope) { return *scope.tenant(); }
@@ -32,7 +35,11 @@ class SessionsTest : public RepoTest {
   // Whom the session is bound to; global when to nobody.
   Scope ScopeOf(std::string_view id) {
     const auto found = Ok(Sessions().Find(Key(id)));
-    return found ? Scope::ForTenant(found->tenant) : kGlobal;
+    return found && !found->expired ? Scope::ForTenant(found->tenant) : kGlobal;
+  }
+  bool HasExpired(std::string_view id) {
+    const auto found = Ok(Sessions().Find(Key(id)));
+    return found && found->expired;
   }
   // That the counter of bindings is right.
   void ExpectBindings(int64_t count) {
@@ -72,19 +79,52 @@ TEST_P(SessionsTest, Ten012ASessionIsBoundAnewAndUnbound) {
   ExpectBindings(1);
 }
 
-// The first read of the caller's own transaction.
-TEST_P(SessionsTest, ABindingIsReadInsideAnotherTransaction) {
+// SRV-034, W-05: a session that has expired is told from one that never had a tenant.
+TEST_P(SessionsTest, Srv034AnExpiredBindingIsRememberedForAWhile) {
   Bind("one", kA);
-  const SessionRepo sessions = Sessions();
-  const int64_t models = Ok(backend().Transact({.read_only = true}, [&](Transaction& tx) -> Result<int64_t> {
-    JAMMI_ASSIGN(const auto bound, sessions.Find(tx, Key("one")));
-    EXPECT_EQ(bound->tenant, Tenant(kA));
-    JAMMI_ASSIGN(const auto count, tx.QueryFirst("SELECT COUNT(*) AS v FROM models WHERE scope = $1",
-                                                 {bound->tenant.ToString()},
-                                                 [](const Row& row) { return row.Get<int64_t>("v"); }));
-    return *count;
-  }));
-  EXPECT_EQ(models, 0);
+  EXPECT_FALSE(HasExpired("one"));
+  MoveClock(hours(10));
+  EXPECT_TRUE(HasExpired("one"));
+  EXPECT_FALSE(Ok(Sessions().Find(Key("one")))->touch_due);
+  EXPECT_FALSE(HasExpired("another"));
+  MoveClock(hours(100) - minutes(5));
+  EXPECT_EQ(Ok(Sessions().SweepStep()), 0);
+  EXPECT_TRUE(HasExpired("one"));
+  MoveClock(minutes(5));
+  EXPECT_EQ(Ok(Sessions().SweepStep()), 1);
+  EXPECT_FALSE(HasExpired("one"));
+  ExpectBindings(0);
+}
+
+// To unbind is no expiry, and ends one.
+TEST_P(SessionsTest, Srv034WhatWasUnboundHasNotExpired) {
+  Bind("one", kA);
+  EXPECT_TRUE(Ok(Sessions().Unbind(Key("one"))));
+  MoveClock(hours(10));
+  EXPECT_FALSE(HasExpired("one"));
+  Bind("two", kA);
+  MoveClock(hours(10));
+  EXPECT_TRUE(HasExpired("two"));
+  EXPECT_TRUE(Ok(Sessions().Unbind(Key("two"))));
+  EXPECT_FALSE(HasExpired("two"));
+}
+
+// W-05: one id in the hands of two principals is two sessions.
+TEST_P(SessionsTest, Srv033ASessionIsItsPrincipals) {
+  const auto key = [](std::string_view principal) { return Ok(SessionKey::Of("one", principal)); };
+  Ok(Sessions().Bind(key("ann"), Tenant(kA)));
+  EXPECT_TRUE(Ok(Sessions().Find(key("ann"))));
+  EXPECT_FALSE(Ok(Sessions().Find(key("bob"))));
+  EXPECT_FALSE(Ok(Sessions().Find(key(""))));
+  EXPECT_FALSE(Ok(Sessions().Unbind(key("bob"))));
+  EXPECT_NE(Ok(SessionKey::Of("ab", "c")), Ok(SessionKey::Of("a", "bc")));
+}
+
+TEST_P(SessionsTest, BindingsAreCounted) {
+  EXPECT_EQ(Ok(Sessions().Count()), 0);
+  Bind("one", kA);
+  Bind("two", kB);
+  EXPECT_EQ(Ok(Sessions().Count()), 2);
 }
 
 TEST_P(SessionsTest, Wk14ABindingThatNobodyUsesExpires) {
@@ -117,14 +157,15 @@ TEST_P(SessionsTest, AUseIsWrittenDownOnceInAWhile) {
 }
 
 TEST_P(SessionsTest, ExpiredBindingsAreSweptInBatches) {
-  SessionRepo sessions = Sessions({.keep = hours(1), .touch_after = minutes(1), .most = 10'000});
-  const int64_t expired = SessionRepo::kSweepBatch + 7;
+  SessionBindings sessions =
+      Sessions({.keep = hours(1), .remember = microseconds(0), .touch_after = minutes(1), .most = 10'000});
+  const int64_t expired = SessionBindings::kSweepBatch + 7;
   for (int64_t i = 0; i < expired; ++i) Ok(sessions.Bind(Key(fmt::format("old-{}", i)), Tenant(kA)));
   MoveClock(hours(1));
   Ok(sessions.Bind(Key("new"), Tenant(kA)));
   Ok(sessions.Bind(Key("old-3"), Tenant(kB)));  // came back in time
   ExpectBindings(expired + 1);
-  EXPECT_EQ(Ok(sessions.SweepStep()), SessionRepo::kSweepBatch);
+  EXPECT_EQ(Ok(sessions.SweepStep()), SessionBindings::kSweepBatch);
   EXPECT_EQ(Ok(sessions.SweepStep()), 6);
   EXPECT_EQ(Ok(sessions.SweepStep()), 0);
   ExpectBindings(2);
@@ -160,7 +201,7 @@ TEST_P(SessionsTest, TheLimitHoldsWhenManyBindAtOnce) {
     std::vector<std::jthread> threads;
     for (int thread = 0; thread < 8; ++thread) {
       threads.emplace_back([&, thread] {
-        SessionRepo sessions = Sessions({.keep = hours(1), .touch_after = minutes(1), .most = 20});
+        SessionBindings sessions = Sessions({.keep = hours(1), .touch_after = minutes(1), .most = 20});
         start.arrive_and_wait();
         for (int i = 0; i < 10; ++i) {
           // Half of the ids are everybody's.
@@ -198,7 +239,8 @@ TEST_P(SessionsTest, ABindingThatIsUsedWhileTheSweepWaitsStays) {
       EXPECT_EQ(CodeOf(done), std::nullopt);
     });
     used.wait();
-    std::jthread sweeper([&] { swept = Sessions().SweepStep(); });
+    std::jthread sweeper(
+        [&] { swept = Sessions({.keep = hours(10), .remember = microseconds(0)}).SweepStep(); });
     while (!sweep_waits()) std::this_thread::yield();
     go_on.count_down();
   }
@@ -215,13 +257,13 @@ TEST_P(SessionsTest, BindingAndUnbindingAtOnceLeavesOneAnswer) {
       std::vector<std::jthread> threads;
       for (const Scope& scope : {kA, kB}) {
         threads.emplace_back([&, scope] {
-          SessionRepo sessions = Sessions();
+          SessionBindings sessions = Sessions();
           start.arrive_and_wait();
           EXPECT_EQ(CodeOf(sessions.Bind(Key("one"), Tenant(scope))), std::nullopt);
         });
       }
       threads.emplace_back([&] {
-        SessionRepo sessions = Sessions();
+        SessionBindings sessions = Sessions();
         start.arrive_and_wait();
         EXPECT_EQ(CodeOf(sessions.Unbind(Key("one"))), std::nullopt);
       });
@@ -267,17 +309,21 @@ TEST_P(SessionsTest, Wk25NoStatementScansOrSortsAmong100000Bindings) {
 }
 
 TEST_P(SessionsTest, BadLimitsAreRefused) {
-  const auto code = [&](const SessionLimits& limits) { return CodeOf(SessionRepo::Make(backend(), limits)); };
+  const auto code = [&](const SessionLimits& limits) {
+    return CodeOf(SessionBindings::Make({catalog_, &backend()}, limits));
+  };
   EXPECT_EQ(code({}), std::nullopt);
   EXPECT_EQ(code({.keep = microseconds(999'999), .touch_after = {}}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code({.keep = microseconds::max()}), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code({.remember = microseconds(-1)}), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code({.remember = microseconds::max()}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code({.keep = hours(1), .touch_after = hours(2)}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code({.keep = hours(1), .touch_after = microseconds(-1)}), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code({.most = 0}), ErrorCode::kInvalidArgument);
 }
 
 TEST_P(SessionsTest, ADeadlineThatHasPassedChangesNothing) {
-  SessionRepo sessions = Sessions();
+  SessionBindings sessions = Sessions();
   EXPECT_EQ(CodeOf(sessions.Bind(Key("one"), Tenant(kA), Deadline::Now())), ErrorCode::kDeadlineExceeded);
   ExpectBindings(0);
 }
