@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "catalog/changes.h"
-#include "forwarding/row_json.h"
+#include "rows/row_json.h"
 
 namespace jammi {
 namespace {

@@ -1,4 +1,4 @@
-#include "forwarding/row_json.h"
+#include "rows/row_json.h"
 
 #include <arrow/api.h>
 #include <arrow/util/float16.h>
@@ -11,8 +11,6 @@
 
 namespace jammi {
 namespace {
-
-void AppendValue(const arrow::Array& array, int64_t i, std::string& out);
 
 template <class Number>
 void AppendFloat(Number value, std::string& out) {
@@ -27,7 +25,7 @@ void AppendValues(const arrow::Array& values, int64_t begin, int64_t length, std
   out += '[';
   for (int64_t i = 0; i < length; ++i) {
     if (i > 0) out += ',';
-    AppendValue(values, begin + i, out);
+    AppendValueJson(values, begin + i, out);
   }
   out += ']';
 }
@@ -39,9 +37,9 @@ void AppendMap(const arrow::MapArray& map, int64_t i, std::string& out) {
   for (int64_t entry = begin; entry < begin + map.value_length(i); ++entry) {
     if (entry > begin) out += ',';
     out += "{\"key\":";
-    AppendValue(*map.keys(), entry, out);
+    AppendValueJson(*map.keys(), entry, out);
     out += ",\"value\":";
-    AppendValue(*map.items(), entry, out);
+    AppendValueJson(*map.items(), entry, out);
     out += '}';
   }
   out += ']';
@@ -53,7 +51,7 @@ void AppendStruct(const arrow::StructArray& array, int64_t i, std::string& out) 
     if (field > 0) out += ',';
     AppendJsonText(array.struct_type()->field(field)->name(), out);
     out += ':';
-    AppendValue(*array.field(field), i, out);
+    AppendValueJson(*array.field(field), i, out);
   }
   out += '}';
 }
@@ -106,7 +104,7 @@ class ValueWriter {
     return arrow::Status::OK();
   }
   arrow::Status Visit(const arrow::DictionaryArray& array) {
-    AppendValue(*array.dictionary(), array.GetValueIndex(i_), out_);
+    AppendValueJson(*array.dictionary(), array.GetValueIndex(i_), out_);
     return arrow::Status::OK();
   }
   // Times, durations, intervals, unions and what else there is: Arrow's own text.
@@ -141,7 +139,9 @@ class ValueWriter {
   std::string& out_;
 };
 
-void AppendValue(const arrow::Array& array, int64_t i, std::string& out) {
+}  // namespace
+
+void AppendValueJson(const arrow::Array& array, int64_t i, std::string& out) {
   if (array.IsNull(i)) {
     out += "null";
     return;
@@ -149,8 +149,6 @@ void AppendValue(const arrow::Array& array, int64_t i, std::string& out) {
   ValueWriter writer(i, out);
   if (const auto written = arrow::VisitArrayInline(array, &writer); !written.ok()) out += "null";
 }
-
-}  // namespace
 
 void AppendJsonText(std::string_view text, std::string& out) {
   out += '"';
@@ -173,7 +171,7 @@ void AppendRowJson(const arrow::RecordBatch& batch, int64_t row, std::string& ou
     if (column > 0) out += ',';
     AppendJsonText(batch.column_name(column), out);
     out += ':';
-    AppendValue(*batch.column(column), row, out);
+    AppendValueJson(*batch.column(column), row, out);
   }
   out += '}';
 }
