@@ -22,6 +22,7 @@ ONLY_IN = [
     (re.compile(r"duckdb(\.h|\.hpp|/)"), ["predicate", "sql"]),
     (re.compile(r"nats\.h$|nats/((nats|status|version)\.h$|adapters/)"), ["nats"]),
     (re.compile(r"prometheus/"), ["metrics"]),
+    (re.compile(r"boost/(asio|beast)/"), ["http"]),
 ]
 # What a public header may include: one another, the standard library, and Arrow's declarations.
 PUBLIC_MAY_INCLUDE = re.compile(r"^(jammi/[\w/]+\.h|arrow/type_fwd\.h|[a-z_0-9]+)$")
