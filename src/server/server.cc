@@ -55,6 +55,9 @@ Result<std::unique_ptr<Server>> Server::Start(const Config& config, EngineOption
       std::make_unique<ServerContext>(ServerContext{.engine = *parts->engine, .config = parts->config});
   parts->services = NewUnservedServices();
   parts->services.push_back(NewCatalogService(*parts->context));
+  parts->services.push_back(NewAuditService(*parts->context));
+  parts->services.push_back(NewAuditChainService(*parts->context));
+  parts->services.push_back(NewOperationsService(*parts->context));
   parts->executor = std::make_unique<RpcExecutor>(server.handler_threads, server.max_waiting_calls);
   parts->dispatcher = std::make_unique<Dispatcher>(
       parts->resolver, *parts->executor, parts->observer,

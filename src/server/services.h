@@ -10,6 +10,10 @@
 namespace jammi {
 
 [[nodiscard]] std::unique_ptr<RpcService> NewCatalogService(const ServerContext& context);
+[[nodiscard]] std::unique_ptr<RpcService> NewAuditService(const ServerContext& context);
+// Of ours, beyond the published protocol.
+[[nodiscard]] std::unique_ptr<RpcService> NewAuditChainService(const ServerContext& context);
+[[nodiscard]] std::unique_ptr<RpcService> NewOperationsService(const ServerContext& context);
 
 // The services of the protocol that this version mounts and does not serve: each method says so.
 [[nodiscard]] std::vector<std::unique_ptr<RpcService>> NewUnservedServices();
