@@ -28,6 +28,11 @@ function(jammi_folder_label out)
   set(${out} ${label} PARENT_SCOPE)
 endfunction()
 
+# For all programs that a test runs.
+set(JAMMI_TEST_ENVIRONMENT
+  "TSAN_OPTIONS=ignore_noninstrumented_modules=1 halt_on_error=1 die_after_fork=0"
+  "UBSAN_OPTIONS=print_stacktrace=1" "ASAN_OPTIONS=detect_stack_use_after_return=1")
+
 # A program of tests; one per folder, one entry in ctest. LABELS slow keeps it out of the quick run.
 # Its folder is a label too (ctest -L catalog), and the target catalog_tests builds the folder's programs.
 function(jammi_test name)
@@ -56,7 +61,7 @@ function(jammi_test name)
   endif()
   add_dependencies(${folder}_tests ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${folder};${arg_LABELS}"
-    ENVIRONMENT "TSAN_OPTIONS=ignore_noninstrumented_modules=1 halt_on_error=1 die_after_fork=0;UBSAN_OPTIONS=print_stacktrace=1;ASAN_OPTIONS=detect_stack_use_after_return=1")
+    ENVIRONMENT "${JAMMI_TEST_ENVIRONMENT}")
 endfunction()
 
 # A benchmark program; prints a table, never asserts a time.
