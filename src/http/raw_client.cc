@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "config/value.h"
@@ -29,6 +29,10 @@ std::optional<size_t> EndOfResponse(std::string_view text) {
   return end <= text.size() ? std::optional(end) : std::nullopt;
 }
 
+[[noreturn]] void Fail(std::string_view what) {
+  throw std::runtime_error(fmt::format("{}: errno {}", what, errno));
+}
+
 }  // namespace
 
 RawClient::RawClient(std::string_view address) {
@@ -46,7 +50,7 @@ RawClient::RawClient(std::string_view address) {
   inet_pton(AF_INET6, parsed.host.c_str(), &ipv6.sin6_addr);
   const int connected = v6 ? connect(socket_, reinterpret_cast<sockaddr*>(&ipv6), sizeof ipv6)
                            : connect(socket_, reinterpret_cast<sockaddr*>(&ipv4), sizeof ipv4);
-  EXPECT_EQ(connected, 0) << address << ": errno " << errno;
+  if (connected != 0) Fail("cannot connect");
 }
 
 RawClient::~RawClient() {
@@ -70,8 +74,7 @@ void RawClient::FinishSending() { shutdown(socket_, SHUT_WR); }
 bool RawClient::Receive() {
   std::array<char, 65536> chunk;
   const ssize_t size = recv(socket_, chunk.data(), chunk.size(), 0);
-  const bool odd = size < 0 && errno != ECONNRESET;
-  EXPECT_FALSE(odd) << "the server neither answers nor closes: errno " << errno;
+  if (size < 0 && errno != ECONNRESET) Fail("the server neither answers nor closes");
   if (size <= 0) return false;
   received_.append(chunk.data(), static_cast<size_t>(size));
   return true;

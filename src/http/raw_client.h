@@ -6,10 +6,10 @@
 
 namespace jammi {
 
-// What waits, waits 20 seconds at most; then the test fails.
+// What waits, waits 20 seconds at most; then it throws, and so does what cannot be.
 class RawClient {
  public:
-  // Connects to "127.0.0.1:8080" or "[::1]:8080"; fails the test if it cannot.
+  // Connects to "127.0.0.1:8080" or "[::1]:8080".
   explicit RawClient(std::string_view address);
   ~RawClient();
   RawClient(RawClient&& other) noexcept;

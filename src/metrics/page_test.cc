@@ -1,0 +1,48 @@
+// docs/monitoring.md names every metric, with its type, and no other.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <string>
+
+#include "metrics/engine_samples.h"
+#include "metrics/server_metrics.h"
+
+namespace jammi {
+namespace {
+
+using Types = std::map<std::string, std::string>;
+
+Types Find(const std::string& text, const std::regex& pattern) {
+  Types types;
+  for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match) {
+    EXPECT_TRUE(types.emplace((*match)[1], (*match)[2]).second) << (*match)[1] << " is there twice";
+  }
+  return types;
+}
+
+Types OfThePage() {
+  std::ifstream file(JAMMI_DOCS "/monitoring.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  return Find(text.str(), std::regex(R"(\| `(\w+)` \| (counter|gauge|histogram) \|)"));
+}
+
+Types OfTheServer() {
+  ServerMetrics metrics("1");
+  const auto method = metrics.AddMethod("jammi.v1.catalog.CatalogService", "ListTopics");
+  metrics.RpcBegan(method);
+  metrics.OnScrape([](Samples& samples) {
+    PutBackendSamples({}, samples);
+    PutRetentionSamples({}, samples);
+    PutForwardingSamples({}, samples);
+  });
+  return Find(metrics.Text(), std::regex(R"(# TYPE (\w+) (\w+)\n)"));
+}
+
+TEST(MonitoringPage, NamesEveryMetric) { EXPECT_EQ(OfThePage(), OfTheServer()); }
+
+}  // namespace
+}  // namespace jammi
