@@ -16,6 +16,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/text.h"
 #include "jammi/v1/trigger.pb.h"
 #include "trigger/ipc_header.h"
 
@@ -67,16 +68,25 @@ class PlainMessages final : public arrow::ipc::MessageReader {
   std::unique_ptr<arrow::ipc::MessageReader> messages_;
 };
 
-arrow::Status CheckEndianness(const arrow::Schema& schema) {
-  if (schema.is_native_endian()) return arrow::Status::OK();
-  return arrow::Status::Invalid("its byte order is not little-endian");
+// Names go into messages, which must be UTF-8.
+arrow::Status CheckNames(const arrow::FieldVector& fields) {
+  for (const auto& field : fields) {
+    if (!IsValidUtf8(field->name())) return arrow::Status::Invalid("the name of a column is not UTF-8");
+    ARROW_RETURN_NOT_OK(CheckNames(field->type()->fields()));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckSchema(const arrow::Schema& schema) {
+  if (!schema.is_native_endian()) return arrow::Status::Invalid("its byte order is not little-endian");
+  return CheckNames(schema.fields());
 }
 
 arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchema(std::string_view bytes) {
   arrow::io::BufferReader stream(std::make_shared<arrow::Buffer>(bytes));
   arrow::ipc::DictionaryMemo dictionaries;
   ARROW_ASSIGN_OR_RAISE(auto schema, arrow::ipc::ReadSchema(&stream, &dictionaries));
-  ARROW_RETURN_NOT_OK(CheckEndianness(*schema));
+  ARROW_RETURN_NOT_OK(CheckSchema(*schema));
   return schema;
 }
 
@@ -85,7 +95,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadOneBatch(std::shared_ptr<
   if (size == 0) return arrow::Status::Invalid("there is no record batch, and there must be one");
   ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ipc::RecordBatchStreamReader::Open(
                                          std::make_unique<PlainMessages>(std::move(bytes)), ReadOptions()));
-  ARROW_RETURN_NOT_OK(CheckEndianness(*reader->schema()));
+  ARROW_RETURN_NOT_OK(CheckSchema(*reader->schema()));
   ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next());
   if (batch == nullptr) return arrow::Status::Invalid("there is no record batch, and there must be one");
   ARROW_ASSIGN_OR_RAISE(const auto second, reader->Next());

@@ -20,7 +20,8 @@ namespace jammi {
 // cannot carry it.
 [[nodiscard]] Result<std::string> EncodeWireSchema(const arrow::Schema& schema);
 // The end marker may be missing; what follows the schema message is not looked at. Errors: kInvalidArgument:
-// "schema is required" for no bytes, "schema decode: ..." for what is no schema, or is of another byte order.
+// "schema is required" for no bytes, "schema decode: ..." for what is no schema, is of another byte order, or
+// has a name that is not UTF-8.
 [[nodiscard]] Result<std::shared_ptr<arrow::Schema>> DecodeWireSchema(std::string_view bytes);
 
 // A trigger.ArrowBatch: a stream with the schema of `batch`, and it alone. Errors: kInvalidArgument: IPC
@@ -30,7 +31,8 @@ namespace jammi {
 // the two, which is how it is sent, nothing is copied but buffers that lie at odd addresses: the batch reads
 // from these bytes as long as it lives. They are `owner`'s; without one the caller sees to it.
 // Errors: kInvalidArgument, "batch decode: ...": no stream, none or several batches in it, arrays that are no
-// valid Arrow data, a compressed body, another byte order, or rows by the million without any data.
+// valid Arrow data, a compressed body, another byte order, names that are not UTF-8, or rows by the million
+// without any data.
 [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> DecodeWireBatch(std::string_view header,
                                                                           std::string_view body,
                                                                           std::shared_ptr<const void> owner);

@@ -140,6 +140,19 @@ TEST(ArrowWire, CompressedAndForeignByteOrderAreRefused) {
 }
 
 // A column of nulls has no bytes: its rows would cost the sender nothing, and everybody else their time.
+// A name goes into the text of a refusal, and protobuf carries no other text than UTF-8.
+TEST(ArrowWire, NamesThatAreNotUtf8AreRefused) {
+  const auto inner = arrow::struct_({arrow::field("\xFFname", arrow::int64())});
+  for (const auto& field : {arrow::field("\xC3", arrow::int64()), arrow::field("outer", inner)}) {
+    const auto schema = arrow::schema({field});
+    ExpectRefused(DecodeWireBatch({}, Stream({*arrow::RecordBatch::MakeEmpty(schema)}, schema), nullptr),
+                  "not UTF-8");
+    const auto decoded = DecodeWireSchema(EncodeWireSchema(*schema).value());
+    ASSERT_FALSE(decoded);
+    EXPECT_EQ(decoded.error().message(), "schema decode: the name of a column is not UTF-8");
+  }
+}
+
 TEST(ArrowWire, RowsNeedBytes) {
   const auto schema = arrow::schema({arrow::field("nothing", arrow::null())});
   const auto rows = [&](int64_t count) {

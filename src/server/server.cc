@@ -1,13 +1,16 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 #include <vector>
 
+#include "metrics/server_metrics.h"
 #include "rpc/dispatcher.h"
 #include "rpc/executor.h"
 #include "rpc/observer.h"
 #include "rpc/rpc_server.h"
+#include "server/named_publisher.h"
 #include "server/server_context.h"
 #include "server/services.h"
 
@@ -29,6 +32,10 @@ class NoObserver final : public RpcObserver {
   void Unknown(std::string_view) override {}
 };
 
+bool HasTier(const Config& config, std::string_view tier) {
+  return std::ranges::count(config.server.services.Enabled(), tier) > 0;
+}
+
 }  // namespace
 
 // They die in reverse order: each uses those before it.
@@ -39,9 +46,11 @@ struct Server::Parts {
   std::unique_ptr<Engine> engine;
   AnonymousResolver resolver;
   NoObserver observer;
-  std::unique_ptr<ServerContext> context;
-  std::vector<std::unique_ptr<RpcService>> services;
+  ServerMetrics metrics{JAMMI_VERSION};
   std::unique_ptr<RpcExecutor> executor;
+  std::unique_ptr<ServerContext> context;
+  std::unique_ptr<NamedPublisher> publisher;
+  std::vector<std::unique_ptr<RpcService>> services;
   std::unique_ptr<Dispatcher> dispatcher;
   std::unique_ptr<RpcServer> rpc;
   std::once_flag drained;
@@ -53,12 +62,19 @@ Result<std::unique_ptr<Server>> Server::Start(const Config& config, EngineOption
   JAMMI_ASSIGN(parts->engine, Engine::Open(parts->config, std::move(options)));
   parts->context =
       std::make_unique<ServerContext>(ServerContext{.engine = *parts->engine, .config = parts->config});
+  parts->executor = std::make_unique<RpcExecutor>(server.handler_threads, server.max_waiting_calls);
+  parts->publisher = std::make_unique<NamedPublisher>(*parts->context, *parts->executor, parts->metrics);
   parts->services = NewUnservedServices();
   parts->services.push_back(NewCatalogService(*parts->context));
   parts->services.push_back(NewAuditService(*parts->context));
   parts->services.push_back(NewAuditChainService(*parts->context));
   parts->services.push_back(NewOperationsService(*parts->context));
-  parts->executor = std::make_unique<RpcExecutor>(server.handler_threads, server.max_waiting_calls);
+  if (HasTier(parts->config, "event")) {
+    parts->services.push_back(NewTriggerService(*parts->context, *parts->publisher, parts->metrics));
+  } else {
+    parts->services.push_back(
+        std::make_unique<RpcService>(kTriggerServiceName, "tier 'event' is not mounted"));
+  }
   parts->dispatcher = std::make_unique<Dispatcher>(
       parts->resolver, *parts->executor, parts->observer,
       DispatcherOptions{.max_message_bytes = server.max_message_bytes, .max_streams = server.max_streams});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "rpc/service.h"
@@ -9,11 +10,20 @@
 
 namespace jammi {
 
+class NamedPublisher;
+class ServerMetrics;
+
+inline constexpr std::string_view kTriggerServiceName = "jammi.v1.trigger.TriggerService";
+
 [[nodiscard]] std::unique_ptr<RpcService> NewCatalogService(const ServerContext& context);
 [[nodiscard]] std::unique_ptr<RpcService> NewAuditService(const ServerContext& context);
 // Of ours, beyond the published protocol.
 [[nodiscard]] std::unique_ptr<RpcService> NewAuditChainService(const ServerContext& context);
 [[nodiscard]] std::unique_ptr<RpcService> NewOperationsService(const ServerContext& context);
+// What is given outlives it.
+[[nodiscard]] std::unique_ptr<RpcService> NewTriggerService(const ServerContext& context,
+                                                            NamedPublisher& publisher,
+                                                            ServerMetrics& metrics);
 
 // The services of the protocol that this version mounts and does not serve: each method says so.
 [[nodiscard]] std::vector<std::unique_ptr<RpcService>> NewUnservedServices();
