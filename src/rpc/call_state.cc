@@ -44,6 +44,11 @@ grpc::Status ToGrpc(const RpcFailure& failure) {
   return {static_cast<grpc::StatusCode>(failure.code), failure.message, failure.details};
 }
 
+Error Thrown(const RpcMethod& method, std::string_view what) {
+  Log(LogLevel::kError, "{} has thrown: {}", method.path, what);
+  return Error(ErrorCode::kInternal, fmt::format("{} failed without saying why", method.name));
+}
+
 CallState::CallState(Dispatcher& dispatcher, const RpcMethod& method, size_t metric,
                      grpc::CallbackServerContext& context)
     : dispatcher_(dispatcher), method_(method), metric_(metric), peer_(context.peer()) {
@@ -120,6 +125,8 @@ uint64_t CallState::lane() const {
 RpcFailure CallState::Busy() {
   return {RpcCode::kResourceExhausted, "too many calls are waiting; try again later", {}};
 }
+
+RpcFailure CallState::Cancelled() { return {RpcCode::kCancelled, "the client went away", {}}; }
 
 RpcFailure CallState::Late() const {
   return {

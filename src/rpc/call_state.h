@@ -6,10 +6,12 @@
 #include <grpcpp/support/status.h>
 
 #include <chrono>
+#include <exception>
 #include <expected>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "rpc/dispatcher.h"
 #include "rpc/failure.h"
@@ -18,6 +20,17 @@
 namespace jammi {
 
 [[nodiscard]] grpc::Status ToGrpc(const RpcFailure& failure);
+
+// An exception out of a method is a bug of ours. It ends the call, and not the server.
+[[nodiscard]] Error Thrown(const RpcMethod& method, std::string_view what);
+template <class Function>
+auto Guarded(const RpcMethod& method, Function function) -> decltype(function()) {
+  try {
+    return function();
+  } catch (const std::exception& thrown) {
+    return Thrown(method, thrown.what());
+  }
+}
 
 // One per call, from its first moment to its last: counts it at both ends. Not thread-safe.
 class CallState {
@@ -48,6 +61,7 @@ class CallState {
   [[nodiscard]] Dispatcher& dispatcher() const { return dispatcher_; }
 
   [[nodiscard]] static RpcFailure Busy();
+  [[nodiscard]] static RpcFailure Cancelled();
   [[nodiscard]] RpcFailure Late() const;
 
  private:

@@ -54,6 +54,7 @@ void RpcExecutor::Run() {
 }
 
 void RpcExecutor::Shutdown() {
+  const std::lock_guard once(shutdown_);
   {
     const std::lock_guard lock(mutex_);
     shut_ = true;

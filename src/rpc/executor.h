@@ -44,6 +44,7 @@ class RpcExecutor {
   size_t waiting_ = 0;
   std::unordered_map<uint64_t, std::deque<Task>> lanes_;  // none is empty
   std::deque<uint64_t> turns_;                            // each lane once
+  std::mutex shutdown_;                                   // one at a time; the second waits for the first
   std::vector<std::thread> threads_;
 };
 

@@ -257,8 +257,6 @@ wire::AuditErrorDetail Audit(const Error& error) {
   if (audit == nullptr) {
     if (error.As<BrokerDetail>() != nullptr) {
       detail.set_broker(error.message());
-    } else if (error.code() == ErrorCode::kInvalidArgument) {
-      detail.set_serde(error.message());
     } else {
       detail.set_storage(error.message());
     }

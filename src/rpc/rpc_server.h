@@ -1,6 +1,7 @@
 // The gRPC port.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ struct RpcTls {
 struct RpcServerOptions {
   std::string address = "127.0.0.1:0";  // numeric; port 0: any free one
   size_t max_message_bytes = 64 << 20;  // both ways
+  // Of a connection: until it has said that it speaks HTTP/2 (and TLS, if it must).
+  std::chrono::milliseconds handshake_timeout{10'000};
   std::optional<RpcTls> tls;
 };
 

@@ -3,12 +3,6 @@
 #include <utility>
 
 namespace jammi {
-namespace {
-
-RpcFailure Cancelled() { return {RpcCode::kCancelled, "the client went away", {}}; }
-
-}  // namespace
-
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamCall::Begin(Dispatcher& dispatcher, const RpcMethod& method,
                                                               size_t metric,
                                                               grpc::CallbackServerContext& context,
@@ -24,6 +18,7 @@ void StreamCall::Start() {
   const bool known = resolved.has_value();
   const bool submitted = state_.dispatcher().executor().Submit(state_.lane(), [this, known] {
     if (state_.call().deadline.Passed()) return Fail(state_.Late());
+    if (EndIfAsked()) return;
     if (!known) {
       if (auto slowly = state_.ResolveSlowly(); !slowly) return Fail(slowly.error());
     }
@@ -40,7 +35,7 @@ void StreamCall::Run() {
   RpcFailure refused;
   entered_ = state_.dispatcher().Enter(this, &refused);
   if (!entered_) return Fail(refused);
-  auto stream = method.stream(state_.call(), **decoded);
+  auto stream = Guarded(method, [&] { return method.stream(state_.call(), **decoded); });
   if (!stream) return Fail(ToFailure(stream.error(), method.options.errors));
   stream_ = std::move(*stream);
   // At once, so that the client knows that it is attached (SRV-168).
@@ -51,7 +46,7 @@ void StreamCall::Run() {
 void StreamCall::Pump() {
   do {
     if (EndIfAsked()) return;
-    auto polled = stream_->TryNext();
+    auto polled = Guarded(state_.method(), [this] { return stream_->TryNext(); });
     if (!polled) return Fail(ToFailure(polled.error(), state_.method().options.errors));
     if (std::holds_alternative<RpcStream::End>(*polled)) {
       state_.EndOk();
@@ -110,11 +105,11 @@ void StreamCall::EndWith(RpcFailure failure) {
 void StreamCall::Fail(const RpcFailure& failure) { Finish(state_.End(failure)); }
 
 void StreamCall::OnWriteDone(bool ok) {
-  if (!ok) return Fail(Cancelled());
+  if (!ok) return Fail(CallState::Cancelled());
   Pump();
 }
 
-void StreamCall::OnCancel() { EndWith(Cancelled()); }
+void StreamCall::OnCancel() { EndWith(CallState::Cancelled()); }
 
 void StreamCall::OnDone() {
   if (entered_) state_.dispatcher().Leave(this);

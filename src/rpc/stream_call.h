@@ -51,7 +51,6 @@ class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
   CallState state_;
   const grpc::ByteBuffer& request_;
-  std::unique_ptr<RpcStream> stream_;
   grpc::ByteBuffer writing_;
   bool entered_ = false;
 
@@ -64,6 +63,8 @@ class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   std::mutex mutex_;
   Turn turn_ = Turn::kHeld;
   std::optional<RpcFailure> end_;  // asked for
+  // The last member, so the first to go: until it is closed, it may call Ready().
+  std::unique_ptr<RpcStream> stream_;
 };
 
 }  // namespace jammi

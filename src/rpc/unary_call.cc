@@ -6,6 +6,24 @@
 
 namespace jammi {
 
+class UnaryCall::Pending {
+ public:
+  explicit Pending(UnaryCall* call) : call_(call) {}
+  Pending(Pending&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
+  ~Pending() {
+    if (call_ == nullptr) return;
+    call_->Answer(
+        Error(ErrorCode::kInternal, fmt::format("{} ended without an answer", call_->state_.method().name)));
+  }
+
+  void operator()(Result<grpc::ByteBuffer> response) {
+    if (auto* call = std::exchange(call_, nullptr)) call->Answer(std::move(response));
+  }
+
+ private:
+  UnaryCall* call_;
+};
+
 grpc::ServerUnaryReactor* UnaryCall::Begin(Dispatcher& dispatcher, const RpcMethod& method, size_t metric,
                                            grpc::CallbackServerContext& context,
                                            const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
@@ -21,6 +39,7 @@ void UnaryCall::Start() {
   const bool known = resolved.has_value();
   const bool submitted = state_.dispatcher().executor().Submit(state_.lane(), [this, known] {
     if (state_.call().deadline.Passed()) return Fail(state_.Late());
+    if (context_.IsCancelled()) return Fail(CallState::Cancelled());
     if (!known) {
       if (auto slowly = state_.ResolveSlowly(); !slowly) return Fail(slowly.error());
     }
@@ -35,8 +54,12 @@ void UnaryCall::Run() {
   auto decoded = state_.Decode(request_);
   if (!decoded) return Fail(decoded.error());
   decoded_ = std::move(*decoded);
-  method.unary(state_.call(), *decoded_,
-               [this](Result<grpc::ByteBuffer> response) { Answer(std::move(response)); });
+  // From here on the answer may come, and `this` go, at any moment.
+  const auto thrown = Guarded(method, [&]() -> Result<void> {
+    method.unary(state_.call(), *decoded_, Pending(this));
+    return {};
+  });
+  IgnoreError(thrown, "it is logged, and what has thrown has dropped the pending answer");
 }
 
 void UnaryCall::Answer(Result<grpc::ByteBuffer> response) {

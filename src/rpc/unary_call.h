@@ -19,7 +19,13 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  private:
   UnaryCall(Dispatcher& dispatcher, const RpcMethod& method, size_t metric,
             grpc::CallbackServerContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response)
-      : state_(dispatcher, method, metric, context), request_(request), response_(response) {}
+      : state_(dispatcher, method, metric, context),
+        context_(context),
+        request_(request),
+        response_(response) {}
+
+  // What the handler answers through. The call ends even if the handler loses it.
+  class Pending;
 
   void Start();
   void Run();
@@ -28,6 +34,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
   CallState state_;
+  const grpc::CallbackServerContext& context_;
   const grpc::ByteBuffer& request_;
   grpc::ByteBuffer& response_;
   std::unique_ptr<google::protobuf::MessageLite> decoded_;
