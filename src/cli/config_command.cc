@@ -1,12 +1,11 @@
 // jammi config check|show|docs
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <ostream>
 #include <string>
 
 #include "cli/command.h"
+#include "config/config_answers.h"
 #include "config/report.h"
 #include "jammi/config.h"
 
@@ -19,52 +18,19 @@ struct Arguments {
   std::string output = "toml";
 };
 
-Result<LoadedConfig> Load(const Arguments& arguments) {
-  LoadOptions options{.log_warnings = false};  // printed here instead
+LoadOptions Options(const Arguments& arguments) {
+  LoadOptions options;
   if (arguments.path_given) options.path = arguments.path;
-  return LoadConfig(options);
-}
-
-Exit Fail(const Program& program, const Error& error) {
-  program.err << error.message() << '\n';
-  return Exit::kFailed;
-}
-
-void PrintWarnings(std::ostream& stream, const LoadedConfig& loaded) {
-  for (const auto& warning : loaded.warnings) {
-    stream << fmt::format("warning: {}: {}\n", ToString(warning.origin), warning.message);
-  }
-}
-
-std::string Summary(const LoadedConfig& loaded) {
-  size_t from_file = 0;
-  size_t from_variables = 0;
-  for (const auto& [key, origin] : loaded.origins) {
-    ++(origin.source == ConfigOrigin::Source::kFile ? from_file : from_variables);
-  }
-  const auto file = loaded.file ? loaded.file->string() : "no file (every setting has its default)";
-  return fmt::format("checked: {}\nsettings from the file: {}, from the environment: {}\n", file, from_file,
-                     from_variables);
+  return options;
 }
 
 Exit Check(const Program& program, const Arguments& arguments) {
-  const auto loaded = Load(arguments);
-  if (!loaded) return Fail(program, loaded.error());
-  program.out << Summary(*loaded);
-  PrintWarnings(program.out, *loaded);
-  if (const auto supported = CheckSupported(loaded->config); !supported)
-    return Fail(program, supported.error());
-  program.out << "ok\n";
-  return Exit::kDone;
+  return Exit{CheckConfiguration(Options(arguments), program.out, program.err)};
 }
 
 Exit Show(const Program& program, const Arguments& arguments) {
-  const auto loaded = Load(arguments);
-  if (!loaded) return Fail(program, loaded.error());
-  const bool json = arguments.output == "json";
-  program.out << (json ? ShowAsJson(*loaded) : ShowAsToml(*loaded));
-  if (!json) PrintWarnings(program.err, *loaded);  // in JSON they are part of the answer
-  return Exit::kDone;
+  const auto form = arguments.output == "json" ? ConfigurationForm::kJson : ConfigurationForm::kToml;
+  return Exit{PrintConfiguration(Options(arguments), form, program.out, program.err)};
 }
 
 }  // namespace

@@ -711,7 +711,7 @@ void AddServer(std::vector<Setting>& all) {
          &ServerConfig::backup_path);
   all.push_back(Bind({.key = "logging.level",
                       .text = "`trace`, `debug`, `info`, `warn`, `error` or `off`; or a list such as "
-                              "`info,jammi_db=debug`.",
+                              "`info,jammi::rpc=debug`, which has a line for each call of the server.",
                       .format = CheckLogFilter},
                      &Config::logging, &LoggingConfig::level));
   all.push_back(Bind({.key = "logging.format", .text = "Form of a log line."}, &Config::logging,

@@ -11,7 +11,7 @@
 #include <span>
 #include <system_error>
 
-#include "base/log.h"
+#include "base/log_output.h"
 #include "base/quantity.h"
 #include "base/text.h"
 #include "jammi/ids.h"
@@ -195,17 +195,8 @@ std::string CheckMemoryLimit(std::string_view text) {
 
 std::string CheckLogFilter(std::string_view text) {
   if (Trim(text).empty()) return "must not be empty";
-  while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    const auto directive = Trim(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-    const size_t equals = directive.rfind('=');
-    const auto level = equals == std::string_view::npos ? directive : Trim(directive.substr(equals + 1));
-    if (equals == 0 || !ParseLogLevel(level)) {
-      return "expected trace, debug, info, warn, error or off, or a list of such as \"target=level,...\"";
-    }
-  }
-  return {};
+  if (ParseLogFilter(text)) return {};
+  return "expected trace, debug, info, warn, error or off, or a list of such as \"target=level,...\"";
 }
 
 std::string CheckStorageUrl(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "metrics/engine_samples.h"
+#include "metrics/load_samples.h"
 #include "metrics/server_metrics.h"
 
 namespace jammi {
@@ -35,6 +36,7 @@ Types OfTheServer() {
   const auto method = metrics.AddMethod("jammi.v1.catalog.CatalogService", "ListTopics");
   metrics.RpcBegan(method);
   metrics.OnScrape([](Samples& samples) {
+    PutLoadSamples({}, samples);
     PutBackendSamples({}, samples);
     PutRetentionSamples({}, samples);
     PutForwardingSamples({}, samples);

@@ -4,9 +4,11 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
+#include <vector>
 
-#include "base/log.h"
+#include "base/log_line.h"
 #include "base/text.h"
 #include "jammi/ids.h"
 
@@ -64,7 +66,30 @@ CallState::CallState(Dispatcher& dispatcher, const RpcMethod& method, size_t met
 }
 
 CallState::~CallState() {
-  dispatcher_.observer().Ended(metric_, code_, std::chrono::steady_clock::now() - began_);
+  const auto took = std::chrono::steady_clock::now() - began_;
+  dispatcher_.observer().Ended(metric_, code_, took);
+  WriteLine(took);
+}
+
+// Neither the session's id nor a token is in it: whoever reads the log could act with them.
+void CallState::WriteLine(std::chrono::nanoseconds took) const {
+  const bool ours = code_ == RpcCode::kInternal || code_ == RpcCode::kDataLoss || code_ == RpcCode::kUnknown;
+  const auto level = ours ? LogLevel::kError : LogLevel::kDebug;
+  if (!LogEnabled(level, LogTarget::kRpc)) return;
+  const auto milliseconds = fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(took).count());
+  const std::array fields = {LogField{"rpc.code", ToString(code_)}, LogField{"duration_ms", milliseconds}};
+  std::string tenant;
+  std::vector<LogField> span = {{"request_id", call_.request_id}};
+  if (resolved_ && !call_.identity.scope.is_global()) {
+    tenant = call_.identity.scope.Key();
+    span.push_back({"tenant_id", tenant});
+  }
+  LogWrite({.level = level,
+            .target = LogTarget::kRpc,
+            .message = failure_.empty() ? std::string_view("done") : failure_,
+            .fields = fields,
+            .span = method_.path,
+            .span_fields = span});
 }
 
 std::optional<std::expected<void, RpcFailure>> CallState::Resolve() {
@@ -106,11 +131,7 @@ std::expected<std::unique_ptr<google::protobuf::MessageLite>, RpcFailure> CallSt
 
 grpc::Status CallState::End(const RpcFailure& failure) {
   code_ = failure.code;
-  const bool ours = failure.code == RpcCode::kInternal || failure.code == RpcCode::kDataLoss ||
-                    failure.code == RpcCode::kUnknown;
-  Log(ours ? LogLevel::kError : LogLevel::kDebug, "{} {} request {} tenant {}: {}", method_.path,
-      ToString(failure.code), call_.request_id,
-      resolved_ && !call_.identity.scope.is_global() ? call_.identity.scope.Key() : "-", failure.message);
+  failure_ = failure.message;
   return ToGrpc(failure);
 }
 

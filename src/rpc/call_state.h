@@ -50,7 +50,7 @@ class CallState {
   [[nodiscard]] std::expected<std::unique_ptr<google::protobuf::MessageLite>, RpcFailure> Decode(
       const grpc::ByteBuffer& buffer) const;
 
-  // What ends the call; logged and counted.
+  // What ends the call. The destructor counts it, and writes a line to the log (SRV-061).
   [[nodiscard]] grpc::Status End(const RpcFailure& failure);
   void EndOk() { code_ = RpcCode::kOk; }
 
@@ -66,6 +66,7 @@ class CallState {
 
  private:
   [[nodiscard]] std::expected<void, RpcFailure> Take(CallResolver::Answer answer);
+  void WriteLine(std::chrono::nanoseconds took) const;
 
   Dispatcher& dispatcher_;
   const RpcMethod& method_;
@@ -76,6 +77,7 @@ class CallState {
   RpcCall call_;
   bool resolved_ = false;
   RpcCode code_ = RpcCode::kCancelled;
+  std::string failure_;  // what the client is told
 };
 
 }  // namespace jammi

@@ -1,21 +1,29 @@
 #include "server/server.h"
 
-#include <algorithm>
 #include <mutex>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
+#include "http/http_server.h"
+#include "http/probes.h"
+#include "metrics/engine_samples.h"
+#include "metrics/load_samples.h"
 #include "metrics/server_metrics.h"
 #include "rpc/dispatcher.h"
 #include "rpc/executor.h"
-#include "rpc/observer.h"
 #include "rpc/rpc_server.h"
 #include "server/named_publisher.h"
+#include "server/rpc_metrics.h"
 #include "server/server_context.h"
 #include "server/services.h"
+#include "server/tiers.h"
 
 namespace jammi {
 namespace {
+
+constexpr std::chrono::seconds kReadyLimit{2};
 
 // Everybody is the global scope.
 class AnonymousResolver final : public CallResolver {
@@ -24,66 +32,89 @@ class AnonymousResolver final : public CallResolver {
   Answer Resolve(const CallMetadata&, Deadline) override { return Identity{}; }
 };
 
-class NoObserver final : public RpcObserver {
- public:
-  size_t Add(std::string_view, std::string_view) override { return 0; }
-  void Began(size_t) override {}
-  void Ended(size_t, RpcCode, std::chrono::nanoseconds) override {}
-  void Unknown(std::string_view) override {}
-};
-
-bool HasTier(const Config& config, std::string_view tier) {
-  return std::ranges::count(config.server.services.Enabled(), tier) > 0;
-}
-
 }  // namespace
 
-// They die in reverse order: each uses those before it.
+// They die in reverse order: each uses those before it. What a scrape collects is later than the metrics, but
+// nobody scrapes once the probes are gone.
 struct Server::Parts {
   explicit Parts(const Config& from) : config(from) {}
+  void MakeServices();
+  void MakeDispatcher();
+  void MakeProbes();
+  Result<void> Listen();
 
   const Config config;
   std::unique_ptr<Engine> engine;
   AnonymousResolver resolver;
-  NoObserver observer;
   ServerMetrics metrics{JAMMI_VERSION};
+  RpcMetrics observer{metrics};
   std::unique_ptr<RpcExecutor> executor;
   std::unique_ptr<ServerContext> context;
   std::unique_ptr<NamedPublisher> publisher;
   std::vector<std::unique_ptr<RpcService>> services;
   std::unique_ptr<Dispatcher> dispatcher;
+  std::unique_ptr<Probes> probes;
+  std::unique_ptr<HttpServer> http;
   std::unique_ptr<RpcServer> rpc;
   std::once_flag drained;
 };
 
-Result<std::unique_ptr<Server>> Server::Start(const Config& config, EngineOptions options) {
-  auto parts = std::make_unique<Parts>(config);
-  const auto& server = parts->config.server;
-  JAMMI_ASSIGN(parts->engine, Engine::Open(parts->config, std::move(options)));
-  parts->context =
-      std::make_unique<ServerContext>(ServerContext{.engine = *parts->engine, .config = parts->config});
-  parts->executor = std::make_unique<RpcExecutor>(server.handler_threads, server.max_waiting_calls);
-  parts->publisher = std::make_unique<NamedPublisher>(*parts->context, *parts->executor, parts->metrics);
-  parts->services = NewUnservedServices();
-  parts->services.push_back(NewCatalogService(*parts->context));
-  parts->services.push_back(NewAuditService(*parts->context));
-  parts->services.push_back(NewAuditChainService(*parts->context));
-  parts->services.push_back(NewOperationsService(*parts->context));
-  if (HasTier(parts->config, "event")) {
-    parts->services.push_back(NewTriggerService(*parts->context, *parts->publisher, parts->metrics));
+// SRV-040
+void Server::Parts::MakeServices() {
+  executor = std::make_unique<RpcExecutor>(config.server.handler_threads, config.server.max_waiting_calls);
+  context = std::make_unique<ServerContext>(ServerContext{.engine = *engine, .config = config});
+  publisher = std::make_unique<NamedPublisher>(*context, *executor, metrics);
+  services = NewUnservedServices();
+  services.push_back(NewCatalogService(*context));
+  services.push_back(NewAuditService(*context));
+  services.push_back(NewAuditChainService(*context));
+  services.push_back(NewOperationsService(*context));
+  if (HasTier(config.server.services, "event")) {
+    services.push_back(NewTriggerService(*context, *publisher, metrics));
   } else {
-    parts->services.push_back(
-        std::make_unique<RpcService>(kTriggerServiceName, "tier 'event' is not mounted"));
+    services.push_back(std::make_unique<RpcService>(kTriggerServiceName, "tier 'event' is not mounted"));
   }
-  parts->dispatcher = std::make_unique<Dispatcher>(
-      parts->resolver, *parts->executor, parts->observer,
+}
+
+void Server::Parts::MakeDispatcher() {
+  const auto& server = config.server;
+  dispatcher = std::make_unique<Dispatcher>(
+      resolver, *executor, observer,
       DispatcherOptions{.max_message_bytes = server.max_message_bytes, .max_streams = server.max_streams});
-  std::vector<const RpcService*> services;
-  for (const auto& service : parts->services) services.push_back(service.get());
-  JAMMI_ASSIGN(parts->rpc, RpcServer::Start({.address = server.flight_listen,
-                                             .max_message_bytes = server.max_message_bytes,
-                                             .tls = std::nullopt},
-                                            *parts->dispatcher, services));
+}
+
+void Server::Parts::MakeProbes() {
+  metrics.OnScrape([this](Samples& samples) {
+    PutLoadSamples({.streams = dispatcher->open_streams(), .waiting_calls = executor->waiting()}, samples);
+    PutBackendSamples(engine->stats(), samples);
+    PutRetentionSamples(engine->retention_stats(), samples);
+    PutForwardingSamples(engine->event_forwarding(), samples);
+  });
+  probes = std::make_unique<Probes>(JAMMI_VERSION, metrics,
+                                    [this] { return engine->Ping(Deadline::After(kReadyLimit)); });
+}
+
+// The health port first, gRPC next (SRV-007); both before anything is answered.
+Result<void> Server::Parts::Listen() {
+  JAMMI_ASSIGN(http, HttpServer::Bind(config.server.health_listen, {}, probes->Handler()));
+  std::vector<const RpcService*> served;
+  for (const auto& service : services) served.push_back(service.get());
+  JAMMI_ASSIGN(rpc, RpcServer::Start({.address = config.server.flight_listen,
+                                      .max_message_bytes = config.server.max_message_bytes,
+                                      .tls = std::nullopt},
+                                     *dispatcher, served));
+  http->Serve();
+  return {};
+}
+
+Result<std::unique_ptr<Server>> Server::Start(const Config& config, EngineOptions options) {
+  JAMMI_TRY(CheckTiers(config.server.services));
+  auto parts = std::make_unique<Parts>(config);
+  JAMMI_ASSIGN(parts->engine, Engine::Open(parts->config, std::move(options)));
+  parts->MakeServices();
+  parts->MakeDispatcher();
+  parts->MakeProbes();
+  JAMMI_TRY(parts->Listen());
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
@@ -92,11 +123,14 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() { Drain(Deadline::Now()); }
 
 std::string Server::flight_address() const { return parts_->rpc->address(); }
-std::string Server::health_address() const { return parts_->config.server.health_listen; }
+std::string Server::health_address() const { return parts_->http->address(); }
 
+// The health port goes last but one: until then it says that the server is not ready.
 void Server::Drain(Deadline deadline) {
   std::call_once(parts_->drained, [&] {
+    parts_->probes->SetDraining();
     parts_->rpc->Shutdown(deadline);
+    parts_->http->Stop();
     parts_->executor->Shutdown();
     parts_->engine->Close();
   });

@@ -14,8 +14,9 @@ namespace jammi {
 // Thread-safe.
 class Server {
  public:
-  // Opens the engine, binds both ports and serves. Errors: those of Engine::Open; kUnavailable and
-  // kInvalidArgument of an address; kFailedPrecondition of a certificate.
+  // Opens the engine, binds both ports and serves. Errors: those of Engine::Open; kUnimplemented with
+  // ConfigDetail: a tier that this build does not have; kUnavailable and kInvalidArgument of an address;
+  // kFailedPrecondition of a certificate.
   [[nodiscard]] static Result<std::unique_ptr<Server>> Start(const Config& config,
                                                              EngineOptions options = {});
 

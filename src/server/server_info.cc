@@ -1,6 +1,6 @@
 #include "server/server_info.h"
 
-#include <algorithm>
+#include "server/tiers.h"
 
 namespace jammi {
 
@@ -9,7 +9,7 @@ ServerInfo DescribeServer(const Config& config) {
       .version = JAMMI_VERSION,
       .features = {},
       .storage_backends = {"file", "memory"},
-      .services = config.server.services.Enabled(),
+      .services = MountedTiers(config.server.services),
       .broker = std::holds_alternative<JetStreamBrokerConfig>(config.broker) ? "jet_stream" : "in_memory"};
 #ifdef JAMMI_HAS_NATS
   info.features.emplace_back("jetstream-broker");
@@ -17,9 +17,6 @@ ServerInfo DescribeServer(const Config& config) {
 #ifdef JAMMI_HAS_POSTGRES
   info.features.emplace_back("postgres");
 #endif
-  // What this version cannot do is not promised (SRV-006).
-  std::erase(info.services, "train");
-  std::erase(info.services, "eval");
   return info;
 }
 
