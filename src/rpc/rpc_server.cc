@@ -11,6 +11,7 @@
 #include <mutex>
 #include <utility>
 
+#include "grpc/health/v1/health.pb.h"
 #include "rpc/call_state.h"
 
 namespace jammi {
@@ -93,6 +94,8 @@ Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& opti
   static std::once_flag once;
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);
+    // The library serves health but does not have its descriptors, which reflection is asked for.
+    (void)grpc::health::v1::HealthCheckRequest::descriptor();
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
   const size_t colon = options.address.rfind(':');
