@@ -4,6 +4,9 @@
 #include <ostream>
 
 #include "cli/command.h"
+#ifdef JAMMI_HAS_SERVER
+#include "cli/remote.h"
+#endif
 #include "command_line/command_line.h"
 
 namespace jammi {
@@ -11,6 +14,9 @@ namespace {
 
 constexpr const char* kFooter = R"(
 Examples:
+  jammi status                                  does the server answer, and what does it offer?
+  jammi publish quakes --file quakes.jsonl      rows become events of a topic
+  jammi subscribe quakes --from begin           and are read
   jammi catalog status                          where is the catalog, and is it up to date?
   jammi catalog backup /backup/catalog.db       while engines run
   jammi config check --config /etc/jammi.toml   is this configuration right?
@@ -18,19 +24,45 @@ Examples:
 
 Exit status: 0 done, 1 what was asked failed, 2 wrong usage. Errors go to the error stream.)";
 
+#ifdef JAMMI_HAS_SERVER
+void AddRemoteCommands(CLI::App& app, Program& program) {
+  const auto remote = std::make_shared<Remote>(Remote{.program = program, .options = {}});
+  AddRemoteOptions(app, remote);
+  AddStatusCommands(app, remote);
+  AddTriggerCommand(app, remote);
+  AddPublishCommand(app, remote);
+  AddSubscribeCommand(app, remote);
+  AddConsumersCommand(app, remote);
+  AddMutableCommand(app, remote);
+  AddModelsCommand(app, remote);
+  AddChannelsCommand(app, remote);
+  AddSourcesCommand(app, remote);
+  AddAuditCommand(app, remote);
+  AddTenantCommand(app, remote);
+}
+#else
+void AddRemoteCommands(CLI::App& /*app*/, Program& /*program*/) {}
+#endif
+
 }  // namespace
 
 int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
   CLI::App app("The data engine of an AI service.", "jammi");
   app.set_version_flag("--version", "jammi " JAMMI_VERSION, "Print the version");
   app.footer(kFooter);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
 
   Program program{.out = out, .err = err, .action = {}};
+  AddRemoteCommands(app, program);
   AddCatalogCommand(app, program);
   AddConfigCommand(app, program);
+  AddCompletionCommand(app, program);
 
   if (const auto answered = ParseCommandLine(app, argc, argv, out, err)) return *answered;
+  if (!program.action) {  // CLI-003
+    out << app.help();
+    return 0;
+  }
   Exit exit = program.action();
   if (!out.flush() && exit == Exit::kDone) {
     err << "jammi: cannot write the output\n";

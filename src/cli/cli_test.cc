@@ -23,9 +23,15 @@ TEST_F(Cli, VersionAndHelp) {
               HasSubstr("jammi config check --config /etc/jammi.toml"));
 }
 
+TEST_F(Cli, Cli003WithoutACommandThereIsHelp) {
+  const auto run = Run({});
+  EXPECT_EQ(run.exit, 0);
+  EXPECT_EQ(run.out, Run({"--help"}).out);
+  EXPECT_EQ(run.err, "");
+}
+
 TEST_F(Cli, WrongUsageIsTwoAndOnTheErrorStream) {
-  for (const std::vector<std::string>& arguments : {std::vector<std::string>{},
-                                                    {"confg"},
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"confg"},
                                                     {"config"},
                                                     {"config", "chek"},
                                                     {"config", "check", "--confg", "x"},

@@ -23,10 +23,14 @@ const CLI::App* Chosen(const CLI::App* app, std::string& path) {
   return app;
 }
 
+// Also those of the commands that it is part of, if it takes them.
 std::vector<std::string> OptionNames(const CLI::App* app) {
   std::vector<std::string> names;
-  for (const CLI::Option* option : app->get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (const CLI::App* one = app; one != nullptr;
+       one = one->get_fallthrough() ? one->get_parent() : nullptr) {
+    for (const CLI::Option* option : one->get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
   }
   return names;
 }

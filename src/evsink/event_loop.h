@@ -3,9 +3,9 @@
 
 #include <functional>
 
+#include "command_line/progress.h"
 #include "evsink/command.h"
 #include "evsink/line_reader.h"
-#include "evsink/progress.h"
 #include "jammi/events/event.h"
 #include "jammi/result.h"
 

@@ -8,8 +8,8 @@
 #include <sstream>
 #include <thread>
 
+#include "command_line/progress.h"
 #include "evsink/evsink_fixture.h"
-#include "evsink/progress.h"
 
 namespace jammi::evsink {
 namespace {

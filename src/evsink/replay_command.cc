@@ -6,8 +6,8 @@
 #include <ostream>
 
 #include "base/text.h"
+#include "command_line/progress.h"
 #include "evsink/command.h"
-#include "evsink/progress.h"
 #include "evsink/report.h"
 #include "evsink/sink_flags.h"
 #include "jammi/events/chain.h"

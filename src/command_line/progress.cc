@@ -1,10 +1,10 @@
-#include "evsink/progress.h"
+#include "command_line/progress.h"
 
 #include <fmt/format.h>
 
 #include <ostream>
 
-namespace jammi::evsink {
+namespace jammi {
 namespace {
 
 constexpr std::chrono::seconds kQuietAtFirst{1};
@@ -32,4 +32,4 @@ void Progress::Clear() {
   shown_ = false;
 }
 
-}  // namespace jammi::evsink
+}  // namespace jammi

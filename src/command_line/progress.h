@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-namespace jammi::evsink {
+namespace jammi {
 
 // Used by one thread. Nothing is shown to what is not a terminal, and nothing in the first second.
 class Progress {
@@ -34,4 +34,4 @@ class Progress {
   bool shown_ = false;
 };
 
-}  // namespace jammi::evsink
+}  // namespace jammi

@@ -1,0 +1,54 @@
+// How the remote commands print: tables of the published widths, JSON, errors.
+#pragma once
+
+#include <initializer_list>
+#include <iosfwd>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/command.h"
+#include "jammi/error.h"
+
+namespace jammi {
+
+inline constexpr std::string_view kDash = "\u2014";  // for what is not there (CLI-071)
+
+// Is the standard output (or the standard error) a terminal whose user has not asked for plain text
+// (NO_COLOR)?
+[[nodiscard]] bool IsDecorated(int descriptor);
+
+// "Error: ..."
+Exit Fail(std::ostream& err, const Error& error);
+
+// Text of others as it may reach a terminal: control characters become "\x1b".
+[[nodiscard]] std::string Printable(std::string_view text);
+// The texts with ", " between them, or a dash for none.
+[[nodiscard]] std::string Joined(const std::vector<std::string>& texts);
+
+void PrintJson(std::ostream& out, const nlohmann::ordered_json& json);
+
+// Columns padded to their widths, one blank between them; the last one may have width 0 and ends the line as
+// it is. What is longer than its column pushes the rest to the right.
+class TextTable {
+ public:
+  struct Column {
+    std::string_view name;
+    size_t width = 0;
+  };
+  // `rule`: how many dashes stand under the header.
+  TextTable(std::ostream& out, std::vector<Column> columns, size_t rule);
+
+  void Header() const;
+  void Row(const std::vector<std::string>& cells) const;
+
+ private:
+  [[nodiscard]] std::string Line(const std::vector<std::string>& cells) const;
+
+  std::ostream& out_;
+  const std::vector<Column> columns_;
+  const size_t rule_;
+};
+
+}  // namespace jammi
