@@ -12,11 +12,6 @@ std::string_view ToString(RpcCode code) {
   return kNames.at(static_cast<size_t>(code));
 }
 
-std::string_view ToString(RpcRole role) {
-  static constexpr auto kNames = std::to_array<std::string_view>({"reader", "writer", "admin"});
-  return kNames.at(static_cast<size_t>(role));
-}
-
 bool Allows(RpcRole role, RpcAccess access) {
   switch (access) {
     case RpcAccess::kOpen:

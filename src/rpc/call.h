@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "access/role.h"
+#include "access/tenant_grant.h"
 #include "jammi/clock.h"
 #include "jammi/scope.h"
 
@@ -34,10 +37,8 @@ enum class RpcCode : uint8_t {
 };
 [[nodiscard]] std::string_view ToString(RpcCode code);  // "NOT_FOUND"
 
-// What a method needs. kOpen: not even an identity.
+// What a method needs. kOpen: not even an identity (SRV-032); who calls it is nobody, in the global scope.
 enum class RpcAccess : uint8_t { kOpen, kRead, kWrite, kAdmin };
-enum class RpcRole : uint8_t { kReader, kWriter, kAdmin };
-[[nodiscard]] std::string_view ToString(RpcRole role);  // "reader"
 [[nodiscard]] bool Allows(RpcRole role, RpcAccess access);
 
 // As the client sent it. Views; they live as long as the call.
@@ -46,12 +47,16 @@ struct CallMetadata {
   std::optional<std::string_view> session_id;     // jammi-session-id
   std::optional<std::string_view> authorization;  // "Bearer ..."
   std::string_view peer;                          // "ipv4:127.0.0.1:40112"
+  // The method is about a tenant's things. Else which tenant the session has chosen does not matter.
+  bool scoped = true;
 };
 
 struct Identity {
-  Scope scope = Scope::Global();
+  Scope scope = Scope::Global();  // of a method that is not scoped: the only one there can be, or global
   RpcRole role = RpcRole::kAdmin;
   std::string principal;  // empty: nobody was asked for a name
+  // The scopes that the session may choose among; null: any.
+  std::shared_ptr<const TenantGrant> grant = nullptr;
 };
 
 // An answer that is sent as it is; the handler never runs.

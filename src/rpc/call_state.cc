@@ -58,7 +58,8 @@ CallState::CallState(Dispatcher& dispatcher, const RpcMethod& method, size_t met
   metadata_ = {.method = method_.path,
                .session_id = Header(context, "jammi-session-id"),
                .authorization = Header(context, "authorization"),
-               .peer = peer_};
+               .peer = peer_,
+               .scoped = method_.options.scoped && (method_.unary || method_.stream)};
   call_.request_id = RequestId(context);
   if (metadata_.session_id) call_.session_id = std::string(*metadata_.session_id);
   call_.deadline = DeadlineOf(context);
@@ -93,6 +94,7 @@ void CallState::WriteLine(std::chrono::nanoseconds took) const {
 }
 
 std::optional<std::expected<void, RpcFailure>> CallState::Resolve() {
+  if (method_.options.access == RpcAccess::kOpen) return Take(Identity{.role = RpcRole::kReader});
   auto answer = dispatcher_.resolver().ResolveNow(metadata_);
   if (!answer) return std::nullopt;
   return Take(std::move(*answer));

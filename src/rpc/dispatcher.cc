@@ -22,7 +22,9 @@ class RefusedBidiCall final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuf
   RefusedBidiCall(Dispatcher& dispatcher, const RpcMethod& method, size_t metric,
                   grpc::CallbackServerContext& context)
       : state_(dispatcher, method, metric, context) {
-    Finish(state_.End(Dispatcher::NotServed(method)));
+    // Of a method that is not served this is known at once.
+    const auto resolved = state_.Resolve();
+    Finish(state_.End(!resolved || *resolved ? Dispatcher::NotServed(method) : resolved->error()));
   }
 
  private:

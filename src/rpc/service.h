@@ -1,14 +1,13 @@
 // The methods of one gRPC service, as functions of typed messages.
 //
-//   class Catalog final : public RpcService {
-//     Catalog() : RpcService("jammi.v1.catalog.CatalogService") {
-//       Unary<GetTenantRequest, GetTenantResponse>("GetTenant", {.access = RpcAccess::kRead},
-//                                                  [this](const RpcCall& call, const auto& request) {...});
-//     }
-//   };
+//   RpcService catalog("jammi.v1.catalog.CatalogService");
+//   catalog.Unary<GetTenantRequest, GetTenantResponse>("GetTenant", {.access = RpcAccess::kRead},
+//                                                      [](const RpcCall& call, const auto& request) {...});
 //
 // A method of the service that is not registered answers UNIMPLEMENTED with a text that says so. Identity,
-// access, decoding, threads, errors, metrics and logs are the dispatcher's, for all methods alike.
+// access, decoding, threads, errors, metrics and logs are the dispatcher's, for all methods alike. Methods
+// are registered by one thread before the service is served; those of one service may come from several
+// files.
 #pragma once
 
 #include <google/protobuf/message_lite.h>
@@ -33,6 +32,8 @@ struct MethodOptions {
   ErrorFamily errors = ErrorFamily::kEngine;
   // The handler never waits: it runs where the call comes in. Else on a thread of the pool.
   bool quick = false;
+  // It is about a tenant's things: a session whose tenant has expired may not call it (SRV-034).
+  bool scoped = true;
 };
 
 [[nodiscard]] grpc::ByteBuffer Encode(const google::protobuf::MessageLite& message);
@@ -84,7 +85,6 @@ class RpcService {
   [[nodiscard]] const std::string& full_name() const { return full_name_; }
   [[nodiscard]] const std::vector<RpcMethod>& methods() const { return methods_; }
 
- protected:
   // `name` is a method of the service with these types: anything else is a bug, and ends the program.
   template <class Request, class Response>
   void Unary(std::string_view name, MethodOptions options,

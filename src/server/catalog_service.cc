@@ -16,7 +16,7 @@ class CatalogService final : public RpcService {
  public:
   explicit CatalogService(const ServerContext& context)
       : RpcService("jammi.v1.catalog.CatalogService"), context_(context) {
-    Unary<Empty, wire::ServerInfo>("GetServerInfo", {.quick = true},
+    Unary<Empty, wire::ServerInfo>("GetServerInfo", {.quick = true, .scoped = false},
                                    [this](const RpcCall&, const Empty&) { return Info(); });
   }
 

@@ -16,21 +16,16 @@
 #include "rpc/rpc_server.h"
 #include "server/named_publisher.h"
 #include "server/rpc_metrics.h"
+#include "server/server_access.h"
 #include "server/server_context.h"
 #include "server/services.h"
+#include "server/tenant_methods.h"
 #include "server/tiers.h"
 
 namespace jammi {
 namespace {
 
 constexpr std::chrono::seconds kReadyLimit{2};
-
-// Everybody is the global scope.
-class AnonymousResolver final : public CallResolver {
- public:
-  std::optional<Answer> ResolveNow(const CallMetadata&) override { return Answer(Identity{}); }
-  Answer Resolve(const CallMetadata&, Deadline) override { return Identity{}; }
-};
 
 }  // namespace
 
@@ -45,7 +40,7 @@ struct Server::Parts {
 
   const Config config;
   std::unique_ptr<Engine> engine;
-  AnonymousResolver resolver;
+  std::unique_ptr<ServerAccess> access;
   ServerMetrics metrics{JAMMI_VERSION};
   RpcMetrics observer{metrics};
   std::unique_ptr<RpcExecutor> executor;
@@ -66,6 +61,7 @@ void Server::Parts::MakeServices() {
   publisher = std::make_unique<NamedPublisher>(*context, *executor, metrics);
   services = NewUnservedServices();
   services.push_back(NewCatalogService(*context));
+  AddTenantMethods(*services.back(), access->sessions());
   services.push_back(NewAuditService(*context));
   services.push_back(NewAuditChainService(*context));
   services.push_back(NewOperationsService(*context));
@@ -79,7 +75,7 @@ void Server::Parts::MakeServices() {
 void Server::Parts::MakeDispatcher() {
   const auto& server = config.server;
   dispatcher = std::make_unique<Dispatcher>(
-      resolver, *executor, observer,
+      access->resolver(), *executor, observer,
       DispatcherOptions{.max_message_bytes = server.max_message_bytes, .max_streams = server.max_streams});
 }
 
@@ -110,7 +106,9 @@ Result<void> Server::Parts::Listen() {
 Result<std::unique_ptr<Server>> Server::Start(const Config& config, EngineOptions options) {
   JAMMI_TRY(CheckTiers(config.server.services));
   auto parts = std::make_unique<Parts>(config);
+  const auto clock = options.clock == nullptr ? Clock::System() : options.clock;
   JAMMI_ASSIGN(parts->engine, Engine::Open(parts->config, std::move(options)));
+  JAMMI_ASSIGN(parts->access, ServerAccess::Open(parts->config.server, *parts->engine, clock));
   parts->MakeServices();
   parts->MakeDispatcher();
   parts->MakeProbes();
@@ -132,6 +130,7 @@ void Server::Drain(Deadline deadline) {
     parts_->rpc->Shutdown(deadline);
     parts_->http->Stop();
     parts_->executor->Shutdown();
+    parts_->access->Stop();
     parts_->engine->Close();
   });
 }
