@@ -7,6 +7,8 @@
 #   lib/libjammi_events.so     the event sinks alone, without Arrow and DuckDB
 #   lib/cmake/Jammi/           find_package(Jammi) -> Jammi::jammi, Jammi::events
 #   bin/jammi, bin/evsink      the command lines
+#   bin/jammi-server           the server; lib/systemd/system/jammi-server.service starts it
+#   share/doc/jammi/           licences; how the server is run
 #
 # `cmake --install BUILD --component events` puts down the sinks, their headers and evsink, and no more.
 # The tree can be moved as a whole. A sanitizer build is for its tests only and installs nothing.
@@ -81,7 +83,14 @@ foreach(_component Unspecified events)
           DESTINATION ${JAMMI_CMAKE_DIR} COMPONENT ${_component})
 endforeach()
 
-if(TARGET jammi_cli)
-  set_target_properties(jammi_cli PROPERTIES INSTALL_RPATH "$ORIGIN/../${JAMMI_PRIVATE_DIR}")
-  install(TARGETS jammi_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+foreach(_program jammi_cli jammi_server_program)
+  if(TARGET ${_program})
+    set_target_properties(${_program} PROPERTIES INSTALL_RPATH "$ORIGIN/../${JAMMI_PRIVATE_DIR}")
+    install(TARGETS ${_program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
+if(TARGET jammi_server_program)
+  install(FILES packaging/jammi-server.service DESTINATION lib/systemd/system)
+  install(FILES docs/configuration.md docs/monitoring.md docs/operations.md docs/server.md
+          DESTINATION ${CMAKE_INSTALL_DOCDIR})
 endif()

@@ -61,4 +61,10 @@ fi
 if [[ -x $work/moved/bin/jammi ]]; then
   (cd / && "$work/moved/bin/jammi" --version) || fail "the installed bin/jammi does not run"
 fi
+server=$work/moved/bin/jammi-server
+if [[ -x $server ]]; then
+  (cd / && "$server" --version) || fail "the installed bin/jammi-server does not run"
+  "$source_dir/server.sh" "$server" "$work/state" || fail "the installed bin/jammi-server does not serve"
+  [[ -e $work/moved/lib/systemd/system/jammi-server.service ]] || fail "the unit of systemd is not there"
+fi
 echo "installed, moved, built against, run"
