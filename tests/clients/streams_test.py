@@ -209,7 +209,7 @@ class Subscribing(StreamTest):
         name = self.topic()
         for predicate, variant in (("SUM(id) > 0", "predicate_unsupported"), ("(((", "predicate_parse"),
                                    ("no_such_column = 1", "predicate_parse")):
-            with self.subTest(predicate), self.fails("INVALID_ARGUMENT", "predicate: "):
+            with self.subTest(predicate), self.fails("INVALID_ARGUMENT", "predicate"):
                 self.connect().subscribe_collect(name, predicate=predicate, from_offset=0, max_batches=1)
             with self.subTest(predicate), self.fails_raw("INVALID_ARGUMENT",
                                                          with_detail=f"TriggerErrorDetail.{variant}"):

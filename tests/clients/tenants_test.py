@@ -2,7 +2,6 @@
 import concurrent.futures
 import uuid
 
-import grpc
 from google.protobuf import empty_pb2
 
 from generation import NEW, PACKAGE, SESSION, ClientTest, messages
