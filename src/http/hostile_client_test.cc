@@ -95,6 +95,16 @@ TEST_F(HostileClient, HeaderFloodsAre431) {
   ExpectOthersAreServed();
 }
 
+// The server reads on for a while: a connection that is closed with unread input is reset, and the answer lost.
+TEST_F(HostileClient, TheAnswerToAFloodArrives) {
+  Start();
+  auto client = Connect();
+  EXPECT_TRUE(client.Send("GET /x HTTP/1.1\r\nHost: x\r\nA: " + std::string(200'000, 'b')));
+  client.FinishSending();
+  EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 431 "));
+  EXPECT_FALSE(client.was_reset());
+}
+
 TEST_F(HostileClient, WhatIsNoRequestIs400) {
   Start();
   using namespace std::string_literals;

@@ -31,7 +31,7 @@ struct HttpOptions {
   // Until the client has taken the answer.
   std::chrono::milliseconds write_timeout{10'000};
   // What is under way when the server stops.
-  std::chrono::milliseconds stop_timeout{5'000};
+  std::chrono::milliseconds stop_timeout{2'000};
 };
 
 // Thread-safe.

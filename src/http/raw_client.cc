@@ -58,12 +58,15 @@ RawClient::~RawClient() {
 }
 
 RawClient::RawClient(RawClient&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)), received_(std::move(other.received_)) {}
+    : socket_(std::exchange(other.socket_, -1)), was_reset_(other.was_reset_), received_(std::move(other.received_)) {}
 
 bool RawClient::Send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent < 0) return false;
+    if (sent < 0) {
+      was_reset_ = true;
+      return false;
+    }
     bytes.remove_prefix(static_cast<size_t>(sent));
   }
   return true;
@@ -74,6 +77,7 @@ void RawClient::FinishSending() { shutdown(socket_, SHUT_WR); }
 bool RawClient::Receive() {
   std::array<char, 65536> chunk;
   const ssize_t size = recv(socket_, chunk.data(), chunk.size(), 0);
+  if (size < 0) was_reset_ = true;
   if (size < 0 && errno != ECONNRESET) Fail("the server neither answers nor closes");
   if (size <= 0) return false;
   received_.append(chunk.data(), static_cast<size_t>(size));

@@ -24,6 +24,8 @@ class RawClient {
   std::string Read();
   // Everything until the server closes the connection, in whatever way.
   std::string ReadToEnd();
+  // The server has closed the connection before it had read everything: the answer may be lost on its way.
+  [[nodiscard]] bool was_reset() const { return was_reset_; }
   // Closes the connection at once, with a reset.
   void Reset();
 
@@ -32,6 +34,7 @@ class RawClient {
   bool Receive();
 
   int socket_ = -1;
+  bool was_reset_ = false;
   std::string received_;
 };
 
