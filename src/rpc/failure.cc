@@ -19,15 +19,14 @@ namespace wire = ::jammi::v1::error;
 template <class T>
 constexpr bool kIsOther =
     std::is_same_v<T, TopicNotFoundDetail> || std::is_same_v<T, TopicExistsDetail> ||
-    std::is_same_v<T, SchemaConflictDetail> || std::is_same_v<T, UnsupportedSchemaTypeDetail> ||
-    std::is_same_v<T, BatchSchemaMismatchDetail> || std::is_same_v<T, PublishTenantMismatchDetail> ||
-    std::is_same_v<T, ProducerKeyConflictDetail> || std::is_same_v<T, PredicateParseDetail> ||
-    std::is_same_v<T, PredicateUnsupportedDetail> || std::is_same_v<T, PredicateEvalDetail> ||
-    std::is_same_v<T, OffsetEvictedDetail> || std::is_same_v<T, LeaseHeldDetail> ||
-    std::is_same_v<T, PositionOutdatedDetail> || std::is_same_v<T, CatalogLockedDetail> ||
-    std::is_same_v<T, QuotaExceededDetail> || std::is_same_v<T, EphemeralDetail> ||
-    std::is_same_v<T, AuditDetail> || std::is_same_v<T, BrokerDetail> || std::is_same_v<T, SinkDetail> ||
-    std::is_same_v<T, std::monostate>;
+    std::is_same_v<T, SchemaConflictDetail> || std::is_same_v<T, BatchSchemaMismatchDetail> ||
+    std::is_same_v<T, PublishTenantMismatchDetail> || std::is_same_v<T, ProducerKeyConflictDetail> ||
+    std::is_same_v<T, PredicateParseDetail> || std::is_same_v<T, PredicateUnsupportedDetail> ||
+    std::is_same_v<T, PredicateEvalDetail> || std::is_same_v<T, OffsetEvictedDetail> ||
+    std::is_same_v<T, LeaseHeldDetail> || std::is_same_v<T, PositionOutdatedDetail> ||
+    std::is_same_v<T, CatalogLockedDetail> || std::is_same_v<T, QuotaExceededDetail> ||
+    std::is_same_v<T, EphemeralDetail> || std::is_same_v<T, AuditDetail> || std::is_same_v<T, BrokerDetail> ||
+    std::is_same_v<T, SinkDetail> || std::is_same_v<T, std::monostate>;
 
 std::string Other(const Error& error) {
   wire::JammiErrorDetail detail;
@@ -190,6 +189,11 @@ std::string Engine(const Error& error, const TableDetail& given) {
   }
   return detail.SerializeAsString();
 }
+std::string Engine(const Error& error, const UnsupportedSchemaTypeDetail&) {
+  wire::JammiErrorDetail detail;
+  detail.mutable_mutable_table()->set_schema(error.message());
+  return detail.SerializeAsString();
+}
 std::string Engine(const Error& error, const BackendDetail&) {
   wire::JammiErrorDetail detail;
   detail.mutable_catalog()->set_message(error.message());
@@ -291,6 +295,28 @@ std::string EngineDetail(const Error& error) {
   return std::visit([&](const auto& given) { return Engine(error, given); }, error.detail());
 }
 
+// Where the published protocol has a text of its own, clients look for parts of it; else ours.
+std::string MessageOf(const Error& error, ErrorFamily family) {
+  const bool not_found = error.code() == ErrorCode::kNotFound;
+  if (const auto* topic = error.As<TopicNotFoundDetail>(); topic && family == ErrorFamily::kTrigger)
+    return topic->topic;
+  if (const auto* type = error.As<UnsupportedSchemaTypeDetail>(); type && family == ErrorFamily::kTrigger)
+    return fmt::format("unsupported topic schema type for '{}': {}", type->column, type->data_type);
+  if (const auto* model = error.As<ModelNotFoundDetail>())
+    return fmt::format("model {} not found", model->model_id);
+  if (const auto* table = error.As<ResultTableNotFoundDetail>(); table && !table->table_name.empty())
+    return fmt::format("Result table '{}' not found", table->table_name);
+  if (const auto* table = error.As<TableDetail>(); table && table->fault == TableFault::kNotFound)
+    return fmt::format("mutable table not found: {}", table->table);
+  if (const auto* table = error.As<TableDetail>(); table && table->fault == TableFault::kAlreadyExists)
+    return fmt::format("mutable table already exists: {}", table->table);
+  if (const auto* source = error.As<SourceDetail>(); source && !not_found)
+    return fmt::format("source {}: {}", source->source_id, error.message());
+  if (error.As<ConfigDetail>() != nullptr) return fmt::format("config: {}", error.message());
+  if (!error.message().empty()) return error.message();
+  return std::string(ToString(error.code()));
+}
+
 // A request that was refused before the engine saw it has no detail: its text says all there is.
 bool HasDetail(const Error& error) {
   const bool typed = !std::holds_alternative<std::monostate>(error.detail());
@@ -345,8 +371,7 @@ RpcCode ToRpcCode(ErrorCode code) {
 }
 
 RpcFailure ToFailure(const Error& error, ErrorFamily family) {
-  RpcFailure failure{.code = ToRpcCode(error.code()), .message = error.message(), .details = {}};
-  if (failure.message.empty()) failure.message = ToString(error.code());
+  RpcFailure failure{.code = ToRpcCode(error.code()), .message = MessageOf(error, family), .details = {}};
   if (!HasDetail(error)) return failure;
   wire::RpcStatus status;
   status.set_code(static_cast<int32_t>(failure.code));
