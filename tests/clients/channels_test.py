@@ -20,7 +20,7 @@ class Channels(ClientTest):
         db.set_tenant(tenant)
         return db
 
-    def test_srv_110_case_34_what_is_there_from_the_start(self):
+    def test_srv_110_stream_case_34_what_is_there_from_the_start(self):
         db = self.connect()
         listed = {each["channel_id"]: each["priority"] for each in db.list_channels()}
         self.assertLessEqual({"vector": 1, "inference": 2, "bm25": 3}.items(), listed.items())
@@ -58,7 +58,7 @@ class Channels(ClientTest):
         with self.assertRaises(ValueError):
             self.connect().register_channel("typed", priority=1, columns=[("x", "Decimal")])
 
-    def test_srv_111_case_39_ids_and_columns_that_no_channel_has(self):
+    def test_srv_111_stream_case_39_ids_and_columns_that_no_channel_has(self):
         db = self.connect()
         for bad in ("", "Vector", "1vector", "vector-1", "v" * 65):
             with self.subTest(bad), self.fails("INVALID_ARGUMENT"):
@@ -68,7 +68,7 @@ class Channels(ClientTest):
         db.register_channel("v" * 64, priority=99, columns=[("x", "Utf8")])
         self.assertNotIn("nameless", ids(db.list_channels()))
 
-    def test_case_53_case_41_what_is_there_and_what_is_not(self):
+    def test_case_53_stream_case_41_what_is_there_and_what_is_not(self):
         db = self.connect()
         db.register_channel("scored_by", priority=40, columns=[("ranker", "Utf8")])
         with self.fails("ALREADY_EXISTS", "already exists"):
@@ -83,7 +83,7 @@ class Channels(ClientTest):
             self.assertIn(word, str(caught.exception))
         self.assertEqual(columns_of(db, "scored_by"), [("ranker", "Utf8")])
 
-    def test_case_41_the_details_say_it_to_programs(self):
+    def test_stream_case_41_the_details_say_it_to_programs(self):
         catalog = messages("catalog")
         calls = self.raw("catalog", "CatalogService")
 
@@ -111,7 +111,7 @@ class Channels(ClientTest):
             db.add_channel_columns("whole", columns=[("y", "Utf8"), ("x", "Int32")])
         self.assertEqual(columns_of(db, "whole"), [("x", "Utf8")])
 
-    def test_case_38_tenants_have_channels_of_their_own(self):
+    def test_stream_case_38_tenants_have_channels_of_their_own(self):
         a, b = self.scoped(A), self.scoped(B)
         a.register_channel("chan_x", priority=60, columns=[("of_a", "Utf8")])
         b.register_channel("chan_x", priority=60, columns=[("of_b", "Int64")])

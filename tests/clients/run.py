@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
-"""Runs test files of this folder and writes a JUnit report for tools/count_tests.py.
+"""Runs test files and writes a JUnit report for tools/count_tests.py.
 
 usage: run.py REPORT FILE...
 
 Exits 1 if a test failed, was skipped, or if a file had none.
 """
+import os
 import pathlib
 import sys
 import time
 import unittest
 import xml.etree.ElementTree as ET
-
-HERE = pathlib.Path(__file__).parent
 
 
 class Report(unittest.TextTestResult):
@@ -55,11 +54,11 @@ def load(file):
 
 def main():
     path, *files = sys.argv[1:]
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = sorted({os.path.dirname(os.path.abspath(file)) for file in files})
     tests = unittest.TestSuite(load(file) for file in files)
     report = unittest.TextTestRunner(resultclass=Report, verbosity=1).run(tests)
     write(report, pathlib.Path(path))
-    sys.exit(not report.wasSuccessful() or bool(report.skipped))
+    sys.exit(not report.wasSuccessful() or bool(report.skipped or report.expectedFailures))
 
 
 if __name__ == "__main__":

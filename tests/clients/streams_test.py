@@ -67,7 +67,7 @@ class StreamTest(ClientTest):
 
 
 class Publishing(StreamTest):
-    def test_case_23_case_25_publish_then_collect(self):
+    def test_stream_case_23_stream_case_25_publish_then_collect(self):
         db = self.connect()
         schema = pa.schema([("event_id", pa.int64()), ("payload", pa.string())])
         name = self.topic(db, schema)
@@ -77,7 +77,7 @@ class Publishing(StreamTest):
         db.drop_topic(name)
         db.drop_topic(name, if_exists=True)
 
-    def test_case_25_srv_153_a_reply_has_offset_and_time(self):
+    def test_stream_case_25_srv_153_a_reply_has_offset_and_time(self):
         name = self.topic()
         for offset in range(3):
             reply = self.bare().Publish(self.publish_request(name, table((offset, "X"))))
@@ -101,7 +101,7 @@ class Publishing(StreamTest):
         name = self.topic(db)
         self.assertEqual(db.publish_topic(name, batch=table((1, "X")).replace_schema_metadata({"pandas": "{}"})), 0)
 
-    def test_case_40_case_25_case_05_another_schema_is_refused_and_nothing_stored(self):
+    def test_case_40_stream_case_25_stream_case_05_another_schema_is_refused_and_nothing_stored(self):
         db = self.connect()
         name = self.topic(db)
         good = table((1, "X"))
@@ -144,7 +144,7 @@ class Publishing(StreamTest):
         with self.fails_raw("INVALID_ARGUMENT", "topic is required"):
             list(self.bare().Subscribe(trigger.SubscribeRequest()))
 
-    def test_case_41_case_42_case_25_topics_that_are_not_there(self):
+    def test_case_41_case_42_stream_case_25_topics_that_are_not_there(self):
         of_a = self.topic(self.scoped(A))
         for db, name in ((self.connect(), "never.there"), (self.scoped(B), of_a), (self.connect(), of_a)):
             with self.subTest(name), self.fails("NOT_FOUND", name):
@@ -171,10 +171,13 @@ class Publishing(StreamTest):
         name = self.topic(a)
         # An unscoped session may say whose it is; what is no UUID is refused.
         self.assertEqual(self.bare().Publish(self.publish_request(name, table((1, "X")), tenant_id=A)).offset, 0)
-        with self.fails_raw("INVALID_ARGUMENT"):
+        with self.assertRaises(grpc.RpcError) as caught:
             self.bare().Publish(self.publish_request(name, table((1, "X")), tenant_id="no-uuid"))
-        # That of the session counts first.
-        self.assertEqual(self.bare(a).Publish(self.publish_request(name, table((2, "X")), tenant_id=B)).offset, 1)
+        self.assertEqual(caught.exception.code().name, "INVALID_ARGUMENT")
+        # A session that is of one tenant does not speak for another.
+        with self.fails_raw("PERMISSION_DENIED", B):
+            self.bare(a).Publish(self.publish_request(name, table((2, "X")), tenant_id=B))
+        self.assertEqual(len(self.replay(name, a)), 1)
 
 
 class Subscribing(StreamTest):
@@ -182,13 +185,13 @@ class Subscribing(StreamTest):
         db = db or self.connect()
         return [db.publish_topic(name, batch=each) for each in tables]
 
-    def test_case_43_case_26_live_events(self):
+    def test_case_43_stream_case_26_live_events(self):
         name = self.topic()
         call = self.subscribe(name)
         self.publish(name, *(table((i, "X")) for i in range(5)))
         self.assertEqual([message.offset for message in self.take(call, 5)], [0, 1, 2, 3, 4])
 
-    def test_case_44_case_26_what_was_published_before(self):
+    def test_case_44_stream_case_26_what_was_published_before(self):
         name = self.topic()
         self.publish(name, *(table((i, "X")) for i in range(3)))
         call = self.subscribe(name, from_offset=0)
@@ -196,7 +199,7 @@ class Subscribing(StreamTest):
         self.publish(name, table((3, "X")))
         self.assertEqual(next(call).offset, 3)
 
-    def test_case_45_case_26_a_predicate_takes_what_it_matches_and_then_is_quiet(self):
+    def test_case_45_stream_case_26_a_predicate_takes_what_it_matches_and_then_is_quiet(self):
         name = self.topic()
         call = self.subscribe(name, predicate="kind = 'X'", from_offset=0)
         self.publish(name, *(table((i, "XY"[i % 2])) for i in range(6)))
@@ -205,7 +208,7 @@ class Subscribing(StreamTest):
         self.publish(name, table((6, "Y")), table((7, "X")))
         self.assertEqual(next(call).offset, 7)
 
-    def test_case_46_case_26_case_10_predicates_that_are_refused(self):
+    def test_case_46_stream_case_26_stream_case_10_predicates_that_are_refused(self):
         name = self.topic()
         for predicate, variant in (("SUM(id) > 0", "predicate_unsupported"), ("(((", "predicate_parse"),
                                    ("no_such_column = 1", "predicate_parse")):
@@ -215,7 +218,7 @@ class Subscribing(StreamTest):
                                                          with_detail=f"TriggerErrorDetail.{variant}"):
                 self.replay(name, predicate=predicate)
 
-    def test_case_47_case_27_a_client_that_leaves_disturbs_nobody(self):
+    def test_case_47_stream_case_27_a_client_that_leaves_disturbs_nobody(self):
         name = self.topic()
         self.publish(name, *(table((i, "X")) for i in range(3)))
         leaving = self.subscribe(name)
@@ -228,7 +231,7 @@ class Subscribing(StreamTest):
         again = self.subscribe(name, from_offset=0)
         self.assertEqual([message.offset for message in self.take(again, 9)], list(range(9)))
 
-    def test_case_48_case_26_twenty_in_order(self):
+    def test_case_48_stream_case_26_twenty_in_order(self):
         name = self.topic()
         call = self.subscribe(name)
         self.publish(name, *(table((i, "X")) for i in range(20)))
@@ -254,7 +257,7 @@ class Subscribing(StreamTest):
         self.assertEqual([message.offset for message in self.take(of_b, 2)], [1, 2])
         self.assertEqual(next(of_all).offset, 2)
 
-    def test_case_11_srv_165_replay_only_ends(self):
+    def test_stream_case_11_srv_165_replay_only_ends(self):
         name = self.topic()
         self.publish(name, table((0, "X")), table((1, "Y")), table((2, "X")))
         self.assertEqual([message.offset for message in self.replay(name)], [0, 1, 2])
