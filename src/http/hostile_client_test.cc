@@ -95,7 +95,8 @@ TEST_F(HostileClient, HeaderFloodsAre431) {
   ExpectOthersAreServed();
 }
 
-// The server reads on for a while: a connection that is closed with unread input is reset, and the answer lost.
+// The server reads on for a while: a connection that is closed with unread input is reset, and the answer
+// lost.
 TEST_F(HostileClient, TheAnswerToAFloodArrives) {
   Start();
   auto client = Connect();

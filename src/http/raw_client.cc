@@ -58,7 +58,9 @@ RawClient::~RawClient() {
 }
 
 RawClient::RawClient(RawClient&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)), was_reset_(other.was_reset_), received_(std::move(other.received_)) {}
+    : socket_(std::exchange(other.socket_, -1)),
+      was_reset_(other.was_reset_),
+      received_(std::move(other.received_)) {}
 
 bool RawClient::Send(std::string_view bytes) {
   while (!bytes.empty()) {
