@@ -120,11 +120,5 @@ TEST_F(CatalogModelsTest, Srv101AReferencedModelStays) {
   EXPECT_THAT(List(server_.As(kA)), ElementsAre("m"));
 }
 
-TEST_F(CatalogModelsTest, Srv033AReaderReadsAndNoMore) {
-  EXPECT_THAT(List(server_.As(kA, "reader")), IsEmpty());
-  EXPECT_EQ(server_.As(kA, "reader").Refused<Empty>("DeleteModel", Deletion("m")).code,
-            RpcCode::kPermissionDenied);
-}
-
 }  // namespace
 }  // namespace jammi::test
