@@ -56,6 +56,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddRemoteCommands(app, program);
   AddCatalogCommand(app, program);
   AddConfigCommand(app, program);
+  AddTokenCommand(app, program);
   AddCompletionCommand(app, program);
 
   if (const auto answered = ParseCommandLine(app, argc, argv, out, err)) return *answered;

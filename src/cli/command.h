@@ -28,6 +28,8 @@ struct Program {
 void AddCatalogCommand(CLI::App& app, Program& program);
 // `jammi config check|show|docs`
 void AddConfigCommand(CLI::App& app, Program& program);
+// `jammi token new`
+void AddTokenCommand(CLI::App& app, Program& program);
 // `jammi completion bash|zsh|fish`: of all commands that `app` has when it runs.
 void AddCompletionCommand(CLI::App& app, Program& program);
 

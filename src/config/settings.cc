@@ -681,14 +681,16 @@ void AddServer(std::vector<Setting>& all) {
           .max = kMaxCount},
          &ServerConfig::max_sessions);
   server({.key = "server.allow_anonymous",
-          .text = "Serves everybody who can reach it, on any address. Without it, and without `token_path`, "
-                  "only loopback addresses are listened on."},
+          .text = "Serves everybody who can reach it, on any address. Without it, `token_path` and "
+                  "`tls_client_authority_path`, only loopback addresses are listened on."},
          &ServerConfig::allow_anonymous);
-  server({.key = "server.token_path",
-          .text = "A file of hashed tokens: who may call, as which tenant, with which role.",
-          .default_text = "not set: everybody may do everything",
-          .format = CheckNotEmpty},
-         &ServerConfig::token_path);
+  server(
+      {.key = "server.token_path",
+       .text =
+           "A file of hashed tokens: who may call, as which tenant, with which role; read again at SIGHUP.",
+       .default_text = "not set: everybody may do everything",
+       .format = CheckNotEmpty},
+      &ServerConfig::token_path);
   server({.key = "server.tls_certificate_path",
           .text = "The server's certificate, and those that signed it, PEM; read again at SIGHUP.",
           .default_text = "not set: no TLS",

@@ -17,10 +17,12 @@ namespace {
 
 constexpr size_t kMaxRequestId = 128;
 
+// One that is there more than once is empty: nothing says which one is meant.
 std::optional<std::string_view> Header(const grpc::CallbackServerContext& context, const char* name) {
   const auto& all = context.client_metadata();
   const auto found = all.find(name);
   if (found == all.end()) return std::nullopt;
+  if (all.count(name) > 1) return "";
   return std::string_view(found->second.data(), found->second.size());
 }
 
@@ -75,10 +77,13 @@ CallState::~CallState() {
 // Neither the session's id nor a token is in it: whoever reads the log could act with them.
 void CallState::WriteLine(std::chrono::nanoseconds took) const {
   const bool ours = code_ == RpcCode::kInternal || code_ == RpcCode::kDataLoss || code_ == RpcCode::kUnknown;
-  const auto level = ours ? LogLevel::kError : LogLevel::kDebug;
+  const bool refused = code_ == RpcCode::kUnauthenticated || code_ == RpcCode::kPermissionDenied;
+  const auto level = ours ? LogLevel::kError : refused ? LogLevel::kWarning : LogLevel::kDebug;
   if (!LogEnabled(level, LogTarget::kRpc)) return;
   const auto milliseconds = fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(took).count());
-  const std::array fields = {LogField{"rpc.code", ToString(code_)}, LogField{"duration_ms", milliseconds}};
+  std::vector<LogField> fields = {{"rpc.code", ToString(code_)}, {"duration_ms", milliseconds}};
+  if (refused) fields.push_back({"peer", peer_});
+  if (refused && resolved_) fields.push_back({"principal", call_.identity.principal});
   std::string tenant;
   std::vector<LogField> span = {{"request_id", call_.request_id}};
   if (resolved_ && !call_.identity.scope.is_global()) {

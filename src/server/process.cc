@@ -79,18 +79,22 @@ void LogStart(const LoadedConfig& loaded) {
   }
 }
 
-void Reload(ServiceManager& manager) {
+void Reload(Server& server, ServiceManager& manager) {
   manager.Reloading();
-  Log(LogLevel::kInfo, "SIGHUP: there is nothing to read again");
+  if (const auto reloaded = server.Reload(); reloaded) {
+    Log(LogLevel::kInfo, "SIGHUP: tokens and certificates were read again");
+  } else {
+    Log(LogLevel::kError, "SIGHUP: what was in force stays: {}", reloaded.error().message());
+  }
   manager.Ready();
 }
 
 // Until a signal to stop.
-void AwaitStop(ServerSignals& signals, ServiceManager& manager) {
+void AwaitStop(Server& server, ServerSignals& signals, ServiceManager& manager) {
   for (;;) {
     const auto signal = signals.Await(manager.alive_every());
     if (signal == ServerSignal::kStop) return;
-    if (signal == ServerSignal::kReload) Reload(manager);
+    if (signal == ServerSignal::kReload) Reload(server, manager);
     if (manager.alive_every()) manager.Alive();
   }
 }
@@ -120,7 +124,7 @@ int Serve(const LoadedConfig& loaded, const Environment& environment, std::ostre
   Log(LogLevel::kInfo, "ready after {} ms",
       std::chrono::duration_cast<milliseconds>(SteadyClock::now() - began).count());
   manager.Ready();
-  AwaitStop(signals, manager);
+  AwaitStop(**server, signals, manager);
   manager.Stopping();
   signals.ExitOnNextStop();
   Stop(**server, loaded.config.server.drain_secs);

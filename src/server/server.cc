@@ -14,6 +14,7 @@
 #include "rpc/dispatcher.h"
 #include "rpc/executor.h"
 #include "rpc/rpc_server.h"
+#include "server/exposure.h"
 #include "server/named_publisher.h"
 #include "server/rpc_metrics.h"
 #include "server/server_access.h"
@@ -105,6 +106,7 @@ Result<void> Server::Parts::Listen() {
 
 Result<std::unique_ptr<Server>> Server::Start(const Config& config, EngineOptions options) {
   JAMMI_TRY(CheckTiers(config.server.services));
+  JAMMI_TRY(CheckExposure(config.server));
   auto parts = std::make_unique<Parts>(config);
   const auto clock = options.clock == nullptr ? Clock::System() : options.clock;
   JAMMI_ASSIGN(parts->engine, Engine::Open(parts->config, std::move(options)));
@@ -122,6 +124,8 @@ Server::~Server() { Drain(Deadline::Now()); }
 
 std::string Server::flight_address() const { return parts_->rpc->address(); }
 std::string Server::health_address() const { return parts_->http->address(); }
+
+Result<void> Server::Reload() { return parts_->access->Reload(); }
 
 // The health port goes last but one: until then it says that the server is not ready.
 void Server::Drain(Deadline deadline) {

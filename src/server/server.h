@@ -14,7 +14,8 @@ namespace jammi {
 // Thread-safe.
 class Server {
  public:
-  // Opens the engine, binds both ports and serves. Errors: those of Engine::Open; kUnimplemented with
+  // Opens the engine, binds both ports and serves. Errors: those of Engine::Open, of CheckExposure() and of
+  // ServerAccess::Open(); kUnimplemented with
   // ConfigDetail: a tier that this build does not have; kUnavailable and kInvalidArgument of an address;
   // kFailedPrecondition of a certificate.
   [[nodiscard]] static Result<std::unique_ptr<Server>> Start(const Config& config,
@@ -28,6 +29,10 @@ class Server {
   // As they are bound.
   [[nodiscard]] std::string flight_address() const;
   [[nodiscard]] std::string health_address() const;
+
+  // Reads the files of tokens and certificates again; calls and connections that there are go on. Errors:
+  // what cannot be used stays as it was, and is named.
+  [[nodiscard]] Result<void> Reload();
 
   // Is not ready from now on, takes no more calls, ends the streams with UNAVAILABLE, lets other calls come
   // to their end until `deadline`, cancels the rest, closes the engine (SRV-009, SRV-010). Idempotent.
