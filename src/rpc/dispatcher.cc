@@ -7,7 +7,9 @@
 
 #include <utility>
 
+#include "rpc/bidi_call.h"
 #include "rpc/stream_call.h"
+#include "rpc/stream_pump.h"
 #include "rpc/unary_call.h"
 
 namespace jammi {
@@ -16,27 +18,11 @@ namespace {
 using grpc::ByteBuffer;
 using RpcType = grpc::internal::RpcMethod::RpcType;
 
-// A call of a method that reads a stream of messages; none is served yet.
-class RefusedBidiCall final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer> {
- public:
-  RefusedBidiCall(Dispatcher& dispatcher, const RpcMethod& method, size_t metric,
-                  grpc::CallbackServerContext& context)
-      : state_(dispatcher, method, metric, context) {
-    // Of a method that is not served this is known at once.
-    const auto resolved = state_.Resolve();
-    Finish(state_.End(!resolved || *resolved ? Dispatcher::NotServed(method) : resolved->error()));
-  }
-
- private:
-  void OnDone() override { delete this; }
-  CallState state_;
-};
-
 grpc::internal::MethodHandler* MakeHandler(Dispatcher& dispatcher, const RpcMethod& method, size_t metric) {
   if (method.client_streams) {
     return new grpc::internal::CallbackBidiHandler<ByteBuffer, ByteBuffer>(
         [&dispatcher, &method, metric](grpc::CallbackServerContext* context) {
-          return new RefusedBidiCall(dispatcher, method, metric, *context);
+          return BidiCall::Begin(dispatcher, method, metric, *context);
         });
   }
   if (method.server_streams) {
@@ -87,7 +73,7 @@ RpcFailure Dispatcher::NotServed(const RpcMethod& method) {
           {}};
 }
 
-bool Dispatcher::Enter(StreamCall* call, RpcFailure* refused) {
+bool Dispatcher::Enter(StreamPump* stream, RpcFailure* refused) {
   const std::lock_guard lock(mutex_);
   if (ending_) {
     *refused = {RpcCode::kUnavailable, std::string(kShuttingDown), {}};
@@ -99,20 +85,20 @@ bool Dispatcher::Enter(StreamCall* call, RpcFailure* refused) {
                 {}};
     return false;
   }
-  streams_.insert(call);
+  streams_.insert(stream);
   return true;
 }
 
-void Dispatcher::Leave(StreamCall* call) {
+void Dispatcher::Leave(StreamPump* stream) {
   const std::lock_guard lock(mutex_);
-  streams_.erase(call);
+  streams_.erase(stream);
 }
 
 // Under the lock, which Leave() needs too: so none of them is gone meanwhile.
 void Dispatcher::EndStreams() {
   const std::lock_guard lock(mutex_);
   ending_ = true;
-  for (auto* call : streams_) call->EndWith({RpcCode::kUnavailable, std::string(kShuttingDown), {}});
+  for (auto* stream : streams_) stream->EndWith({RpcCode::kUnavailable, std::string(kShuttingDown), {}});
 }
 
 size_t Dispatcher::open_streams() const {

@@ -21,7 +21,7 @@ class Service;
 
 namespace jammi {
 
-class StreamCall;
+class StreamPump;
 
 inline constexpr std::string_view kShuttingDown = "the server is shutting down";
 
@@ -54,8 +54,8 @@ class Dispatcher {
   [[nodiscard]] static RpcFailure NotServed(const RpcMethod& method);
 
   // Of a stream: false, it may not begin, with the reason.
-  [[nodiscard]] bool Enter(StreamCall* call, RpcFailure* refused);
-  void Leave(StreamCall* call);
+  [[nodiscard]] bool Enter(StreamPump* stream, RpcFailure* refused);
+  void Leave(StreamPump* stream);
 
  private:
   CallResolver& resolver_;
@@ -64,7 +64,7 @@ class Dispatcher {
   const DispatcherOptions options_;
   mutable std::mutex mutex_;
   bool ending_ = false;
-  std::unordered_set<StreamCall*> streams_;
+  std::unordered_set<StreamPump*> streams_;
 };
 
 }  // namespace jammi

@@ -43,16 +43,17 @@ RpcService::RpcService(std::string_view full_name, std::string_view unserved) : 
                         .unserved = std::string(unserved),
                         .make_request = {},
                         .unary = {},
-                        .stream = {}});
+                        .stream = {},
+                        .dialog = {}});
   }
 }
 
 RpcMethod& RpcService::Find(std::string_view name, const std::string& request, const std::string& response,
-                            bool server_streams) {
+                            bool client_streams, bool server_streams) {
   const auto* service = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(full_name_);
   const auto* described = service->FindMethodByName(std::string(name));
   if (described == nullptr || described->input_type()->full_name() != request ||
-      described->output_type()->full_name() != response || described->client_streaming() ||
+      described->output_type()->full_name() != response || described->client_streaming() != client_streams ||
       described->server_streaming() != server_streams) {
     Bug(fmt::format("{} has no method {}({}) returns ({})", full_name_, name, request, response));
   }

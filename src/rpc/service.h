@@ -22,6 +22,7 @@
 
 #include "jammi/result.h"
 #include "rpc/call.h"
+#include "rpc/dialog.h"
 #include "rpc/failure.h"
 #include "rpc/stream.h"
 
@@ -70,6 +71,9 @@ struct RpcMethod {
   std::function<void(const RpcCall&, const google::protobuf::MessageLite&, EncodedReply)> unary;
   std::function<Result<std::unique_ptr<RpcStream>>(const RpcCall&, const google::protobuf::MessageLite&)>
       stream;
+  // With the client's first message.
+  std::function<Result<std::unique_ptr<RpcDialog>>(const RpcCall&, const google::protobuf::MessageLite&)>
+      dialog;
 };
 
 class RpcService {
@@ -97,7 +101,7 @@ class RpcService {
   template <class Request, class Response>
   void UnaryAsync(std::string_view name, MethodOptions options,
                   std::function<void(const RpcCall&, const Request&, RpcReply<Response>)> handler) {
-    auto& method = Find(name, Request().GetTypeName(), Response().GetTypeName(), false);
+    auto& method = Find(name, Request().GetTypeName(), Response().GetTypeName(), false, false);
     Describe<Request>(method, options);
     method.unary = [handler = std::move(handler)](const RpcCall& call,
                                                   const google::protobuf::MessageLite& request,
@@ -109,7 +113,7 @@ class RpcService {
   void ServerStream(
       std::string_view name, MethodOptions options,
       std::function<Result<std::unique_ptr<RpcStream>>(const RpcCall&, const Request&)> handler) {
-    auto& method = Find(name, Request().GetTypeName(), Response().GetTypeName(), true);
+    auto& method = Find(name, Request().GetTypeName(), Response().GetTypeName(), false, true);
     Describe<Request>(method, options);
     method.stream = [handler = std::move(handler)](const RpcCall& call,
                                                    const google::protobuf::MessageLite& request) {
@@ -117,9 +121,20 @@ class RpcService {
     };
   }
 
+  template <class Request, class Response>
+  void Converse(std::string_view name, MethodOptions options,
+                std::function<Result<std::unique_ptr<RpcDialog>>(const RpcCall&, const Request&)> handler) {
+    auto& method = Find(name, Request().GetTypeName(), Response().GetTypeName(), true, true);
+    Describe<Request>(method, options);
+    method.dialog = [handler = std::move(handler)](const RpcCall& call,
+                                                   const google::protobuf::MessageLite& first) {
+      return handler(call, static_cast<const Request&>(first));
+    };
+  }
+
  private:
   [[nodiscard]] RpcMethod& Find(std::string_view name, const std::string& request,
-                                const std::string& response, bool server_streams);
+                                const std::string& response, bool client_streams, bool server_streams);
   template <class Request>
   static void Describe(RpcMethod& method, const MethodOptions& options) {
     method.options = options;

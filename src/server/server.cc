@@ -68,8 +68,11 @@ void Server::Parts::MakeServices() {
   services.push_back(NewOperationsService(*context));
   if (HasTier(config.server.services, "event")) {
     services.push_back(NewTriggerService(*context, *publisher, metrics));
+    services.push_back(NewStreamService(*context, *publisher, *executor, metrics));
   } else {
-    services.push_back(std::make_unique<RpcService>(kTriggerServiceName, "tier 'event' is not mounted"));
+    for (const auto name : {kTriggerServiceName, kStreamServiceName}) {
+      services.push_back(std::make_unique<RpcService>(name, "tier 'event' is not mounted"));
+    }
   }
 }
 

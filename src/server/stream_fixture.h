@@ -17,6 +17,7 @@
 
 #include "client/rpc_channel.h"
 #include "jammi/engine.h"
+#include "jammi/ext/v1/streams.pb.h"
 #include "jammi/v1/trigger.pb.h"
 #include "metrics/server_metrics.h"
 #include "rpc/dispatcher.h"
@@ -31,6 +32,7 @@
 namespace jammi::test {
 
 namespace wire = ::jammi::v1::trigger;
+namespace ext = ::jammi::ext::v1;
 
 #define JAMMI_OK(expr)                                    \
   do {                                                    \
@@ -78,6 +80,7 @@ class StreamHost {
   explicit StreamHost(const Config& from, EngineOptions options = {})
       : config(from), engine(Engine::Open(config, std::move(options)).value()) {
     services.push_back(NewTriggerService(context, publisher, metrics));
+    services.push_back(NewStreamService(context, publisher, executor, metrics));
     std::vector<const RpcService*> served;
     for (const auto& service : services) served.push_back(service.get());
     port = RpcServer::Start({}, dispatcher, served).value();

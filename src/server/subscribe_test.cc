@@ -44,7 +44,7 @@ TEST_F(SubscribeTest, Srv160WantsATopicThatIsThere) {
   const auto end = EndOf(events);
   ASSERT_FALSE(end);
   EXPECT_EQ(end.error().code(), ErrorCode::kNotFound);
-  EXPECT_EQ(open_streams(), 0);
+  EXPECT_TRUE(AllGone());
 }
 
 TEST_F(SubscribeTest, Srv160Srv161Case46RefusesAPredicateBeforeTheStreamBegins) {

@@ -1,0 +1,110 @@
+#include "rpc/stream_pump.h"
+
+#include <utility>
+
+namespace jammi {
+StreamPump::~StreamPump() {
+  if (entered_) state_.dispatcher().Leave(this);
+}
+
+bool StreamPump::Enter() {
+  RpcFailure refused;
+  entered_ = state_.dispatcher().Enter(this, &refused);
+  if (!entered_) Fail(refused);
+  return entered_;
+}
+
+void StreamPump::Run(std::unique_ptr<RpcStream> stream) {
+  stream_ = std::move(stream);
+  // At once, so that the client knows that it is attached (SRV-168).
+  wire_.SendHeaders();
+  Pump();
+}
+
+void StreamPump::Fail(const RpcFailure& failure) { wire_.End(state_.End(failure)); }
+
+void StreamPump::GiveTurn() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!end_) {
+      turn_ = Turn::kParked;
+      return;
+    }
+  }
+  Fail(*end_);
+}
+
+bool StreamPump::TakeTurn() {
+  const std::lock_guard lock(mutex_);
+  if (turn_ != Turn::kParked) return false;
+  turn_ = Turn::kHeld;
+  return true;
+}
+
+void StreamPump::Pump() {
+  do {
+    if (EndIfAsked()) return;
+    auto polled = Guarded(state_.method(), [this] { return stream_->TryNext(); });
+    if (!polled) return Fail(ToFailure(polled.error(), state_.method().options.errors));
+    if (std::holds_alternative<RpcStream::End>(*polled)) {
+      state_.EndOk();
+      return wire_.End(grpc::Status::OK);
+    }
+    if (auto* message = std::get_if<grpc::ByteBuffer>(&*polled)) {
+      writing_ = std::move(*message);
+      return wire_.Write(writing_);
+    }
+  } while (!Park());
+}
+
+bool StreamPump::EndIfAsked() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!end_) return false;
+  }
+  Fail(*end_);  // it is set once
+  return true;
+}
+
+bool StreamPump::Park() {
+  {
+    const std::lock_guard lock(mutex_);
+    turn_ = Turn::kParking;
+  }
+  stream_->OnReady([this] { Ready(); });
+  const std::lock_guard lock(mutex_);
+  const bool wait = turn_ == Turn::kParking && !end_;
+  turn_ = wait ? Turn::kParked : Turn::kHeld;
+  return wait;
+}
+
+void StreamPump::Ready() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (turn_ == Turn::kParking) turn_ = Turn::kReady;
+    if (turn_ != Turn::kParked) return;
+    turn_ = Turn::kHeld;
+  }
+  Pump();
+}
+
+void StreamPump::EndWith(RpcFailure failure) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (end_) return;
+    end_ = std::move(failure);
+    if (turn_ != Turn::kParked) return;  // who has the turn will see it
+    turn_ = Turn::kHeld;
+  }
+  if (stream_ != nullptr) stream_->Close();
+  Fail(*end_);
+}
+
+void StreamPump::Cancelled() { EndWith(CallState::Cancelled()); }
+
+void StreamPump::Written(bool ok) {
+  if (!ok) return Fail(CallState::Cancelled());
+  Pump();
+}
+
+}  // namespace jammi

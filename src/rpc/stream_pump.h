@@ -1,0 +1,86 @@
+// Sends the messages of a stream, as fast as the client takes them.
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/status.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "rpc/call_state.h"
+#include "rpc/stream.h"
+
+namespace jammi {
+
+// Of a call, which it writes to and finishes: once, and then no more. One message is written, and the next is
+// asked for when that one has gone to the connection. No thread waits.
+//
+// At any moment one party has the turn: the one that begins, a write that is under way, or the stream's
+// callback. Only who has the turn writes or finishes; who cancels or ends the call while nobody has it takes
+// it.
+class StreamPump {
+ public:
+  // The call. Neither function calls back from inside.
+  class Wire {
+   public:
+    virtual ~Wire() = default;
+    virtual void SendHeaders() = 0;
+    // The message stays where it is until Written().
+    virtual void Write(const grpc::ByteBuffer& message) = 0;
+    virtual void End(const grpc::Status& status) = 0;
+  };
+  StreamPump(CallState& state, Wire& wire) : state_(state), wire_(wire) {}
+  // When the call is over.
+  ~StreamPump();
+  StreamPump(const StreamPump&) = delete;
+  StreamPump& operator=(const StreamPump&) = delete;
+
+  // --- With the turn, which whoever makes it has at first. Behind each of them the call may be gone.
+
+  // Is open from now on, as far as the dispatcher lets it. False: it was refused, and is finished.
+  [[nodiscard]] bool Enter();
+  void Run(std::unique_ptr<RpcStream> stream);
+  void Fail(const RpcFailure& failure);
+  // Somebody has asked for the end: then it is finished.
+  [[nodiscard]] bool EndIfAsked();
+  // Gives up the turn; TakeTurn() goes on.
+  void GiveTurn();
+
+  // --- Without it.
+
+  // False: the call has ended meanwhile.
+  [[nodiscard]] bool TakeTurn();
+  // Ends the call with this, as soon as what is being written has gone.
+  void EndWith(RpcFailure failure);
+  void Cancelled();
+
+  // What Wire::Write() began is done. False: nothing more can be written.
+  void Written(bool ok);
+
+ private:
+  // Goes on until something is being written, waited for, or finished.
+  void Pump();
+  // Gives up the turn until the stream has something. False: it was kept, there is something to do.
+  [[nodiscard]] bool Park();
+  void Ready();
+
+  CallState& state_;
+  Wire& wire_;
+  grpc::ByteBuffer writing_;
+  bool entered_ = false;
+
+  enum class Turn : uint8_t {
+    kHeld,
+    kParking,  // held by Park(), which is asking the stream
+    kReady,    // likewise, and the stream has answered already
+    kParked,   // nobody's
+  };
+  std::mutex mutex_;
+  Turn turn_ = Turn::kHeld;
+  std::optional<RpcFailure> end_;  // asked for
+  // The last member, so the first to go: until it is closed, it may call Ready().
+  std::unique_ptr<RpcStream> stream_;
+};
+
+}  // namespace jammi
