@@ -2,7 +2,7 @@
 // without gRPC, in one process: the sides take turns, so that whatever else the machine does meets them
 // alike.
 //
-//   server_bench [folder] [seconds per case] [events to replay] [rounds] [calls|publish|replay|fanout]
+//   server_bench [seconds per case] [events to replay] [rounds] [calls|publish|replay|fanout]
 #include <arrow/api.h>
 #include <fmt/format.h>
 
@@ -121,7 +121,10 @@ class Library {
   int under_way_ = 0;
 };
 
-// A server on a catalog that a library has made.
+// A catalog with one topic; the engine is closed.
+void MakeCatalog(const std::filesystem::path& folder) { const Library library(folder); }
+
+// A server on a catalog that is there.
 class Served {
  public:
   explicit Served(const std::filesystem::path& folder) : server_(Must(Server::Start(ConfigIn(folder)))) {}
@@ -164,7 +167,7 @@ std::vector<double> Ratios(const std::vector<double>& over, const std::vector<do
 // --- A call that asks nothing of the engine. The limit is a server that has the answer already.
 
 void BenchCalls(const Settings& settings) {
-  { Library(settings.folder / "calls"); }
+  MakeCatalog(settings.folder / "calls");
   const Served served(settings.folder / "calls");
   const BareServer bare(std::string(80, 'x'), {}, 0);
   fmt::print("\nGetServerInfo                   calls/s                 bare gRPC               ratio\n");
@@ -192,7 +195,7 @@ void BenchPublish(const Settings& settings) {
     const auto batch = MakeBatch(rows);
     const auto request = PublishOf(*batch);
     const auto folder = settings.folder / fmt::format("publish{}", rows);
-    { Library(folder / "served"); }
+    MakeCatalog(folder / "served");
     const Served served(folder / "served");
     Library library(folder / "library");
     const BareServer bare(std::string(16, 'x'), {}, 0);
@@ -227,7 +230,7 @@ void BenchReplay(const Settings& settings) {
   for (const int64_t rows : {1, 100}) {
     const auto folder = settings.folder / fmt::format("replay{}", rows);
     const auto events = settings.replay_events;
-    { Library(folder).Fill(MakeBatch(rows), events); }
+    Library(folder).Fill(MakeBatch(rows), events);
     const Served served(folder);
     std::vector<grpc::ByteBuffer> frames;
     {
@@ -262,7 +265,7 @@ void BenchFanOut(const Settings& settings) {
   constexpr double kDeliveries = kEvents * kReaders;
   const auto publish = PublishOf(*MakeBatch(1));
   const auto folder = settings.folder / "fanout";
-  { Library(folder); }
+  MakeCatalog(folder);
   const Served served(folder);
   grpc::ByteBuffer frame;
   {
@@ -304,11 +307,11 @@ void BenchFanOut(const Settings& settings) {
 int Run(int argc, char** argv) {
   const Awake awake;
   Settings settings;
-  if (argc > 2) settings.seconds = std::atof(argv[2]);
-  if (argc > 3) settings.replay_events = std::atoll(argv[3]);
-  if (argc > 4) settings.rounds = std::atoi(argv[4]);
-  if (argc > 5) settings.only = argv[5];
-  const TempFolder folder(argc > 1 ? argv[1] : "jammi-server-bench");
+  if (argc > 1) settings.seconds = std::atof(argv[1]);
+  if (argc > 2) settings.replay_events = std::atoll(argv[2]);
+  if (argc > 3) settings.rounds = std::atoi(argv[3]);
+  if (argc > 4) settings.only = argv[4];
+  const TempFolder folder("jammi-server-bench");
   settings.folder = folder.path();
   const auto wanted = [&](std::string_view name) { return settings.only.empty() || settings.only == name; };
   if (wanted("calls")) BenchCalls(settings);
