@@ -1,6 +1,8 @@
 #include "rpc/rpc_server.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -11,6 +13,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/log.h"
 #include "grpc/health/v1/health.pb.h"
 #include "rpc/call_state.h"
 
@@ -44,6 +47,20 @@ class UnknownMethods final : public grpc::CallbackGenericService {
 
   Dispatcher& dispatcher_;
 };
+
+// What the libraries have to say goes where everything goes, and not to stderr. Most of it is about what
+// clients have sent: one that sends nonsense must not fill the log.
+void TakeLibraryLogs() {
+  gpr_set_log_function([](gpr_log_func_args* said) {
+    Log(said->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kInfo : LogLevel::kDebug, "gRPC: {}",
+        said->message);
+  });
+  google::protobuf::SetLogHandler(
+      [](google::protobuf::LogLevel level, const char*, int, const std::string& message) {
+        Log(level == google::protobuf::LOGLEVEL_FATAL ? LogLevel::kError : LogLevel::kDebug, "protobuf: {}",
+            message);
+      });
+}
 
 std::shared_ptr<grpc::ServerCredentials> Credentials(const std::optional<RpcTls>& tls) {
   if (!tls) return grpc::InsecureServerCredentials();
@@ -93,6 +110,7 @@ Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& opti
                                                     const std::vector<const RpcService*>& services) {
   static std::once_flag once;
   std::call_once(once, [] {
+    TakeLibraryLogs();
     grpc::EnableDefaultHealthCheckService(true);
     // The library serves health but does not have its descriptors, which reflection is asked for.
     (void)grpc::health::v1::HealthCheckRequest::descriptor();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/sync_point.h"
+
 namespace jammi {
 StreamPump::~StreamPump() {
   if (entered_) state_.dispatcher().Leave(this);
@@ -72,6 +74,7 @@ bool StreamPump::Park() {
     turn_ = Turn::kParking;
   }
   stream_->OnReady([this] { Ready(); });
+  JAMMI_SYNC_POINT("rpc:stream:parking");
   const std::lock_guard lock(mutex_);
   const bool wait = turn_ == Turn::kParking && !end_;
   turn_ = wait ? Turn::kParked : Turn::kHeld;
@@ -89,13 +92,17 @@ void StreamPump::Ready() {
 }
 
 void StreamPump::EndWith(RpcFailure failure) {
+  bool mine = false;
   {
     const std::lock_guard lock(mutex_);
     if (end_) return;
     end_ = std::move(failure);
-    if (turn_ != Turn::kParked) return;  // who has the turn will see it
-    turn_ = Turn::kHeld;
+    mine = turn_ == Turn::kParked;  // else who has the turn will see it
+    if (mine) turn_ = Turn::kHeld;
   }
+  JAMMI_SYNC_POINT("rpc:stream:end_asked");
+  if (!mine) return;
+  JAMMI_SYNC_POINT("rpc:stream:took_turn");
   if (stream_ != nullptr) stream_->Close();
   Fail(*end_);
 }
