@@ -192,9 +192,11 @@ TestRpcServer::TestRpcServer(std::vector<std::unique_ptr<RpcService>> services,
       dispatcher_(resolver_, executor_, observer_, options.dispatcher) {
   std::vector<const RpcService*> all;
   for (const auto& service : services_) all.push_back(service.get());
-  auto started = RpcServer::Start(
-      {.address = "127.0.0.1:0", .max_message_bytes = options.max_receive_bytes, .tls = std::nullopt},
-      dispatcher_, all);
+  auto started = RpcServer::Start({.address = "127.0.0.1:0",
+                                   .max_message_bytes = options.max_receive_bytes,
+                                   .handshake_timeout = options.handshake_timeout,
+                                   .tls = std::nullopt},
+                                  dispatcher_, all);
   if (!started) {
     std::fprintf(stderr, "%s\n", started.error().ToString().c_str());
     std::abort();

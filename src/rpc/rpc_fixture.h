@@ -115,6 +115,7 @@ struct TestServerOptions {
   size_t max_waiting = 64;
   DispatcherOptions dispatcher = {};
   size_t max_receive_bytes = 64 << 20;
+  std::chrono::milliseconds handshake_timeout{10'000};
 };
 
 class TestRpcServer {

@@ -16,9 +16,12 @@
 #include "base/log.h"
 #include "grpc/health/v1/health.pb.h"
 #include "rpc/call_state.h"
+#include "rpc/listener.h"
 
 namespace jammi {
 namespace {
+
+using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 
 constexpr size_t kMaxPathSaid = 256;
 constexpr int kMaxReflectionThreads = 16;
@@ -92,8 +95,6 @@ void Configure(grpc::ServerBuilder& builder, const RpcServerOptions& options) {
   grpc::ResourceQuota quota("server");
   quota.SetMaxThreads(kMaxReflectionThreads);
   builder.SetResourceQuota(quota);
-  // The port is ours alone: two servers on one port would share the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
 }  // namespace
@@ -102,8 +103,16 @@ struct RpcServer::Running {
   Dispatcher& dispatcher;
   UnknownMethods unknown;
   std::vector<std::unique_ptr<grpc::Service>> services;
+  std::unique_ptr<Listener> listener;
+  std::unique_ptr<Acceptor> acceptor;  // what gRPC takes connections by
   std::unique_ptr<grpc::Server> server;
   std::mutex shutdown;
+
+  void Take(int connection) const {
+    Acceptor::NewConnectionParameters taken;
+    taken.fd = connection;
+    acceptor->HandleNewConnection(&taken);
+  }
 };
 
 Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& options, Dispatcher& dispatcher,
@@ -116,36 +125,34 @@ Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& opti
     (void)grpc::health::v1::HealthCheckRequest::descriptor();
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
-  const size_t colon = options.address.rfind(':');
-  if (colon == std::string::npos) {
-    return Error(ErrorCode::kInvalidArgument, fmt::format("'{}' is no address with a port", options.address));
-  }
   std::unique_ptr<Running> running(new Running{.dispatcher = dispatcher,
                                                .unknown = UnknownMethods(dispatcher),
                                                .services = {},
+                                               .listener = {},
+                                               .acceptor = {},
                                                .server = {},
                                                .shutdown = {}});
+  JAMMI_ASSIGN(running->listener, Listener::Bind(options.address));
   grpc::ServerBuilder builder;
   Configure(builder, options);
-  int port = 0;
-  builder.AddListeningPort(options.address, Credentials(options.tls), &port);
+  running->acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, Credentials(options.tls));
   for (const auto* service : services) {
     running->services.push_back(dispatcher.Serve(*service));
     builder.RegisterService(running->services.back().get());
   }
   builder.RegisterCallbackGenericService(&running->unknown);
   running->server = builder.BuildAndStart();
-  if (running->server == nullptr || port == 0) {
+  if (running->server == nullptr) {
     return Error(
-        ErrorCode::kUnavailable,
-        fmt::format("cannot listen on {}: it is in use, is none of this machine's, or the certificate "
-                    "cannot be used",
-                    options.address));
+        ErrorCode::kFailedPrecondition,
+        fmt::format("cannot serve on {}: the certificate or its key cannot be used", options.address));
   }
   auto* health = running->server->GetHealthCheckService();
   for (const auto* service : services) health->SetServingStatus(service->full_name(), true);
-  return std::unique_ptr<RpcServer>(
-      new RpcServer(fmt::format("{}:{}", options.address.substr(0, colon), port), std::move(running)));
+  running->listener->Serve([running = running.get()](int connection) { running->Take(connection); });
+  std::string address = running->listener->address();
+  return std::unique_ptr<RpcServer>(new RpcServer(std::move(address), std::move(running)));
 }
 
 RpcServer::RpcServer(std::string address, std::unique_ptr<Running> running)
@@ -156,6 +163,7 @@ RpcServer::~RpcServer() { Shutdown(Deadline::Now()); }
 void RpcServer::Shutdown(Deadline deadline) {
   const std::lock_guard lock(running_->shutdown);
   if (running_->server == nullptr) return;
+  running_->listener->Stop();
   running_->server->GetHealthCheckService()->Shutdown();
   running_->dispatcher.EndStreams();
   if (deadline.IsNever()) {

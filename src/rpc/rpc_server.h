@@ -35,7 +35,7 @@ struct RpcServerOptions {
 class RpcServer {
  public:
   // Listens, and serves. Everything given must outlive it. Errors: kInvalidArgument: no numeric address;
-  // kUnavailable: the address cannot be had, with the reason as far as it is known; kFailedPrecondition: a
+  // kUnavailable: the address cannot be had, and why; kFailedPrecondition: a
   // certificate or key that is none.
   [[nodiscard]] static Result<std::unique_ptr<RpcServer>> Start(
       const RpcServerOptions& options, Dispatcher& dispatcher,

@@ -1,0 +1,271 @@
+// Clients that are broken or mean no good, over real sockets: they harm themselves alone.
+#include <gmock/gmock.h>
+#include <google/protobuf/empty.pb.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/sync_point.h"
+#include "jammi/v1/audit.pb.h"
+#include "rpc/raw_http2.h"
+#include "rpc/rpc_fixture.h"
+
+namespace jammi::test {
+namespace {
+
+namespace wire = ::jammi::v1::audit;
+using google::protobuf::Empty;
+using testing::HasSubstr;
+
+constexpr auto kLog = "/jammi.v1.audit.AuditService/AuditLog";
+
+class Audit final : public RpcService {
+ public:
+  Audit() : RpcService("jammi.v1.audit.AuditService") {
+    Unary<wire::AuditLogRequest, Empty>("AuditLog", {}, [this](const auto&, const auto& request) {
+      ++ran;
+      last = request.records_size();
+      return Result<Empty>(Empty());
+    });
+  }
+  std::atomic<int> ran = 0;
+  std::atomic<int> last = 0;
+};
+
+size_t OpenFiles() {
+  size_t count = 0;
+  for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
+  return count;
+}
+
+class HostileTest : public testing::Test {
+ protected:
+  HostileTest() { Start({}); }
+  void Start(const TestServerOptions& options) {
+    server_.reset();
+    auto audit = std::make_unique<Audit>();
+    audit_ = audit.get();
+    std::vector<std::unique_ptr<RpcService>> services;
+    services.push_back(std::move(audit));
+    server_ = std::make_unique<TestRpcServer>(std::move(services), options);
+    EXPECT_TRUE(Serves());  // and the channel is connected
+  }
+  // Somebody else is served as ever.
+  [[nodiscard]] bool Serves() {
+    return server_->Call(kLog, "").code == RpcCode::kOk &&
+           TestChannel(server_->address()).Call(kLog, "").code == RpcCode::kOk;
+  }
+  [[nodiscard]] RawConnection Raw() { return RawConnection(server_->address()); }
+
+  Audit* audit_ = nullptr;
+  std::unique_ptr<TestRpcServer> server_;
+};
+
+TEST_F(HostileTest, AMessageAboveTheLimitIsRefusedUnread) {
+  Start({.max_receive_bytes = 100'000});
+  const int ran = audit_->ran;
+  const auto answer = server_->Call(kLog, std::string(100'001, '\0'));
+  EXPECT_EQ(answer.code, RpcCode::kResourceExhausted);
+  EXPECT_THAT(answer.message, HasSubstr("100001"));
+  EXPECT_EQ(audit_->ran, ran);
+  // A length is believed by nobody: 4 GiB are announced, none come, and none are set aside.
+  auto raw = Raw();
+  const std::string announced("\0\xff\xff\xff\xff", 5);
+  EXPECT_TRUE(raw.Send(Hello() + Frame(FrameType::kHeaders, kEndHeaders, 1, CallFields(kLog)) +
+                       Frame(FrameType::kData, 0, 1, announced)));
+  EXPECT_TRUE(Serves());
+}
+
+// A small message that unpacks to a large one: gRPC would unpack first and measure then.
+TEST_F(HostileTest, WhatIsCompressedIsRefusedAndNotUnpacked) {
+  const int ran = audit_->ran;
+  const auto answer = server_->Call(kLog, std::string(50'000'000, '\0'), {.gzip = true});
+  EXPECT_EQ(answer.code, RpcCode::kUnimplemented);
+  EXPECT_THAT(answer.message, HasSubstr("gzip"));
+  EXPECT_EQ(audit_->ran, ran);
+  // The flag alone, without the header that says with what.
+  auto raw = Raw();
+  EXPECT_TRUE(raw.Send(Hello() + Frame(FrameType::kHeaders, kEndHeaders, 1, CallFields(kLog)) +
+                       Frame(FrameType::kData, kEndStream, 1, Message("\x1f\x8b\x08", true))));
+  EXPECT_THAT(raw.ReadUntil("grpc-status"), HasSubstr("grpc-status"));
+  EXPECT_EQ(audit_->ran, ran);
+  EXPECT_TRUE(Serves());
+}
+
+TEST_F(HostileTest, HeadersAboveTheLimitEndTheirCall) {
+  const int ran = audit_->ran;
+  const auto answer = server_->Call(kLog, "", {.headers = {{"x-flood", std::string(100'000, 'a')}}});
+  EXPECT_EQ(answer.code, RpcCode::kResourceExhausted) << answer.message;
+  Headers many;
+  for (int i = 0; i < 2000; ++i) many.emplace("x-" + std::to_string(i), "a");
+  EXPECT_EQ(server_->Call(kLog, "", {.headers = many}).code, RpcCode::kResourceExhausted);
+  EXPECT_EQ(audit_->ran, ran);
+  EXPECT_TRUE(Serves());
+}
+
+// One header block in endless frames: it must end somewhere, or be closed by us.
+TEST_F(HostileTest, AnEndlessHeaderBlockDoesNotFillTheMemory) {
+  auto raw = Raw();
+  ASSERT_TRUE(raw.Send(Hello() + Frame(FrameType::kHeaders, 0, 1, CallFields(kLog))));
+  const std::string more =
+      Frame(FrameType::kContinuation, 0, 1, Fields({{"x-flood", std::string(16'000, 'a')}}));
+  rusage before{};
+  getrusage(RUSAGE_SELF, &before);
+  for (int i = 0; i < 4000 && raw.Send(more); ++i) {
+  }
+  rusage after{};
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 32 << 10) << "KiB, of 64 MiB that were sent";
+  EXPECT_TRUE(Serves());
+}
+
+TEST_F(HostileTest, GarbageIsHungUpOn) {
+  std::mt19937 random(7);  // the same each time
+  for (int i = 0; i < 50; ++i) {
+    std::string bytes(1 + random() % 5000, '\0');
+    for (auto& byte : bytes) byte = static_cast<char>(random());
+    auto raw = Raw();
+    raw.Send(bytes);
+    raw.HalfClose();
+    EXPECT_TRUE(raw.AwaitClose());
+  }
+  for (const std::string text :
+       {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\r\n\r\n"}) {
+    auto raw = Raw();
+    raw.Send(text);
+    raw.HalfClose();
+    EXPECT_TRUE(raw.AwaitClose()) << text;
+  }
+  EXPECT_TRUE(Serves());
+}
+
+TEST_F(HostileTest, GarbageBehindAGoodBeginningIsHungUpOn) {
+  std::mt19937 random(11);
+  for (int i = 0; i < 200; ++i) {
+    std::string bytes(1 + random() % 500, '\0');
+    for (auto& byte : bytes) byte = static_cast<char>(random());
+    auto raw = Raw();
+    raw.Send(Hello());
+    // Frames of every kind, true lengths, no sense.
+    raw.Send(
+        Frame(static_cast<FrameType>(random() % 12), static_cast<uint8_t>(random()), random() % 4, bytes));
+    raw.Send(Frame(FrameType::kHeaders, kEndHeaders, 1, bytes));
+    raw.Send(Frame(FrameType::kData, static_cast<uint8_t>(random() % 2), 1, bytes));
+    raw.HalfClose();
+    EXPECT_TRUE(raw.AwaitClose());
+  }
+  EXPECT_TRUE(Serves());
+}
+
+TEST_F(HostileTest, ARequestThatStopsInTheMiddleHoldsUpNobody) {
+  std::vector<RawConnection> stopped;
+  for (int i = 0; i < 100; ++i) {
+    stopped.push_back(Raw());
+    ASSERT_TRUE(
+        stopped.back().Send(Hello() + Frame(FrameType::kHeaders, kEndHeaders, 1, CallFields(kLog)) +
+                            Frame(FrameType::kData, 0, 1, Message(std::string(100, 'a')).substr(0, 50))));
+  }
+  EXPECT_TRUE(Serves());
+  EXPECT_EQ(server_->executor().waiting(), 0U) << "a call takes a thread when it is whole";
+  // Its side is closed in the middle of the message.
+  for (auto& each : stopped) each.HalfClose();
+  for (auto& each : stopped) EXPECT_TRUE(each.AwaitClose());
+  EXPECT_TRUE(Serves());
+}
+
+// Slowloris: who does not say within the time that it speaks HTTP/2 is hung up on.
+TEST_F(HostileTest, AConnectionThatSaysNothingIsClosed) {
+  Start({.handshake_timeout = std::chrono::milliseconds(300)});
+  auto silent = Raw();
+  auto slow = Raw();
+  EXPECT_TRUE(slow.Send(kPreface.substr(0, 10)));
+  EXPECT_TRUE(silent.AwaitClose());
+  EXPECT_TRUE(slow.AwaitClose());
+  EXPECT_TRUE(Serves());
+}
+
+TEST_F(HostileTest, CallsThatAreOpenedAndResetAllTheTime) {
+  auto raw = Raw();
+  ASSERT_TRUE(raw.Send(Hello()));
+  const std::string no_error("\0\0\0\x08", 4);
+  for (uint32_t i = 0; i < 5000; ++i) {
+    const uint32_t stream = 2 * i + 1;
+    if (!raw.Send(Frame(FrameType::kHeaders, kEndHeaders, stream, CallFields(kLog)) +
+                  Frame(FrameType::kData, kEndStream, stream, Message("")) +
+                  Frame(FrameType::kReset, 0, stream, no_error))) {
+      break;  // also an answer
+    }
+  }
+  EXPECT_TRUE(Serves());
+  EXPECT_TRUE(Eventually([&] { return server_->observer().in_flight() == 0; }));
+}
+
+// A deadline of 11,000 years is one that never comes.
+TEST_F(HostileTest, DeadlinesOfEverySizeAndShape) {
+  const auto status = [&](const std::string& timeout) {
+    auto raw = Raw();
+    raw.Send(Hello() +
+             Frame(FrameType::kHeaders, kEndHeaders, 1, CallFields(kLog, {{"grpc-timeout", timeout}})) +
+             Frame(FrameType::kData, kEndStream, 1, Message("")));
+    raw.HalfClose();
+    return raw.ReadUntil("");
+  };
+  for (const auto* timeout : {"99999999H", "99999999M", "99999999S", "10S"}) {
+    EXPECT_THAT(status(timeout), testing::Not(HasSubstr("DEADLINE"))) << timeout;
+  }
+  for (const auto* timeout : {"", "x", "-1S", "1", "99999999999999999999H", "0n"}) (void)status(timeout);
+  EXPECT_TRUE(Serves());
+}
+
+TEST_F(HostileTest, ManyConnectionsComeAndGoWithoutALeak) {
+  const size_t before = OpenFiles();
+  for (int round = 0; round < 3; ++round) {
+    std::vector<RawConnection> open;
+    for (int i = 0; i < 2000; ++i) {
+      open.push_back(Raw());
+      if (i % 2 == 0) open.back().Send(Hello());
+    }
+    EXPECT_TRUE(Serves());
+  }
+  EXPECT_TRUE(Serves());
+  EXPECT_TRUE(Eventually([&] { return OpenFiles() <= before + 8; }))
+      << before << " descriptors before, now " << OpenFiles();
+}
+
+// gRPC's own listener stops for good when there is no descriptor for a connection, once.
+TEST_F(HostileTest, WhenDescriptorsRunOutConnectionsWaitAndAreTakenLater) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlimit few{.rlim_cur = OpenFiles() + 50, .rlim_max = limit.rlim_max};
+  std::promise<void> none_left;
+  std::atomic<bool> seen = false;
+  SetSyncPoint("rpc:listener:no_descriptor", [&] {
+    if (!seen.exchange(true)) none_left.set_value();
+  });
+  setrlimit(RLIMIT_NOFILE, &few);
+  std::vector<int> all;
+  for (int copy = dup(0); copy >= 0; copy = dup(0)) all.push_back(copy);
+  ASSERT_FALSE(all.empty());
+  close(all.back());  // one for our end of the connection, and none for theirs
+  all.pop_back();
+  auto raw = Raw();
+  none_left.get_future().wait();
+  EXPECT_EQ(server_->Call(kLog, "").code, RpcCode::kOk) << "connections that are there are served";
+  for (const int copy : all) close(copy);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  ClearSyncPoints();
+  EXPECT_TRUE(raw.Send(Hello()));
+  EXPECT_NE(raw.ReadUntil(std::string_view("\4\1\0\0\0\0", 6)), "") << "our settings are acknowledged";
+  EXPECT_TRUE(Serves());
+}
+
+}  // namespace
+}  // namespace jammi::test

@@ -1,0 +1,57 @@
+// A TCP connection that says whatever a test wishes, and the few frames of HTTP/2 that are needed for it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace jammi::test {
+
+// Frames, as bytes (RFC 9113).
+inline constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+enum class FrameType : uint8_t {
+  kData = 0,
+  kHeaders = 1,
+  kReset = 3,
+  kSettings = 4,
+  kPing = 6,
+  kContinuation = 9
+};
+inline constexpr uint8_t kEndStream = 1;
+inline constexpr uint8_t kEndHeaders = 4;
+[[nodiscard]] std::string Frame(FrameType type, uint8_t flags, uint32_t stream, std::string_view payload);
+// Header fields, spelled out (HPACK without indexing or Huffman codes).
+[[nodiscard]] std::string Fields(const std::vector<std::pair<std::string, std::string>>& fields);
+// The headers of a gRPC call, and more.
+[[nodiscard]] std::string CallFields(const std::string& path,
+                                     const std::vector<std::pair<std::string, std::string>>& more = {});
+// A gRPC message: a flag, its length, its bytes.
+[[nodiscard]] std::string Message(std::string_view bytes, bool compressed = false);
+// What every HTTP/2 client says first.
+[[nodiscard]] std::string Hello();
+
+class RawConnection {
+ public:
+  // To "127.0.0.1:PORT". Ends the program if there is no connection.
+  explicit RawConnection(const std::string& address);
+  ~RawConnection();
+  RawConnection(RawConnection&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+  RawConnection& operator=(RawConnection&&) = delete;
+
+  // false: the server has closed it.
+  bool Send(std::string_view bytes);
+  // What comes until `text` is among it, the server closes, or nothing comes for 20 s.
+  std::string ReadUntil(std::string_view text);
+  // Waits until the server closes; false after 20 s.
+  [[nodiscard]] bool AwaitClose();
+  // No more will be sent.
+  void HalfClose();
+
+ private:
+  int socket_;
+};
+
+}  // namespace jammi::test
