@@ -6,10 +6,10 @@
 
 #include <atomic>
 #include <filesystem>
-#include <future>
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -245,19 +245,24 @@ TEST_F(HostileTest, WhenDescriptorsRunOutConnectionsWaitAndAreTakenLater) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   const rlimit few{.rlim_cur = OpenFiles() + 50, .rlim_max = limit.rlim_max};
-  std::promise<void> none_left;
-  std::atomic<bool> seen = false;
-  SetSyncPoint("rpc:listener:no_descriptor", [&] {
-    if (!seen.exchange(true)) none_left.set_value();
-  });
+  std::atomic<bool> none_left = false;
+  SetSyncPoint("rpc:listener:no_descriptor", [&] { none_left = true; });
   setrlimit(RLIMIT_NOFILE, &few);
   std::vector<int> all;
-  for (int copy = dup(0); copy >= 0; copy = dup(0)) all.push_back(copy);
-  ASSERT_FALSE(all.empty());
-  close(all.back());  // one for our end of the connection, and none for theirs
-  all.pop_back();
-  auto raw = Raw();
-  none_left.get_future().wait();
+  std::vector<RawConnection> open;
+  // One descriptor is left for our end of a connection, and none for theirs. Connections of before that are
+  // closed meanwhile may give some back: then it is done once more.
+  const auto one_more = [&] {
+    for (int copy = dup(0); copy >= 0; copy = dup(0)) all.push_back(copy);
+    close(all.back());
+    all.pop_back();
+    open.push_back(Raw());
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+    while (!none_left && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return none_left.load();
+  };
+  ASSERT_TRUE(Eventually(one_more));
+  auto& raw = open.back();
   EXPECT_EQ(server_->Call(kLog, "").code, RpcCode::kOk) << "connections that are there are served";
   for (const int copy : all) close(copy);
   setrlimit(RLIMIT_NOFILE, &limit);

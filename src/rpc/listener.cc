@@ -11,6 +11,8 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -37,6 +39,9 @@ Result<Address> Parse(const std::string& text) {
   const Error none(ErrorCode::kInvalidArgument, fmt::format("'{}' is no numeric address with a port", text));
   const size_t colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0) return none;
+  uint16_t port = 0;  // getaddrinfo() takes "" for 0, and 70000 for something
+  const auto [end, wrong] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+  if (wrong != std::errc() || end != text.data() + text.size()) return none;
   std::string host = text.substr(0, colon);
   if (host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   const addrinfo hints{.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
