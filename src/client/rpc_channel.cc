@@ -62,12 +62,13 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const ServerTarget
   return grpc::SslCredentials(ssl);
 }
 
-grpc::ChannelArguments Arguments() {
+grpc::ChannelArguments Arguments(std::chrono::milliseconds connect_timeout) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);          // no variable sends the calls elsewhere
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  // In spite of its name this is how long one attempt may take: a far or a busy server answers late.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(connect_timeout.count()) + 1'000);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   return arguments;
 }
@@ -100,7 +101,8 @@ Result<RpcChannel> RpcChannel::Open(const ChannelOptions& options) {
   state->options = options;
   if (options.session_id.empty()) state->options.session_id = Uuid::RandomV4().ToString();
   if (!options.token.empty()) state->authorization = "Bearer " + options.token.Reveal();
-  state->channel = grpc::CreateCustomChannel(target.authority, credentials, Arguments());
+  state->channel =
+      grpc::CreateCustomChannel(target.authority, credentials, Arguments(options.connect_timeout));
   return RpcChannel(std::move(state));
 }
 
