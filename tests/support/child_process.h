@@ -28,6 +28,8 @@ class ChildProcess {
   // Any other signal; nothing happens to a program that has been waited for.
   void Signal(int number);
 
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
   // Waits for its end. Its exit code, or minus the number of the signal that ended it.
   int Wait();
 
