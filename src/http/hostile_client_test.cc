@@ -1,8 +1,5 @@
 // Clients that mean ill, or know no better.
-#include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <memory>
@@ -209,27 +206,6 @@ TEST_F(HostileClient, AThousandConnections) {
     client.Send(kRequest);
     EXPECT_EQ(BodyOf(client.Read()), "fine");
   }
-}
-
-// A process without descriptors takes no connection, and takes it when it has one again.
-TEST_F(HostileClient, NoDescriptorIsLeftForAWhile) {
-  Start();
-  auto client = Connect();
-  client.Send(kRequest);
-  EXPECT_EQ(BodyOf(client.Read()), "fine");
-
-  rlimit limit{};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
-  auto late = Connect();  // accepted or not: the race is the server's to win
-  const int highest = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  const rlimit none{.rlim_cur = static_cast<rlim_t>(highest), .rlim_max = limit.rlim_max};
-  close(highest);
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  client.Send(kRequest);
-  EXPECT_EQ(BodyOf(client.Read()), "fine");  // the loop turns
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  late.Send(kRequest);
-  EXPECT_EQ(BodyOf(late.Read()), "fine");
 }
 
 }  // namespace
