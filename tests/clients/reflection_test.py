@@ -13,7 +13,7 @@ PUBLISHED = {
 }
 OTHERS = {
     "arrow.flight.protocol.FlightService", "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection",
-    "jammi.ext.v1.AuditChainService", "jammi.ext.v1.OperationsService",
+    "jammi.ext.v1.AuditChainService", "jammi.ext.v1.OperationsService", "jammi.ext.v1.StreamService",
 }
 
 
