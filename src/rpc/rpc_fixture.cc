@@ -195,7 +195,7 @@ TestRpcServer::TestRpcServer(std::vector<std::unique_ptr<RpcService>> services,
   auto started = RpcServer::Start({.address = "127.0.0.1:0",
                                    .max_message_bytes = options.max_receive_bytes,
                                    .handshake_timeout = options.handshake_timeout,
-                                   .tls = std::nullopt},
+                                   .tls = nullptr},
                                   dispatcher_, all);
   if (!started) {
     std::fprintf(stderr, "%s\n", started.error().ToString().c_str());

@@ -65,16 +65,6 @@ void TakeLibraryLogs() {
       });
 }
 
-std::shared_ptr<grpc::ServerCredentials> Credentials(const std::optional<RpcTls>& tls) {
-  if (!tls) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions options(tls->client_authority.empty()
-                                                ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-                                                : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options.pem_key_cert_pairs.push_back({tls->key, tls->certificate});
-  options.pem_root_certs = tls->client_authority;
-  return grpc::SslServerCredentials(options);
-}
-
 void Configure(grpc::ServerBuilder& builder, const RpcServerOptions& options) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(-1);
@@ -102,6 +92,7 @@ void Configure(grpc::ServerBuilder& builder, const RpcServerOptions& options) {
 struct RpcServer::Running {
   Dispatcher& dispatcher;
   UnknownMethods unknown;
+  std::shared_ptr<RpcCertificates> certificates;  // which the server goes on asking for
   std::vector<std::unique_ptr<grpc::Service>> services;
   std::unique_ptr<Listener> listener;
   std::unique_ptr<Acceptor> acceptor;  // what gRPC takes connections by
@@ -127,6 +118,7 @@ Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& opti
   });
   std::unique_ptr<Running> running(new Running{.dispatcher = dispatcher,
                                                .unknown = UnknownMethods(dispatcher),
+                                               .certificates = options.tls,
                                                .services = {},
                                                .listener = {},
                                                .acceptor = {},
@@ -136,7 +128,8 @@ Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& opti
   grpc::ServerBuilder builder;
   Configure(builder, options);
   running->acceptor = builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, Credentials(options.tls));
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      options.tls == nullptr ? grpc::InsecureServerCredentials() : TlsCredentials(*options.tls));
   for (const auto* service : services) {
     running->services.push_back(dispatcher.Serve(*service));
     builder.RegisterService(running->services.back().get());

@@ -11,24 +11,18 @@
 #include "jammi/clock.h"
 #include "jammi/result.h"
 #include "rpc/call.h"
+#include "rpc/certificates.h"
 #include "rpc/dispatcher.h"
 #include "rpc/service.h"
 
 namespace jammi {
-
-// Certificate, key and, where clients must show a certificate, who signs those: PEM.
-struct RpcTls {
-  std::string certificate;
-  std::string key;
-  std::string client_authority;  // empty: clients need none
-};
 
 struct RpcServerOptions {
   std::string address = "127.0.0.1:0";  // numeric; port 0: any free one
   size_t max_message_bytes = 64 << 20;  // both ways
   // Of a connection: until it has said that it speaks HTTP/2 (and TLS, if it must).
   std::chrono::milliseconds handshake_timeout{10'000};
-  std::optional<RpcTls> tls;
+  std::shared_ptr<RpcCertificates> tls;  // null: no TLS
 };
 
 // A gRPC server with reflection and grpc.health.v1. Thread-safe.
