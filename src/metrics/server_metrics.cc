@@ -58,7 +58,6 @@ constexpr Metric kPublishEvents{"jammi_publish_events_total", "Events that were 
                                 MetricKind::kCounter};
 constexpr Metric kPublishRows{"jammi_publish_rows_total", "Their rows.", MetricKind::kCounter};
 constexpr Metric kSubscribers{"jammi_subscribers", "Subscriptions that are open."};
-constexpr Metric kSessions{"jammi_sessions", "Sessions that are bound to a tenant."};
 constexpr Metric kBuild{"jammi_build_info", "1; the version is a label."};
 
 void Increment(std::atomic<uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
@@ -123,7 +122,6 @@ void ServerMetrics::Published(uint64_t events, uint64_t rows) {
 
 void ServerMetrics::SubscriberCame() { subscribers_.fetch_add(1, std::memory_order_relaxed); }
 void ServerMetrics::SubscriberLeft() { subscribers_.fetch_sub(1, std::memory_order_relaxed); }
-void ServerMetrics::SetSessions(int64_t sessions) { sessions_.store(sessions, std::memory_order_relaxed); }
 
 void ServerMetrics::OnScrape(std::function<void(Samples&)> collect) {
   const std::lock_guard lock(mutex_);
@@ -189,7 +187,6 @@ void ServerMetrics::PutStreams(Samples& samples) const {
   samples.Put(kPublishEvents, static_cast<double>(Read(published_events_)));
   samples.Put(kPublishRows, static_cast<double>(Read(published_rows_)));
   samples.Put(kSubscribers, static_cast<double>(subscribers_.load(std::memory_order_relaxed)));
-  samples.Put(kSessions, static_cast<double>(sessions_.load(std::memory_order_relaxed)));
 }
 
 }  // namespace jammi

@@ -48,12 +48,11 @@ class ServerMetrics {
   // A request for a method that was not added, by its path, "/jammi.v1.eval.EvalService/Run". It has ended.
   void UnknownRpc(std::string_view path);
 
-  // --- Streams and sessions.
+  // --- Streams.
 
   void Published(uint64_t events, uint64_t rows);  // durable
   void SubscriberCame();
   void SubscriberLeft();
-  void SetSessions(int64_t sessions);  // bindings of a tenant, as this server knows them
 
   // --- What is read at the moment of a scrape.
 
@@ -79,7 +78,6 @@ class ServerMetrics {
   std::atomic<uint64_t> published_events_ = 0;
   std::atomic<uint64_t> published_rows_ = 0;
   std::atomic<int64_t> subscribers_ = 0;
-  std::atomic<int64_t> sessions_ = 0;
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<MethodMetrics>> methods_;

@@ -41,7 +41,7 @@ TEST(ServerMetrics, Srv052AllThatDashboardsKnowIsThereAtZero) {
     EXPECT_THAT(text, HasLine("jammi_search_latency_seconds_bucket{le=\"" + bound + "\"} 0"));
   }
   for (const std::string name : {"jammi_rpc_in_flight", "jammi_rpc_unknown_total", "jammi_publish_rows_total",
-                                 "jammi_publish_events_total", "jammi_subscribers", "jammi_sessions"}) {
+                                 "jammi_publish_events_total", "jammi_subscribers"}) {
     EXPECT_THAT(text, HasLine(name + " 0"));
   }
   EXPECT_THAT(text, HasLine("jammi_build_info{version=\"1.2.3\"} 1"));
@@ -139,12 +139,10 @@ TEST(ServerMetrics, StreamsAndSessions) {
   metrics.SubscriberCame();
   metrics.SubscriberCame();
   metrics.SubscriberLeft();
-  metrics.SetSessions(7);
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasLine("jammi_publish_events_total 4"));
   EXPECT_THAT(text, HasLine("jammi_publish_rows_total 250"));
   EXPECT_THAT(text, HasLine("jammi_subscribers 1"));
-  EXPECT_THAT(text, HasLine("jammi_sessions 7"));
 }
 
 TEST(ServerMetrics, WhatIsReadAtAScrape) {

@@ -1,4 +1,5 @@
 // The program itself: its options, what it says, how it starts and how it ends.
+#include <arrow/api.h>
 #include <gmock/gmock.h>
 #include <google/protobuf/empty.pb.h>
 #include <gtest/gtest.h>
@@ -8,6 +9,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -16,7 +18,9 @@
 #include "client/rpc_channel.h"
 #include "http/raw_client.h"
 #include "http/ready_check.h"
+#include "jammi/engine.h"
 #include "jammi/v1/catalog.pb.h"
+#include "jammi/v1/trigger.pb.h"
 #include "support/program_test.h"
 #include "support/server_process.h"
 #include "support/temp_dir.h"
@@ -208,6 +212,69 @@ TEST_F(ProcessTest, Srv010ASecondSignalEndsItAtOnce) {
   EXPECT_EQ(server.process().Wait(), 1);
 }
 
+// A topic with three events, in the state of the server that is started next.
+class StoredEventsTest : public ProcessTest {
+ protected:
+  StoredEventsTest() {
+    Config config;
+    config.artifact_dir = state_.path();
+    const auto engine = std::move(*Engine::Open(config));
+    const auto schema = arrow::schema({arrow::field("n", arrow::int64(), false)});
+    const auto topic = engine->Global().topics().Register("numbers", schema);
+    for (int64_t n = 0; n < 3; ++n) {
+      const auto column = *arrow::MakeArrayFromScalar(arrow::Int64Scalar(n), 1);
+      EXPECT_TRUE(engine->Global().Publish(topic->id, arrow::RecordBatch::Make(schema, 1, {column})));
+    }
+  }
+
+  // From the first event on.
+  static ServerStream<v1::trigger::SubscribedBatch> Subscribe(const ServerProcess& server) {
+    v1::trigger::SubscribeRequest request;
+    request.mutable_topic()->set_name("numbers");
+    request.set_from_offset(0);
+    return Connect(server)->Stream<v1::trigger::SubscribedBatch>("/jammi.v1.trigger.TriggerService/Subscribe",
+                                                                 request);
+  }
+};
+
+// SRV-010, SRV-011: subscriptions end, and hold up nothing.
+TEST_F(StoredEventsTest, Srv010SubscriptionsEndWithUnavailable) {
+  auto server = Start({{"JAMMI_SERVER__DRAIN_SECS", "3600"}});
+  auto stream = Subscribe(server);
+  ASSERT_TRUE(stream.Read());
+  // gRPC asks every client whether it has heard the goodbye; one that reads, as clients do, answers at once.
+  auto end = std::async(std::launch::async, [&] {
+    auto read = stream.Read();
+    while (read && *read) read = stream.Read();
+    return read;
+  });
+  const auto began = steady_clock::now();
+  EXPECT_EQ(server.Stop(), 0);
+  EXPECT_LT(steady_clock::now() - began, seconds(5));
+  const auto read = end.get();
+  ASSERT_FALSE(read) << "the stream ended as if there were no more";
+  EXPECT_EQ(read.error().code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(read.error().message(), HasSubstr("server is shutting down"));
+}
+
+// SRV-012: what was acknowledged is there after a restart, and after a kill.
+TEST_F(StoredEventsTest, Srv012EventsSurviveAStopAndAKill) {
+  for (const bool kill : {false, true, false}) {
+    auto server = Start();
+    auto stream = Subscribe(server);
+    for (uint64_t offset = 0; offset < 3; ++offset) {
+      const auto batch = stream.Read();
+      ASSERT_TRUE(batch && *batch);
+      EXPECT_EQ((*batch)->offset(), offset);
+    }
+    if (kill) {
+      server.process().Kill();
+    } else {
+      EXPECT_EQ(server.Stop(), 0);
+    }
+  }
+}
+
 // SRV-010: the health port goes on, and says so.
 TEST_F(ProcessTest, Srv010ItIsNotReadyFromTheFirstSignalOn) {
   auto server = Start({{"JAMMI_SERVER__DRAIN_SECS", "3600"}});
@@ -241,9 +308,10 @@ TEST_F(ProcessTest, Srv055ItsCallsAreCounted) {
   std::string page;  // the client may have its answer before the call is counted
   do page = Get(server.health(), "/metrics");
   while (page.find("\njammi_rpc_in_flight 0\n") == std::string::npos);
-  for (const auto* line : {"\njammi_grpc_requests_total 1\n", "method=\"GetServerInfo\",code=\"OK\"} 1\n",
-                           "\njammi_rpc_streams 0\n", "\njammi_catalog_queue_depth 0\n",
-                           "\njammi_retention_rounds_total ", "\njammi_forwarding_enabled 0\n"}) {
+  for (const auto* line :
+       {"\njammi_grpc_requests_total 1\n", "method=\"GetServerInfo\",code=\"OK\"} 1\n",
+        "\njammi_rpc_streams 0\n", "\njammi_sessions 0\n", "\njammi_catalog_queue_depth 0\n",
+        "\njammi_retention_rounds_total ", "\njammi_forwarding_enabled 0\n"}) {
     EXPECT_TRUE(page.find(line) != std::string::npos) << line;
   }
 }

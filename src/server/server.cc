@@ -27,6 +27,7 @@ namespace jammi {
 namespace {
 
 constexpr std::chrono::seconds kReadyLimit{2};
+constexpr std::chrono::seconds kCountLimit{1};
 
 }  // namespace
 
@@ -85,7 +86,12 @@ void Server::Parts::MakeDispatcher() {
 
 void Server::Parts::MakeProbes() {
   metrics.OnScrape([this](Samples& samples) {
-    PutLoadSamples({.streams = dispatcher->open_streams(), .waiting_calls = executor->waiting()}, samples);
+    ServerLoad load{
+        .streams = dispatcher->open_streams(), .waiting_calls = executor->waiting(), .sessions = {}};
+    if (const auto sessions = engine->session_bindings().Count(Deadline::After(kCountLimit))) {
+      load.sessions = *sessions;
+    }
+    PutLoadSamples(load, samples);
     PutBackendSamples(engine->stats(), samples);
     PutRetentionSamples(engine->retention_stats(), samples);
     PutForwardingSamples(engine->event_forwarding(), samples);
