@@ -200,6 +200,7 @@ TEST_F(ClientTest, TheFileOfAuthoritiesIsLookedAt) {
   };
   EXPECT_THAT(open("grpcs://h:1", "/nowhere/ca.pem"), HasSubstr("there is no such file"));
   EXPECT_THAT(open("grpcs://h:1", "/dev/null"), HasSubstr("no certificate in PEM form"));
+  EXPECT_THAT(open("grpcs://h:1", "/tmp"), HasSubstr("it is a directory"));
   EXPECT_THAT(open("grpc://h:1", "/dev/null"), HasSubstr("--ca is for TLS"));
 }
 

@@ -36,6 +36,8 @@ Result<std::string> ReadAuthorities(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error))
     return Error(ErrorCode::kNotFound, fmt::format("--ca {}: there is no such file", path.string()));
+  if (std::filesystem::is_directory(path, error))
+    return Error(ErrorCode::kInvalidArgument, fmt::format("--ca {}: it is a directory", path.string()));
   std::ifstream file(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file.is_open() || file.bad())
