@@ -103,9 +103,9 @@ Result<void> PublishAll(Input& input, RowReader& reader, Publication& publicatio
     const auto parsed = more ? reader.Feed(bytes) : reader.End();
     for (const auto& batch : reader.Take())
       JAMMI_TRY(publication.Add(*batch));  // what stands before an error too
-    JAMMI_TRY(parsed);
     // Whoever feeds us row by row has each published at once.
-    JAMMI_TRY(more ? publication.Pause() : publication.Flush());
+    JAMMI_TRY(more || !parsed ? publication.Pause() : publication.Flush());
+    JAMMI_TRY(parsed);
     progress.Update(publication.report().events, 0, read, total);
   }
   return {};

@@ -41,6 +41,14 @@ Result<RpcChannel> Connect(const RemoteOptions& options) {
   return channel;
 }
 
+// Nobody comes back to a session of the command's own: the server need not remember its tenant.
+void Leave(const RpcChannel& channel, const RemoteOptions& options) {
+  if (options.tenant.empty()) return;
+  google::protobuf::Empty nothing;
+  IgnoreError(channel.CallInto("/jammi.v1.catalog.CatalogService/ClearTenant", nothing, nothing),
+              "the command is done, and the binding expires by itself");
+}
+
 Exit Run(const Remote& remote, const RemoteVerb& verb, const std::string& output) {
   const Program& program = remote.program;
   const auto channel = Connect(remote.options);
@@ -50,6 +58,7 @@ Exit Run(const Remote& remote, const RemoteVerb& verb, const std::string& output
                           .err = program.err,
                           .output = output,
                           .options = remote.options});
+  Leave(*channel, remote.options);
   if (!done) return Fail(program.err, done.error());
   return Exit::kDone;
 }

@@ -49,6 +49,8 @@ Result<std::shared_ptr<arrow::Schema>> ReadTableSchema(const std::string& path) 
   std::error_code error;
   if (!std::filesystem::exists(path, error))
     return Error(ErrorCode::kNotFound, fmt::format("--schema {}: there is no such file", path));
+  if (std::filesystem::is_directory(path, error))
+    return Bad(fmt::format("--schema {}: it is a directory", path));
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file.is_open() || file.bad())
