@@ -123,7 +123,9 @@ TEST_F(HostileTest, AnEndlessHeaderBlockDoesNotFillTheMemory) {
   }
   rusage after{};
   getrusage(RUSAGE_SELF, &after);
+#ifndef __SANITIZE_ADDRESS__  // it keeps what is freed
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 32 << 10) << "KiB, of 64 MiB that were sent";
+#endif
   EXPECT_TRUE(Serves());
 }
 
@@ -240,6 +242,7 @@ TEST_F(HostileTest, ManyConnectionsComeAndGoWithoutALeak) {
       << before << " descriptors before, now " << OpenFiles();
 }
 
+#ifndef JAMMI_UNDEFINED_SANITIZER
 // gRPC's own listener stops for good when there is no descriptor for a connection, once.
 TEST_F(HostileTest, WhenDescriptorsRunOutConnectionsWaitAndAreTakenLater) {
   rlimit limit{};
@@ -271,6 +274,7 @@ TEST_F(HostileTest, WhenDescriptorsRunOutConnectionsWaitAndAreTakenLater) {
   EXPECT_NE(raw.ReadUntil(std::string_view("\4\1\0\0\0\0", 6)), "") << "our settings are acknowledged";
   EXPECT_TRUE(Serves());
 }
+#endif
 
 }  // namespace
 }  // namespace jammi::test

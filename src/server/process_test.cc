@@ -250,7 +250,7 @@ TEST_F(StoredEventsTest, Srv010SubscriptionsEndWithUnavailable) {
   });
   const auto began = steady_clock::now();
   EXPECT_EQ(server.Stop(), 0);
-  EXPECT_LT(steady_clock::now() - began, seconds(5));
+  EXPECT_LT(steady_clock::now() - began, seconds(60)) << "gRPC may take 5 s to say goodbye, and not an hour";
   const auto read = end.get();
   ASSERT_FALSE(read) << "the stream ended as if there were no more";
   EXPECT_EQ(read.error().code(), ErrorCode::kUnavailable);
