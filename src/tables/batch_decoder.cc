@@ -31,7 +31,7 @@ Result<BatchDecoder> BatchDecoder::Make(const Table& table, std::span<const size
   return batch;
 }
 
-Result<int64_t> BatchDecoder::Append(const Row& row) {
+Result<void> BatchDecoder::Append(const Row& row) {
   int64_t bytes = 0;
   for (size_t i = 0; i < columns_.size(); ++i) {
     const Row::Cell cell = row.At(i);
@@ -40,7 +40,8 @@ Result<int64_t> BatchDecoder::Append(const Row& row) {
   }
   ++rows_;
   bytes_ += bytes;
-  return bytes;
+  return Result<void>(
+      std::in_place);  // {} would be cleared first, error and all, which costs as much as a column
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> BatchDecoder::Finish() {

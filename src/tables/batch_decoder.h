@@ -16,9 +16,9 @@ class BatchDecoder {
   // Errors: kResourceExhausted.
   [[nodiscard]] static Result<BatchDecoder> Make(const Table& table, std::span<const size_t> places);
 
-  // Returns the bytes of the row's numbers, text and bytes. Errors: kDataLoss; kResourceExhausted.
-  [[nodiscard]] Result<int64_t> Append(const Row& row);
-  // Since the last Finish().
+  // Errors: kDataLoss; kResourceExhausted.
+  [[nodiscard]] Result<void> Append(const Row& row);
+  // Since the last Finish(): the rows, and the bytes of their numbers, text and bytes.
   [[nodiscard]] int64_t rows() const { return rows_; }
   [[nodiscard]] int64_t bytes() const { return bytes_; }
   // What was appended since the last call, without the table's metadata.

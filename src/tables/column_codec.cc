@@ -102,17 +102,13 @@ class IntegerWriter final : public CellWriter {
   const Array& array_;
 };
 
-// What decoders share: the column and the builder of its array.
-template <class Builder>
+// What decoders share: the column and the builder of its array. `Decoder` has TakeValue(), for what is not
+// null.
+template <class Decoder, class Builder>
 class BuilderDecoder : public ColumnDecoder {
  public:
   BuilderDecoder(std::shared_ptr<arrow::Field> field, std::unique_ptr<arrow::ArrayBuilder> builder)
       : field_(std::move(field)), builder_(std::move(builder)) {}
-
-  Result<void> Append(const Cell& cell) final {
-    if (std::holds_alternative<std::monostate>(cell)) return Checked(builder_->AppendNull());
-    return AppendValue(cell);
-  }
 
   Result<std::shared_ptr<arrow::Array>> Finish() final {
     auto array = builder_->Finish();
@@ -121,16 +117,17 @@ class BuilderDecoder : public ColumnDecoder {
   }
 
  protected:
-  [[nodiscard]] virtual Result<void> AppendValue(const Cell& cell) = 0;
+  bool Take(const Cell& cell) final {
+    if (std::holds_alternative<std::monostate>(cell)) return Done(builder_->AppendNull());
+    return static_cast<Decoder&>(*this).TakeValue(cell);
+  }
 
   [[nodiscard]] Builder& builder() { return static_cast<Builder&>(*builder_); }
   [[nodiscard]] const arrow::Field& field() const { return *field_; }
-  [[nodiscard]] Error WrongKind() const {
-    return Damaged(*field_, "a value of another kind is stored there");
-  }
-  static Result<void> Checked(const arrow::Status& status) {
-    return status.ok() ? Result<void>() : NoMemory(status);
-  }
+  bool RefuseDamage(std::string_view what) { return Refuse(Damaged(*field_, what)); }
+  bool RefuseKind() { return RefuseDamage("a value of another kind is stored there"); }
+  bool RefuseLength(size_t bytes) { return RefuseDamage(fmt::format("{} bytes are stored", bytes)); }
+  bool Done(const arrow::Status& status) { return status.ok() || Refuse(NoMemory(status)); }
 
  private:
   const std::shared_ptr<arrow::Field> field_;
@@ -138,18 +135,18 @@ class BuilderDecoder : public ColumnDecoder {
 };
 
 template <class T>
-class IntegerDecoder final : public BuilderDecoder<typename arrow::TypeTraits<T>::BuilderType> {
+class IntegerDecoder final
+    : public BuilderDecoder<IntegerDecoder<T>, typename arrow::TypeTraits<T>::BuilderType> {
  public:
-  using Base = BuilderDecoder<typename arrow::TypeTraits<T>::BuilderType>;
+  using Base = BuilderDecoder<IntegerDecoder<T>, typename arrow::TypeTraits<T>::BuilderType>;
   using Base::Base;
 
- protected:
-  Result<void> AppendValue(const Cell& cell) override {
+  bool TakeValue(const Cell& cell) {
     const auto* stored = std::get_if<int64_t>(&cell);
-    if (stored == nullptr) return this->WrongKind();
+    if (stored == nullptr) return this->RefuseKind();
     typename T::c_type value{};
-    if (!Load<T>(*stored, value)) return Damaged(this->field(), fmt::format("{} is out of range", *stored));
-    return this->Checked(this->builder().Append(value));
+    if (!Load<T>(*stored, value)) return this->RefuseDamage(fmt::format("{} is out of range", *stored));
+    return this->Done(this->builder().Append(value));
   }
 };
 
@@ -205,22 +202,21 @@ std::string_view ViewOf(const Cell& cell) {
 }
 
 template <class T>
-class ViewDecoder final : public BuilderDecoder<typename arrow::TypeTraits<T>::BuilderType> {
+class ViewDecoder final : public BuilderDecoder<ViewDecoder<T>, typename arrow::TypeTraits<T>::BuilderType> {
  public:
-  using Base = BuilderDecoder<typename arrow::TypeTraits<T>::BuilderType>;
+  using Base = BuilderDecoder<ViewDecoder<T>, typename arrow::TypeTraits<T>::BuilderType>;
   using Base::Base;
 
- protected:
-  Result<void> AppendValue(const Cell& cell) override {
+  bool TakeValue(const Cell& cell) {
     const bool right = ViewWriter<T>::kIsText ? std::holds_alternative<std::string_view>(cell)
                                               : std::holds_alternative<SqlBytes>(cell);
-    if (!right) return this->WrongKind();
+    if (!right) return this->RefuseKind();
     const std::string_view view = ViewOf(cell);
     if constexpr (std::is_same_v<T, arrow::FixedSizeBinaryType>) {
       if (static_cast<int>(view.size()) != this->builder().byte_width())
-        return Damaged(this->field(), fmt::format("{} bytes are stored", view.size()));
+        return this->RefuseLength(view.size());
     }
-    return this->Checked(this->builder().Append(view));
+    return this->Done(this->builder().Append(view));
   }
 };
 
@@ -256,20 +252,18 @@ class DecimalWriter final : public CellWriter {
   std::array<uint8_t, kWidestDecimal> bytes_{};
 };
 
-class DecimalDecoder final : public BuilderDecoder<arrow::FixedSizeBinaryBuilder> {
+class DecimalDecoder final : public BuilderDecoder<DecimalDecoder, arrow::FixedSizeBinaryBuilder> {
  public:
   using BuilderDecoder::BuilderDecoder;
 
- protected:
-  Result<void> AppendValue(const Cell& cell) override {
+  bool TakeValue(const Cell& cell) {
     const auto* stored = std::get_if<SqlBytes>(&cell);
-    if (stored == nullptr) return WrongKind();
-    if (static_cast<int>(stored->size()) != builder().byte_width())
-      return Damaged(field(), fmt::format("{} bytes are stored", stored->size()));
+    if (stored == nullptr) return RefuseKind();
+    if (static_cast<int>(stored->size()) != builder().byte_width()) return RefuseLength(stored->size());
     std::array<uint8_t, kWidestDecimal> bytes;
     Reverse(stored->data(), stored->size(), bytes.data());
     bytes[stored->size() - 1] ^= 0x80;
-    return Checked(builder().Append(bytes.data()));
+    return Done(builder().Append(bytes.data()));
   }
 };
 
@@ -304,25 +298,24 @@ class IpcWriter final : public CellWriter {
   std::shared_ptr<arrow::Buffer> bytes_;
 };
 
-class IpcDecoder final : public BuilderDecoder<arrow::ArrayBuilder> {
+class IpcDecoder final : public BuilderDecoder<IpcDecoder, arrow::ArrayBuilder> {
  public:
   IpcDecoder(std::shared_ptr<arrow::Field> field, std::unique_ptr<arrow::ArrayBuilder> builder)
       : BuilderDecoder(std::move(field), std::move(builder)), schema_(SchemaOfOne(*this->field().type())) {
     options_.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
   }
 
- protected:
-  Result<void> AppendValue(const Cell& cell) override {
+  bool TakeValue(const Cell& cell) {
     const auto* stored = std::get_if<SqlBytes>(&cell);
-    if (stored == nullptr) return WrongKind();
+    if (stored == nullptr) return RefuseKind();
     arrow::io::BufferReader reader(
         std::make_shared<arrow::Buffer>(stored->data(), static_cast<int64_t>(stored->size())));
     const arrow::ipc::DictionaryMemo none;
     const auto batch = arrow::ipc::ReadRecordBatch(schema_, &none, options_, &reader);
-    if (!batch.ok()) return Damaged(field(), batch.status().message());
-    if ((*batch)->num_rows() != 1) return Damaged(field(), "not one value is stored");
-    if (const auto valid = (*batch)->ValidateFull(); !valid.ok()) return Damaged(field(), valid.message());
-    return Checked(builder().AppendArraySlice(arrow::ArraySpan(*(*batch)->column(0)->data()), 0, 1));
+    if (!batch.ok()) return RefuseDamage(batch.status().message());
+    if ((*batch)->num_rows() != 1) return RefuseDamage("not one value is stored");
+    if (const auto valid = (*batch)->ValidateFull(); !valid.ok()) return RefuseDamage(valid.message());
+    return Done(builder().AppendArraySlice(arrow::ArraySpan(*(*batch)->column(0)->data()), 0, 1));
   }
 
  private:

@@ -3,18 +3,19 @@
 //
 // Most types are stored as integers, whose order is that of the values (docs/decisions/0031):
 //
-//   bool, integers, dates, times, timestamps, durations   as they are, in the unit of the type
-//   uint64                                                 minus 2^63
-//   floats                                                 bits of the float64, negative ones mirrored; one
-//   NaN utf8, binary and their kin                             text, bytes decimals bytes: big endian, the
-//   sign inverted lists, structs, maps, intervals                        bytes: an Arrow IPC record batch of
-//   one row
+//   bool, integers, dates, times, timestamps, durations    as they are, in the unit of the type
+//   uint64                        minus 2^63
+//   floats                        bits of the float64, negative ones mirrored; one NaN
+//   utf8, binary and their kin    text, bytes
+//   decimals                      bytes: big endian, the sign inverted
+//   lists, structs, maps, intervals    bytes: an Arrow IPC record batch of one row
 #pragma once
 
 #include <arrow/type_fwd.h>
 
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "jammi/catalog_backend.h"
 #include "jammi/result.h"
@@ -37,9 +38,24 @@ class ColumnDecoder {
  public:
   virtual ~ColumnDecoder() = default;
   // Errors: kDataLoss with BackendDetail(kTypeConversion, column): this was never written there.
-  [[nodiscard]] virtual Result<void> Append(const Row::Cell& cell) = 0;
+  [[nodiscard]] Result<void> Append(const Row::Cell& cell) {
+    if (Take(cell)) [[likely]]
+      return {};
+    return std::move(refusal_);
+  }
   // What was appended since the last call. Errors: kResourceExhausted.
   [[nodiscard]] virtual Result<std::shared_ptr<arrow::Array>> Finish() = 0;
+
+ protected:
+  // Called for each value of a scan, where a Result of its own would be felt. False: Refuse() was told why.
+  [[nodiscard]] virtual bool Take(const Row::Cell& cell) = 0;
+  [[nodiscard]] bool Refuse(Error why) {
+    refusal_ = std::move(why);
+    return false;
+  }
+
+ private:
+  Error refusal_{ErrorCode::kInternal, {}};
 };
 
 // Immutable, cheap to copy, thread-safe.

@@ -8,8 +8,32 @@
 #include "tables/definition.h"
 #include "tables/filter_sql.h"
 #include "tables/filter_value.h"
+#include "tables/table_repo.h"
 
 namespace jammi {
+namespace {
+
+// "SELECT <columns> FROM ..."
+Result<void> AddRowByKey(const Table& table, const Scope& reader, std::span<const FilterValue> key,
+                         std::string_view columns, SqlText& sql) {
+  if (key.size() != table.key().size()) {
+    return InvalidArgument("key", fmt::format("has {} values, and that of table '{}' has {} columns",
+                                              key.size(), table.id(), table.key().size()));
+  }
+  sql += fmt::format("SELECT {} FROM {} WHERE ", columns, table.storage());
+  AddVisible(table, reader, sql);
+  for (size_t i = 0; i < key.size(); ++i) {
+    const auto place = static_cast<size_t>(table.key()[i]);
+    JAMMI_ASSIGN(const StoredValue value, StoreValue(table.codec(place), key[i]));
+    sql += fmt::format(" AND {} = ", table.column(place));
+    sql.AddValue(value.View());
+  }
+  // The global scope is '', which comes last.
+  if (SeesTwoOwners(table, reader)) sql += fmt::format(" ORDER BY {} DESC LIMIT 1", Table::kScopeColumn);
+  return {};
+}
+
+}  // namespace
 
 Result<size_t> PlaceOf(const Table& table, std::string_view column) {
   const int place = FindColumn(*table.schema(), column);
@@ -62,21 +86,21 @@ void AddVisible(const Table& table, const Scope& reader, SqlText& sql) {
 
 Result<SqlText> RowByKey(const Table& table, const Scope& reader, std::span<const FilterValue> key,
                          std::span<const size_t> places) {
-  if (key.size() != table.key().size()) {
-    return InvalidArgument("key", fmt::format("has {} values, and that of table '{}' has {} columns",
-                                              key.size(), table.id(), table.key().size()));
-  }
   SqlText sql;
-  sql += fmt::format("SELECT {} FROM {} WHERE ", NamesOf(table, places), table.storage());
-  AddVisible(table, reader, sql);
-  for (size_t i = 0; i < key.size(); ++i) {
-    const auto place = static_cast<size_t>(table.key()[i]);
-    JAMMI_ASSIGN(const StoredValue value, StoreValue(table.codec(place), key[i]));
-    sql += fmt::format(" AND {} = ", table.column(place));
-    sql.AddValue(value.View());
-  }
-  // The global scope is '', which comes last.
-  if (SeesTwoOwners(table, reader)) sql += fmt::format(" ORDER BY {} DESC LIMIT 1", Table::kScopeColumn);
+  JAMMI_TRY(AddRowByKey(table, reader, key, NamesOf(table, places), sql));
+  return sql;
+}
+
+Result<SqlText> RowByKeyOfId(const Table& table, const Scope& reader, std::span<const FilterValue> key,
+                             std::span<const size_t> places) {
+  SqlText sql;
+  sql.AddValue(table.id());
+  sql.AddValue(reader.Key());
+  static_cast<void>(sql.Take());  // TableNumberText() has their places
+  const std::string names = NamesOf(table, places);
+  sql += fmt::format("SELECT {}, found, table_no AS n FROM ({}) AS t LEFT JOIN (", names, TableNumberText());
+  JAMMI_TRY(AddRowByKey(table, reader, key, names + ", 1 AS found", sql));
+  sql += ") AS r ON TRUE";
   return sql;
 }
 

@@ -35,6 +35,10 @@ void AddVisible(const Table& table, const Scope& reader, SqlText& sql);
 // Errors: kInvalidArgument: not as many values as the key has columns; with TableDetail(kInvalidValue).
 [[nodiscard]] Result<SqlText> RowByKey(const Table& table, const Scope& reader,
                                        std::span<const FilterValue> key, std::span<const size_t> places);
+// The same in one statement with the question which table its id means: behind the columns come `found`, null
+// where there is no such row, and `n`, that table's number. No row at all: the id means none.
+[[nodiscard]] Result<SqlText> RowByKeyOfId(const Table& table, const Scope& reader,
+                                           std::span<const FilterValue> key, std::span<const size_t> places);
 // How many rows that the reader sees match, as "n". Errors: those of the filter.
 [[nodiscard]] Result<SqlText> CountOf(const Table& table, BackendKind kind, const Scope& reader,
                                       const TableFilter& filter);

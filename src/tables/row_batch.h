@@ -94,7 +94,8 @@ class RowBatch {
   int64_t not_counted_ = 0;
 };
 
-// The error of a write, if it was a key that is there already, in words of the table; else unchanged.
+// The error of a write in words of the table, if it was a key that is there already, or too much for an
+// index; else unchanged.
 [[nodiscard]] Error ExplainWrite(const Table& table, Error error);
 
 }  // namespace jammi

@@ -33,28 +33,51 @@ std::string ColumnsOf(const Table& table, const std::vector<int>& places) {
   return columns;
 }
 
+// PostgreSQL's name of an index.
+std::string NameOfIndex(const Table& table, size_t index) {
+  return fmt::format("{0}_i{1} on {0}", table.storage(), index);
+}
+
 // The unique index that a database has named in its own words; empty: it was the key, or is not known.
-std::string IndexIn(const Table& table, std::string_view words) {
+std::string UniqueIndexIn(const Table& table, std::string_view words) {
   if (words == ColumnsOf(table, table.key())) return {};
   for (size_t i = 0; i < table.indexes().size(); ++i) {
     const TableIndex& index = table.record().definition.indexes[i];
-    const bool is_it = words == fmt::format("{0}_i{1} on {0}", table.storage(), i) ||
-                       words == ColumnsOf(table, table.indexes()[i]);
+    const bool is_it = words == NameOfIndex(table, i) || words == ColumnsOf(table, table.indexes()[i]);
     if (index.unique && is_it) return index.name;
   }
   return {};
+}
+
+Error Duplicate(const Table& table, std::string_view words) {
+  std::string index = UniqueIndexIn(table, words);
+  const std::string of = index.empty() ? "key" : fmt::format("values in unique index '{}'", index);
+  return Error(ErrorCode::kAlreadyExists,
+               fmt::format("table '{}': a row with the same {} is there already", table.id(), of),
+               TableDetail{TableFault::kDuplicateKey, table.id(), std::move(index)});
+}
+
+// An update of one column of an index does not know how long the others are; SQLite does not care.
+Error TooLong(const Table& table, std::string_view words) {
+  std::string name;
+  for (size_t i = 0; i < table.indexes().size(); ++i) {
+    if (words == NameOfIndex(table, i)) name = table.record().definition.indexes[i].name;
+  }
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("table '{}': together with the row's other values in index '{}' the new ones take "
+                           "more than PostgreSQL can index",
+                           table.id(), name),
+               TableDetail{TableFault::kInvalidValue, table.id(), std::move(name)});
 }
 
 }  // namespace
 
 Error ExplainWrite(const Table& table, Error error) {
   const auto* refused = error.As<BackendDetail>();
-  if (refused == nullptr || refused->fault != BackendFault::kUnique) return error;
-  std::string index = IndexIn(table, refused->object);
-  const std::string of = index.empty() ? "key" : fmt::format("values in unique index '{}'", index);
-  return Error(ErrorCode::kAlreadyExists,
-               fmt::format("table '{}': a row with the same {} is there already", table.id(), of),
-               TableDetail{TableFault::kDuplicateKey, table.id(), std::move(index)});
+  if (refused == nullptr) return error;
+  if (refused->fault == BackendFault::kUnique) return Duplicate(table, refused->object);
+  if (refused->native_code == "54000") return TooLong(table, refused->object);
+  return error;
 }
 
 Result<void> RowBatch::AddAssignments(SqlText& sql) {

@@ -15,24 +15,22 @@ int64_t NextFetch(int64_t rows, int64_t bytes) {
   return static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(fitting)));
 }
 
-Result<void> StreamByCursor(Transaction& tx, const SqlText& select, const StreamRowFn& row) {
+Result<void> StreamByCursor(Transaction& tx, const SqlText& select, RowTaker& taker) {
   const std::string declare = "DECLARE jammi_rows NO SCROLL CURSOR FOR " + select.text();
   JAMMI_TRY(tx.Execute(declare, select.params()));
   int64_t fetch = kFirstFetchRows;
   bool wanted = true;
   while (wanted) {
     int64_t rows = 0;
-    int64_t bytes = 0;
+    const int64_t bytes_before = taker.bytes();
     const auto take = [&](const Row& one) -> Result<bool> {
-      JAMMI_ASSIGN(const auto size, row(one));
-      wanted = size.has_value();
+      JAMMI_ASSIGN(wanted, taker.Take(one));
       ++rows;
-      bytes += size.value_or(0);
       return wanted;
     };
     JAMMI_TRY(tx.Query(fmt::format("FETCH {} FROM jammi_rows", fetch), {}, take));
     if (rows < fetch) break;
-    fetch = NextFetch(rows, bytes);
+    fetch = NextFetch(rows, taker.bytes() - bytes_before);
   }
   JAMMI_TRY(tx.Execute("CLOSE jammi_rows"));
   return {};
@@ -41,13 +39,10 @@ Result<void> StreamByCursor(Transaction& tx, const SqlText& select, const Stream
 }  // namespace
 
 Result<void> StreamRows(Transaction& tx, BackendKind kind, const SqlText& select,
-                        std::optional<int64_t> most_rows, const StreamRowFn& row) {
+                        std::optional<int64_t> most_rows, RowTaker& taker) {
   const bool few = most_rows && *most_rows <= kFirstFetchRows;
-  if (kind == BackendKind::kPostgres && !few) return StreamByCursor(tx, select, row);
-  return tx.Query(select.text(), select.params(), [&](const Row& one) -> Result<bool> {
-    JAMMI_ASSIGN(const auto size, row(one));
-    return size.has_value();
-  });
+  if (kind == BackendKind::kPostgres && !few) return StreamByCursor(tx, select, taker);
+  return tx.Query(select.text(), select.params(), [&](const Row& row) { return taker.Take(row); });
 }
 
 }  // namespace jammi

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <charconv>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -59,16 +60,31 @@ SqlText Select() {
   return sql;
 }
 
+// Rows of so many bytes each; it wants so many of them.
+class Taker final : public RowTaker {
+ public:
+  explicit Taker(int64_t row_bytes, int64_t most = std::numeric_limits<int64_t>::max())
+      : row_bytes_(row_bytes), most_(most) {}
+
+  Result<bool> Take(const Row&) override {
+    if (taken == most_) return false;
+    ++taken;
+    return true;
+  }
+  int64_t bytes() const override { return taken * row_bytes_; }
+
+  int64_t taken = 0;
+
+ private:
+  const int64_t row_bytes_;
+  const int64_t most_;
+};
+
 TEST(RowStream, SmallRowsComeManyAtOnce) {
   FakeCursor cursor(100'000);
-  int64_t seen = 0;
-  const auto done = StreamRows(cursor, BackendKind::kPostgres, Select(), std::nullopt,
-                               [&](const Row&) -> Result<std::optional<int64_t>> {
-                                 ++seen;
-                                 return 10;
-                               });
-  ASSERT_TRUE(done);
-  EXPECT_EQ(seen, 100'000);
+  Taker taker(10);
+  ASSERT_TRUE(StreamRows(cursor, BackendKind::kPostgres, Select(), std::nullopt, taker));
+  EXPECT_EQ(taker.taken, 100'000);
   EXPECT_EQ(cursor.fetched.front(), kFirstFetchRows);
   EXPECT_EQ(cursor.fetched[1], kMostFetchRows);
   EXPECT_EQ(cursor.executed, (std::vector<std::string>{"DECLARE jammi_rows NO SCROLL CURSOR FOR SELECT 1",
@@ -78,24 +94,23 @@ TEST(RowStream, SmallRowsComeManyAtOnce) {
 TEST(RowStream, LargeRowsAreNeverMoreThanFitIntoMemory) {
   FakeCursor cursor(1000);
   const int64_t row_bytes = 100'000;
-  const auto done = StreamRows(cursor, BackendKind::kPostgres, Select(), std::nullopt,
-                               [&](const Row&) -> Result<std::optional<int64_t>> { return row_bytes; });
-  ASSERT_TRUE(done);
+  Taker taker(row_bytes);
+  ASSERT_TRUE(StreamRows(cursor, BackendKind::kPostgres, Select(), std::nullopt, taker));
+  EXPECT_EQ(taker.taken, 1000);
   for (size_t i = 1; i < cursor.fetched.size(); ++i) EXPECT_LE(cursor.fetched[i] * row_bytes, kFetchBytes);
 }
 
+// How much is fetched follows from the rows just before, not from all.
 TEST(RowStream, AFetchOfOneRowIsTheLeast) {
   FakeCursor cursor(130);
-  const auto done =
-      StreamRows(cursor, BackendKind::kPostgres, Select(), std::nullopt,
-                 [&](const Row&) -> Result<std::optional<int64_t>> { return 10 * kFetchBytes; });
-  ASSERT_TRUE(done);
+  Taker taker(10 * kFetchBytes);
+  ASSERT_TRUE(StreamRows(cursor, BackendKind::kPostgres, Select(), std::nullopt, taker));
   EXPECT_EQ(cursor.fetched, (std::vector<int64_t>{kFirstFetchRows, 1, 1, 0}));
 }
 
 TEST(RowStream, FewRowsNeedNoCursor) {
   FakeCursor cursor(0);
-  const auto none = [](const Row&) -> Result<std::optional<int64_t>> { return 1; };
+  Taker none(1);
   ASSERT_TRUE(StreamRows(cursor, BackendKind::kPostgres, Select(), kFirstFetchRows, none));
   EXPECT_TRUE(cursor.executed.empty());
   ASSERT_TRUE(StreamRows(cursor, BackendKind::kPostgres, Select(), kFirstFetchRows + 1, none));
@@ -104,14 +119,9 @@ TEST(RowStream, FewRowsNeedNoCursor) {
 
 TEST(RowStream, EndsWhenNoMoreIsWanted) {
   FakeCursor cursor(100'000);
-  int64_t seen = 0;
-  const auto done = StreamRows(cursor, BackendKind::kPostgres, Select(), std::nullopt,
-                               [&](const Row&) -> Result<std::optional<int64_t>> {
-                                 if (++seen == 5) return std::nullopt;
-                                 return 10;
-                               });
-  ASSERT_TRUE(done);
-  EXPECT_EQ(seen, 5);
+  Taker taker(10, 5);
+  ASSERT_TRUE(StreamRows(cursor, BackendKind::kPostgres, Select(), std::nullopt, taker));
+  EXPECT_EQ(taker.taken, 5);
   EXPECT_EQ(cursor.fetched.size(), 1U);
   EXPECT_EQ(cursor.executed.back(), "CLOSE jammi_rows");
 }

@@ -123,9 +123,15 @@ TEST_P(TablePlanTest, ARowIsFoundByItsKey) {
   const auto table = Ok(store().Find(kA, "numbers"));
   const std::vector<FilterValue> key = {5};
   const std::vector<size_t> places = {0, 1, 2, 3};
-  const std::string plan = PlanText(Ok(RowByKey(*table, kA, key, places)));
-  EXPECT_THAT(plan, HasSubstr(ByIndex("(s=? AND c0=?)", "(c0 = '5'::bigint)")));
-  EXPECT_THAT(plan, Not(HasSubstr("SCAN mt_")));
+  for (const Scope& reader : {kA, kGlobal}) {  // who sees the rows of two owners, and of one
+    for (const SqlText& sql :
+         {Ok(RowByKey(*table, reader, key, places)), Ok(RowByKeyOfId(*table, reader, key, places))}) {
+      const std::string plan = PlanText(sql);
+      EXPECT_THAT(plan, HasSubstr(ByIndex("(s=? AND c0=?)", "(c0 = '5'::bigint)")));
+      EXPECT_THAT(plan, Not(HasSubstr("SCAN mt_")));
+      EXPECT_THAT(plan, Not(HasSubstr("Seq Scan on mt_")));
+    }
+  }
 }
 
 // Once SQLite read the whole scope for them: it does not know how few rows an index finds.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "catalog/arguments.h"
@@ -19,30 +20,30 @@ namespace {
 constexpr int64_t kMostBatchRows = int64_t{1} << 20;
 
 // One scan on its way: rows become batches, which are handed out when it is known whether more rows follow.
-class RunningScan {
+class RunningScan final : public RowTaker {
  public:
   RunningScan(const ScanStatement& statement, BatchDecoder decoder, int64_t batch_rows,
               std::optional<int64_t> limit, const OnTableBatch& on_batch)
       : statement_(statement),
         batch_(std::move(decoder)),
         batch_rows_(batch_rows),
-        limit_(limit),
+        limit_(limit.value_or(std::numeric_limits<int64_t>::max())),
         on_batch_(on_batch) {}
 
-  // As StreamRowFn.
-  [[nodiscard]] Result<std::optional<int64_t>> Take(const Row& row) {
-    bool wanted = end_.rows + batch_.rows() != limit_;
+  Result<bool> Take(const Row& row) override {
+    bool wanted = !IsAtLimit();
     if (wanted && IsFull()) {
       JAMMI_ASSIGN(wanted, HandOut());
     }
     more_ = !wanted;
-    if (!wanted) return std::nullopt;
-    JAMMI_ASSIGN(const int64_t bytes, batch_.Append(row));
-    if (IsFull() || end_.rows + batch_.rows() == limit_) {
+    if (!wanted) return false;
+    JAMMI_TRY(batch_.Append(row));
+    if (IsFull() || IsAtLimit()) {
       JAMMI_ASSIGN(last_, statement_.TokenAt(row));
     }
-    return bytes;
+    return true;
   }
+  int64_t bytes() const override { return bytes_handed_out_ + batch_.bytes(); }
 
   [[nodiscard]] Result<TableScanEnd> Finish() {
     if (batch_.rows() > 0) {
@@ -56,8 +57,10 @@ class RunningScan {
   [[nodiscard]] bool IsFull() const {
     return batch_.rows() >= batch_rows_ || batch_.bytes() >= kTableBatchBytes;
   }
+  [[nodiscard]] bool IsAtLimit() const { return end_.rows + batch_.rows() == limit_; }
   [[nodiscard]] Result<bool> HandOut() {
     end_.rows += batch_.rows();
+    bytes_handed_out_ += batch_.bytes();
     JAMMI_ASSIGN(const auto batch, batch_.Finish());
     return on_batch_(batch);
   }
@@ -65,9 +68,10 @@ class RunningScan {
   const ScanStatement& statement_;
   BatchDecoder batch_;
   const int64_t batch_rows_;
-  const std::optional<int64_t> limit_;
+  const int64_t limit_;
   const OnTableBatch& on_batch_;
   TableScanEnd end_;
+  int64_t bytes_handed_out_ = 0;
   bool more_ = false;  // a row was there that was not wanted
   std::string last_;   // the token behind the last row that can be the end
 };
@@ -76,6 +80,14 @@ Result<int64_t> BatchRows(const Table& table, const TableScan& scan) {
   if (scan.batch_rows < 0 || scan.batch_rows > kMostBatchRows)
     return InvalidArgument("batch_rows", fmt::format("must be at least 0, and at most {}", kMostBatchRows));
   return scan.batch_rows > 0 ? scan.batch_rows : static_cast<int64_t>(table.record().definition.chunk_size);
+}
+
+// Can a statement have failed because the id means another table by now, whose columns are others, and the
+// storage of that which it was made for is gone?
+bool MayComeOfAnother(const Error& error) {
+  const auto* detail = error.As<BackendDetail>();
+  const bool refused = detail != nullptr && detail->fault == BackendFault::kExecution;
+  return refused || error.code() == ErrorCode::kAborted || error.code() == ErrorCode::kInvalidArgument;
 }
 
 // No rows of these columns.
@@ -94,8 +106,7 @@ Result<TableScanEnd> ScanIn(Transaction& tx, BackendKind kind, const std::shared
   JAMMI_ASSIGN(const auto statement, ScanStatement::Make(table, kind, reader, scan));
   JAMMI_ASSIGN(auto decoder, BatchDecoder::Make(*table, statement.columns()));
   RunningScan running(statement, std::move(decoder), batch_rows, scan.limit, on_batch);
-  JAMMI_TRY(StreamRows(tx, kind, statement.sql(), statement.most_rows(),
-                       [&](const Row& row) { return running.Take(row); }));
+  JAMMI_TRY(StreamRows(tx, kind, statement.sql(), statement.most_rows(), running));
   return running.Finish();
 }
 
@@ -158,11 +169,37 @@ Result<TablePage> TableReader::ReadPage(std::string_view id, const TableScan& sc
   return page;
 }
 
+Result<TableReader::Batch> TableReader::GetRowOf(const Table& table, std::span<const FilterValue> key,
+                                                 const std::vector<std::string>& columns) {
+  JAMMI_ASSIGN(const auto places, PlacesOf(table, columns));
+  JAMMI_ASSIGN(const SqlText sql, RowByKeyOfId(table, reader_, key, places));
+  JAMMI_ASSIGN(auto batch, BatchDecoder::Make(table, places));
+  const TxOptions once{.read_only = true, .single_statement = true, .deadline = deadline_};
+  return store_.backend().Transact(once, [&](Transaction& tx) -> Result<Batch> {
+    bool is_current = false;
+    const auto take = [&](const Row& row) -> Result<bool> {
+      JAMMI_ASSIGN(const auto number, row.Get<int64_t>("n"));
+      is_current = number == table.record().number;
+      JAMMI_ASSIGN(const auto found, row.Get<std::optional<int64_t>>("found"));
+      if (is_current && found) JAMMI_TRY(batch.Append(row));
+      return true;
+    };
+    JAMMI_TRY(tx.Query(sql.text(), sql.params(), take));
+    if (!is_current)
+      return Error(ErrorCode::kAborted, fmt::format("table '{}': was replaced by another", table.id()));
+    return batch.Finish();
+  });
+}
+
+// What the id meant last is tried first: mostly it means that still, and then one statement does.
 Result<std::shared_ptr<arrow::RecordBatch>> TableReader::GetRow(std::string_view id,
                                                                 std::span<const FilterValue> key,
                                                                 const std::vector<std::string>& columns) {
+  if (const auto last = store_.LastFound(reader_, id)) {
+    auto row = GetRowOf(*last, key, columns);
+    if (row || !MayComeOfAnother(row.error())) return row;
+  }
   const TxOptions options{.read_only = true, .deadline = deadline_};
-  using Batch = std::shared_ptr<arrow::RecordBatch>;
   return TransactWhile(store_.backend(), options, IsStorageGone, [&](Transaction& tx) -> Result<Batch> {
     JAMMI_ASSIGN(const auto table, store_.Find(tx, reader_, id));
     JAMMI_ASSIGN(const auto places, PlacesOf(*table, columns));

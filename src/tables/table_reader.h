@@ -40,6 +40,11 @@ class TableReader {
   [[nodiscard]] Result<TableScanEnd> Run(std::string_view id, const MakeScan& make,
                                          const OnTableBatch& on_batch);
 
+  using Batch = std::shared_ptr<arrow::RecordBatch>;
+  // The row in one statement. Errors: kAborted: the id does not mean this table.
+  [[nodiscard]] Result<Batch> GetRowOf(const Table& table, std::span<const FilterValue> key,
+                                       const std::vector<std::string>& columns);
+
   TableStore& store_;
   Scope reader_;
   Deadline deadline_;

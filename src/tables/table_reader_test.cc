@@ -345,6 +345,47 @@ TEST_P(TableReaderTest, GetRowFindsOneByItsKey) {
             nullptr);
 }
 
+// What an id meant last is tried first. It may mean another table by now, of other columns, of another owner,
+// or none: another store on the same database does not tell this one.
+TEST_P(TableReaderTest, GetRowNoticesThatItsTableIsAnother) {
+  const auto text_of = [&](int64_t key) {
+    const auto row = Ok(As(kA).GetRow("numbers", {key}));
+    return row->num_rows() == 0 ? "none" : row->GetColumnByName("t")->GetScalar(0).ValueOrDie()->ToString();
+  };
+  TableStore elsewhere(backend());
+  const auto put = [&](const Scope& scope, const TableDefinition& definition,
+                       const arrow::ScalarVector& row) {
+    Ok(elsewhere.Create(scope, definition));
+    const auto rows = MakeBatch(definition.schema, {row});
+    Ok(elsewhere.Append(scope, "numbers", {&rows, 1}));
+  };
+  put(kGlobal, Numbers(), Number(1, 1, 1, "unseen"));
+  const auto rows = MakeBatch(Numbers().schema, {Number(1, 1, 1, "mine in the global one")});
+  Ok(elsewhere.Append(kA, "numbers", {&rows, 1}));
+  EXPECT_EQ(text_of(1), "mine in the global one");
+  put(kA, Numbers(), Number(1, 1, 1, "own"));
+  EXPECT_EQ(text_of(1), "own");
+  EXPECT_EQ(text_of(1), "own");
+  EXPECT_EQ(text_of(2), "none");
+  Ok(elsewhere.Drop(kA, "numbers"));
+  EXPECT_EQ(text_of(1), "mine in the global one");
+  TableDefinition others = Numbers();
+  others.schema =
+      arrow::schema({arrow::field("t", arrow::utf8()), arrow::field("id", arrow::int64(), false)});
+  others.primary_key = {"id"};
+  others.indexes = {};
+  others.order_column = std::nullopt;
+  put(kA, others, {arrow::MakeScalar("of other columns"), arrow::MakeScalar(int64_t{1})});
+  EXPECT_EQ(text_of(1), "of other columns");
+  others.schema = arrow::schema({arrow::field("t", arrow::utf8()), arrow::field("id", arrow::utf8(), false)});
+  Ok(elsewhere.Drop(kA, "numbers"));
+  put(kA, others, {arrow::MakeScalar("of another key"), arrow::MakeScalar("x")});
+  EXPECT_EQ(Ok(As(kA).GetRow("numbers", {"x"}))->num_rows(), 1);
+  Ok(elsewhere.Drop(kA, "numbers"));
+  Ok(elsewhere.Drop(kGlobal, "numbers"));
+  EXPECT_NE(Refusal(As(kA).GetRow("numbers", {1}), ErrorCode::kNotFound, TableFault::kNotFound), nullptr);
+}
+
 TEST_P(TableReaderTest, GetRowPrefersTheScopesOwnRow) {
   MakeShared();
   const auto owner = [&](const Scope& scope, int64_t key) {

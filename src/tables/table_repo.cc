@@ -22,9 +22,10 @@ constexpr std::string_view kInsert =
     "INSERT INTO mutable_tables (" JAMMI_TABLE_COLUMNS
     ", internal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, jammi_now(), $11) RETURNING created_at";
 // A scope's own comes before the global one, whose scope is ''.
-constexpr std::string_view kFind =
-    "SELECT " JAMMI_TABLE_COLUMNS
-    " FROM mutable_tables WHERE table_id = $1 AND scope IN ($2, '') ORDER BY scope DESC LIMIT 1";
+#define JAMMI_FOUND_TABLE \
+  " FROM mutable_tables WHERE table_id = $1 AND scope IN ($2, '') ORDER BY scope DESC LIMIT 1"
+constexpr std::string_view kFind = "SELECT " JAMMI_TABLE_COLUMNS JAMMI_FOUND_TABLE;
+constexpr std::string_view kFindNumber = "SELECT table_no" JAMMI_FOUND_TABLE;
 constexpr std::string_view kDelete =
     "DELETE FROM mutable_tables WHERE scope = $1 AND table_id = $2 RETURNING " JAMMI_TABLE_COLUMNS;
 constexpr std::string_view kPage =
@@ -32,7 +33,13 @@ constexpr std::string_view kPage =
     " FROM mutable_tables WHERE scope = $1 AND table_id > $2 AND internal = 0 ORDER BY table_id LIMIT $3";
 
 constexpr std::array kStatements = {RepoStatement{"insert", kInsert, 11}, RepoStatement{"find", kFind, 2},
+                                    RepoStatement{"find_number", kFindNumber, 2},
                                     RepoStatement{"delete", kDelete, 2}, RepoStatement{"page", kPage, 3}};
+
+// Neither has a slash.
+std::string QuestionOf(const Scope& scope, std::string_view id) {
+  return fmt::format("{}/{}", scope.Key(), id);
+}
 
 SqlBytes BytesOf(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -68,6 +75,8 @@ Result<TableRecord> ReadRecord(const Row& row) {
 
 std::span<const RepoStatement> TableStatements() { return kStatements; }
 
+std::string_view TableNumberText() { return kFindNumber; }
+
 std::shared_ptr<const Table> TableRepo::Known(int64_t number) {
   const std::lock_guard lock(mutex_);
   const auto found = tables_.find(number);
@@ -78,6 +87,20 @@ void TableRepo::Remember(const std::shared_ptr<const Table>& table) {
   const std::lock_guard lock(mutex_);
   if (tables_.size() >= kMostKnown) tables_.clear();
   tables_.emplace(table->record().number, table);
+}
+
+std::shared_ptr<const Table> TableRepo::LastFound(const Scope& scope, std::string_view id) {
+  const std::string question = QuestionOf(scope, id);
+  const std::lock_guard lock(mutex_);
+  const auto found = found_.find(question);
+  return found == found_.end() ? nullptr : found->second;
+}
+
+void TableRepo::RememberFound(const Scope& scope, const std::shared_ptr<const Table>& table) {
+  const std::string question = QuestionOf(scope, table->id());
+  const std::lock_guard lock(mutex_);
+  if (found_.size() >= kMostKnown) found_.clear();
+  found_.insert_or_assign(question, table);
 }
 
 Result<std::shared_ptr<const Table>> TableRepo::Read(const Row& row) {
@@ -116,6 +139,7 @@ Result<std::shared_ptr<const Table>> TableRepo::Find(Transaction& tx, const Scop
                                                      std::string_view id) {
   const std::string key = scope.Key();
   JAMMI_ASSIGN(auto table, tx.QueryFirst(kFind, {id, key}, [&](const Row& row) { return Read(row); }));
+  if (table) RememberFound(scope, *table);
   return table.value_or(nullptr);
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -19,6 +20,9 @@ namespace jammi {
 // Every statement, so that a test can look at its plan on each database.
 [[nodiscard]] std::span<const RepoStatement> TableStatements();
 
+// "SELECT table_no FROM ...": the number of the table that a scope ($2) finds under an id ($1).
+[[nodiscard]] std::string_view TableNumberText();
+
 // Thread-safe. It remembers what tables are, by their numbers: these never get another meaning. Which number
 // an id has is asked in each transaction.
 class TableRepo {
@@ -30,6 +34,9 @@ class TableRepo {
   // The scope's own table of that id, else the global one; null: neither is there.
   [[nodiscard]] Result<std::shared_ptr<const Table>> Find(Transaction& tx, const Scope& scope,
                                                           std::string_view id);
+  // What Find() last answered to this question; null: it is not remembered. It may be another table by now,
+  // and the statement that uses it must say which the id means: TableNumberText().
+  [[nodiscard]] std::shared_ptr<const Table> LastFound(const Scope& scope, std::string_view id);
   // Deletes the row of a table that `owner` itself owns, and returns what it was; null: there is none.
   [[nodiscard]] Result<std::shared_ptr<const Table>> Delete(Transaction& tx, const Scope& owner,
                                                             std::string_view id);
@@ -41,9 +48,11 @@ class TableRepo {
   [[nodiscard]] Result<std::shared_ptr<const Table>> Read(const Row& row);
   [[nodiscard]] std::shared_ptr<const Table> Known(int64_t number);
   void Remember(const std::shared_ptr<const Table>& table);
+  void RememberFound(const Scope& scope, const std::shared_ptr<const Table>& table);
 
   std::mutex mutex_;
   std::unordered_map<int64_t, std::shared_ptr<const Table>> tables_;
+  std::unordered_map<std::string, std::shared_ptr<const Table>> found_;  // by scope and id
 };
 
 }  // namespace jammi

@@ -54,6 +54,10 @@ class TableStore {
   // The same in a transaction of its own.
   [[nodiscard]] Result<std::shared_ptr<const Table>> Find(const Scope& scope, std::string_view id,
                                                           Deadline deadline = {});
+  // What it was when this store was asked last, for statements that say whether it still is.
+  [[nodiscard]] std::shared_ptr<const Table> LastFound(const Scope& scope, std::string_view id) {
+    return repo_.LastFound(scope, id);
+  }
 
   [[nodiscard]] CatalogBackend& backend() { return backend_; }
 

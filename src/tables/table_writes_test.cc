@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "support/random.h"
 #include "tables/table_fixture.h"
 
 namespace jammi::test {
@@ -103,6 +104,59 @@ TEST_P(TableWritesTest, UpdatesMoveUniqueValuesOneAfterTheOther) {
   const auto wrong = Some(columns, R"([["eu", 1, "c"], ["eu", 2, "d"], ["eu", 3, "e"]])");
   EXPECT_NE(Refusal(As(kA).Update("items", One(wrong)), ErrorCode::kAlreadyExists, kDuplicateKey), nullptr);
   ExpectRows(kA, R"([["eu", 1, "b", 1], ["eu", 2, "c", 2], ["eu", 3, "d", 3]])");
+}
+
+// PostgreSQL joins the table with the new values as it sees fit. Here it is left no way but to go through the
+// table, and of two rows the one that comes first there would take what the other has not given up.
+TEST_P(TableWritesTest, UpdatesKeepTheirOrderWhateverThePlan) {
+  if (backend().kind() == BackendKind::kPostgres) {
+    for (const std::string_view join : {"enable_nestloop", "enable_mergejoin"}) {
+      Sql(fmt::format(
+          "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {} = off', current_database()); END $$", join));
+    }
+    Reopen();
+  }
+  Ok(As(kA).Create(Items()));
+  std::string rows;
+  for (int id = 1; id <= 1000; ++id)
+    rows += fmt::format(R"({}["eu", {}, "n{}", null])", id == 1 ? "[" : ", ", id, id);
+  Ok(As(kA).Append("items", Rows(rows + "]")));
+  if (backend().kind() == BackendKind::kPostgres) Sql("ANALYZE");
+  std::string up;
+  for (int id = 1000; id > 990; --id)
+    up += fmt::format(R"({}["eu", {}, "n{}"])", id == 1000 ? "[" : ", ", id, id + 1);
+  EXPECT_EQ(Ok(As(kA).Update("items", One(Some({"region", "id", "name"}, up + "]")))), 10);
+}
+
+// Of a whole row it is known before how much an index holds; an update of one column of two shows only in the
+// database.
+TEST_P(TableWritesTest, AnUpdateThatMakesAnIndexedRowTooLongIsRefusedByName) {
+  TableDefinition pairs = Items();
+  pairs.schema = arrow::schema({arrow::field("id", arrow::int64(), false), arrow::field("a", arrow::utf8()),
+                                arrow::field("b", arrow::utf8())});
+  pairs.primary_key = {"id"};
+  pairs.indexes = {{"alone", {"b"}}, {"pair", {"a", "b"}}};
+  Ok(As(kA).Create(pairs));
+  Random random(7);
+  std::string text(1900, ' ');
+  for (char& c : text) c = static_cast<char>('#' + random.Below(50));  // not to be compressed, nor escaped
+  Ok(As(kA).Append("items", BatchFromJson(pairs.schema, fmt::format(R"([[1, "{}", null]])", text))));
+  const auto fields = pairs.schema->fields();
+  const auto by_key =
+      BatchFromJson(arrow::schema({fields[0], fields[2]}), fmt::format(R"([[1, "{}"]])", text));
+  const auto by_filter = BatchFromJson(arrow::schema({fields[2]}), fmt::format(R"([["{}"]])", text));
+  for (const auto& changed : {As(kA).Update("items", One(by_key)),
+                              As(kA).UpdateWhere("items", TableFilter::Equal("id", 1), by_filter)}) {
+    if (backend().kind() == BackendKind::kSqlite) {
+      EXPECT_EQ(Ok(changed), 1);  // it has no such limit
+      continue;
+    }
+    const auto* refusal = Refusal(changed, ErrorCode::kInvalidArgument, kInvalidValue);
+    ASSERT_NE(refusal, nullptr) << changed.error().ToString();
+    EXPECT_EQ(refusal->table, "items");
+    EXPECT_EQ(refusal->column, "pair");
+    EXPECT_TRUE(StoredRows(kA, "items")->column(2)->IsNull(0));
+  }
 }
 
 TEST_P(TableWritesTest, ATableOfKeysAloneCanBeUpserted) {
