@@ -32,11 +32,38 @@ if(JAMMI_NATS)
     IMPORTED_LOCATION ${JAMMI_NATS_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${JAMMI_NATS_INCLUDE})
 endif()
 if(JAMMI_SERVER)
-  find_package(Protobuf REQUIRED)
+  # Archives where there are some: the 48 shared libraries of gRPC are a fifth of what a start costs
+  # (decision 0045). OpenSSL, zlib and re2 have other users in the process and stay shared.
+  find_package(Protobuf REQUIRED)  # protoc
   find_package(PkgConfig REQUIRED)
-  pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET GLOBAL grpc++)
-  add_library(gRPC::grpc ALIAS PkgConfig::GRPC)
-  find_library(JAMMI_GRPC_REFLECTION grpc++_reflection REQUIRED)
+  pkg_check_modules(GRPC REQUIRED grpc++)
+  set(_grpc)
+  foreach(_name grpc++_reflection protobuf ${GRPC_STATIC_LIBRARIES})
+    if(_name MATCHES "^(absl_|address_sorting|cares|gpr|grpc|protobuf|upb)")
+      find_library(JAMMI_LIBRARY_${_name} NAMES lib${_name}.a ${_name} REQUIRED)
+      mark_as_advanced(JAMMI_LIBRARY_${_name})
+      set(_name ${JAMMI_LIBRARY_${_name}})
+    endif()
+    list(APPEND _grpc ${_name})
+  endforeach()
+  list(POP_FRONT _grpc _reflection _protobuf)
+  foreach(_part protobuf grpc reflection)
+    add_library(gRPC::${_part} INTERFACE IMPORTED)
+  endforeach()
+  target_link_libraries(gRPC::protobuf INTERFACE ${_protobuf} z Threads::Threads)
+  target_link_libraries(gRPC::grpc INTERFACE ${_grpc} Threads::Threads)
+  target_compile_options(gRPC::grpc INTERFACE ${GRPC_CFLAGS_OTHER})
+  target_link_libraries(gRPC::reflection INTERFACE ${_reflection} gRPC::grpc gRPC::protobuf)
+  # The allocator of the programs that serve (decision 0046). Nothing names it, so the linker must be told to
+  # keep it; sanitizers bring their own.
+  add_library(jammi_allocator INTERFACE)
+  add_library(jammi::allocator ALIAS jammi_allocator)
+  if(NOT JAMMI_SANITIZE)
+    find_library(JAMMI_MIMALLOC mimalloc REQUIRED)
+    mark_as_advanced(JAMMI_MIMALLOC)
+    target_link_libraries(jammi_allocator INTERFACE
+      "-Wl,--push-state,--no-as-needed" ${JAMMI_MIMALLOC} "-Wl,--pop-state")
+  endif()
   # Debian's package for CMake wants what only its other parts need.
   find_library(JAMMI_PROMETHEUS prometheus-cpp-core REQUIRED)
   add_library(Prometheus::core UNKNOWN IMPORTED)
@@ -50,7 +77,7 @@ endif()
 add_library(XXHash::xxhash INTERFACE IMPORTED)  # used header-only (XXH_INLINE_ALL)
 
 # Arrow C++: headers and libraries of the pyarrow wheel, foreign symbols hidden.
-foreach(_lib arrow arrow_compute)
+foreach(_lib arrow arrow_compute parquet)
   string(REGEX REPLACE "^arrow_" "" _name ${_lib})
   add_library(Arrow::${_name} SHARED IMPORTED)
   set_target_properties(Arrow::${_name} PROPERTIES
@@ -59,7 +86,9 @@ foreach(_lib arrow arrow_compute)
     INTERFACE_INCLUDE_DIRECTORIES ${JAMMI_DEPS_DIR}/arrow/include)
 endforeach()
 set_property(TARGET Arrow::compute PROPERTY INTERFACE_LINK_LIBRARIES Arrow::arrow)
+set_property(TARGET Arrow::parquet PROPERTY INTERFACE_LINK_LIBRARIES Arrow::arrow)
 
+# A duckdb:: symbol that the linker misses: tools/hide_symbols.py.
 add_library(DuckDB::duckdb SHARED IMPORTED)
 set_target_properties(DuckDB::duckdb PROPERTIES
   IMPORTED_LOCATION ${JAMMI_DEPS_DIR}/duckdb/lib/libduckdb.so

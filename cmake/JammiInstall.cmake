@@ -68,6 +68,10 @@ foreach(_library Arrow::arrow Arrow::compute DuckDB::duckdb)
   string(REGEX REPLACE ".*::" "JAMMI_FILE_" _variable ${_library})
   cmake_path(GET _path FILENAME ${_variable})
 endforeach()
+if(TARGET jammi_remote)  # the command line alone reads Parquet
+  get_target_property(_path Arrow::parquet IMPORTED_LOCATION)
+  install(PROGRAMS ${_path} DESTINATION ${JAMMI_PRIVATE_DIR})
+endif()
 install(FILES LICENSE THIRD_PARTY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${JAMMI_DEPS_DIR}/arrow/LICENSE.txt ${JAMMI_DEPS_DIR}/arrow/NOTICE.txt
         DESTINATION ${CMAKE_INSTALL_DOCDIR}/arrow)

@@ -77,11 +77,22 @@ function(jammi_bench name)
 endfunction()
 
 # A fuzzer (x_fuzz.cc): run it with a folder for what it finds, and limits such as -max_total_time=60.
+# CORPUS: a folder of inputs in tests/data/fuzz, which a test runs in every build.
 function(jammi_fuzz name)
+  cmake_parse_arguments(arg "" "CORPUS" "SRCS;DEPS" ${ARGN})
+  if(JAMMI_TESTS AND arg_CORPUS)
+    add_executable(${name}_corpus ${arg_SRCS} ${PROJECT_SOURCE_DIR}/tests/support/run_corpus.cc)
+    target_compile_options(${name}_corpus PRIVATE ${JAMMI_WARNINGS} $<$<CONFIG:Release>:-O1>)
+    target_link_libraries(${name}_corpus PRIVATE ${arg_DEPS})
+    add_test(NAME ${name}_corpus COMMAND ${name}_corpus ${PROJECT_SOURCE_DIR}/tests/data/fuzz/${arg_CORPUS})
+    jammi_folder_label(folder)
+    add_dependencies(${folder}_tests ${name}_corpus)
+    set_tests_properties(${name}_corpus PROPERTIES TIMEOUT 300 LABELS ${folder}
+      ENVIRONMENT "${JAMMI_TEST_ENVIRONMENT}")
+  endif()
   if(NOT JAMMI_FUZZ)
     return()
   endif()
-  cmake_parse_arguments(arg "" "" "SRCS;DEPS" ${ARGN})
   add_executable(${name} ${arg_SRCS})
   target_compile_options(${name} PRIVATE ${JAMMI_WARNINGS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)

@@ -74,6 +74,7 @@ struct AttachOptions {
   // Renewed at a third of it. After a crash the consumer is free when it has passed.
   std::chrono::milliseconds lease = std::chrono::seconds(30);  // kMinLease to kMaxLease
   bool follow = true;                                          // as SubscribeOptions::follow
+  bool decode = true;                                          // likewise
   // How long Close() waits at most for the last acknowledgements to reach the catalog.
   std::chrono::milliseconds close_wait = std::chrono::seconds(5);
 };

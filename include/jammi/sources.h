@@ -11,6 +11,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "jammi/catalog_access.h"
 #include "jammi/clock.h"
@@ -72,6 +73,8 @@ struct SourceRecord {
 // "source sales of <tenant>, revision 1: file, parquet, url [secret]": for people, without secrets.
 std::ostream& operator<<(std::ostream& out, const SourceRecord& record);
 
+struct DeletedResultTable;  // jammi/result_tables.h
+
 // A result table that was made from a source.
 struct SourceTable {
   std::string table_name;
@@ -120,10 +123,13 @@ class Sources {
   [[nodiscard]] Result<SourceRecord> Update(std::string_view source_id, const SourceConnection& connection,
                                             std::optional<int64_t> expected_revision = std::nullopt);
 
-  // Removes a source that this scope owns. Its result tables stay, and name it by text:
-  // ResultTables::DeleteForSource() removes them.
+  // Removes a source that this scope owns. Its result tables stay, and name it by text.
   // Errors: kNotFound with SourceDetail, also for a global or another's.
   [[nodiscard]] Result<void> Remove(std::string_view source_id);
+
+  // Remove() and ResultTables::DeleteForSource() in one transaction: both happen, or neither. Returns the
+  // tables that are gone; their files are the caller's to remove. Errors: those of both.
+  [[nodiscard]] Result<std::vector<DeletedResultTable>> RemoveWithTables(std::string_view source_id);
 
   // The scope's own source of that name, else the global one. Errors: kNotFound with SourceDetail.
   [[nodiscard]] Result<SourceRecord> Get(std::string_view source_id) const;

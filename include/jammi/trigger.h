@@ -91,7 +91,7 @@ struct Delivery {
   uint64_t offset = 0;
   UnixMicros produced_at = 0;  // when it was committed
   // Read-only, shared with other subscribers. It keeps the memory alive in which it came, up to a page of
-  // the log: copy what is kept for long.
+  // the log: copy what is kept for long. Null if it was not asked for: SubscribeOptions::decode.
   std::shared_ptr<arrow::RecordBatch> batch;
   std::optional<TenantId> tenant;  // who published it; absent = unscoped
   // What is shared with those who were delivered the same rows.
@@ -100,8 +100,10 @@ struct Delivery {
   // `batch` as Arrow IPC messages: dictionaries, then the record batch, as docs/formats.md has them; the
   // schema message is not in them. Made once for all who were delivered the same rows; where nothing was
   // filtered they are the bytes of the log. Read-only, and shared like `batch`. Errors: kResourceExhausted;
-  // kInvalidState: there is no batch.
+  // kInvalidState: nothing was delivered.
   [[nodiscard]] Result<std::shared_ptr<arrow::Buffer>> Ipc() const;
+  // Of the rows; null: nothing was delivered.
+  [[nodiscard]] std::shared_ptr<arrow::Schema> schema() const;
 };
 
 // Where a subscription starts.
@@ -188,6 +190,9 @@ struct SubscribeOptions {
   std::string predicate;
   // false: a finite replay, up to the last event committed before the call; then the stream ends.
   bool follow = true;
+  // false: deliveries may come without `batch`; Ipc() has their rows. For who passes them on without looking
+  // inside: what need not be decoded is not, and is as the log's checksums have found it.
+  bool decode = true;
 };
 
 enum class BrokerKind : uint8_t { kInMemory, kJetStream };

@@ -7,7 +7,7 @@
 
 #include "audit/audit_error.h"
 #include "audit/json_text.h"
-#include "audit/time_text.h"
+#include "base/time_text.h"
 
 namespace jammi {
 namespace audit {

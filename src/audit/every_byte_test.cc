@@ -7,12 +7,16 @@ namespace {
 
 using test::AuditExportTest;
 using test::kA;
+using test::kB;
 using test::Ok;
 using test::Pair;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-class AuditEveryByteTest : public AuditExportTest {};
+class AuditEveryByteTest : public AuditExportTest {
+ protected:
+  static int64_t Bit(int bit) { return static_cast<int64_t>(uint64_t{1} << bit); }
+};
 JAMMI_ON_EVERY_DATABASE(AuditEveryByteTest);
 
 TEST_P(AuditEveryByteTest, OfAStoredRecordCounts) {
@@ -36,8 +40,8 @@ TEST_P(AuditEveryByteTest, OfAStoredRecordCounts) {
     Set(column, 2, stored);
   }
   const int64_t time = std::stoll(Get("executed_at", 2));
-  for (int bit = 0; bit < 63; ++bit) {
-    Set("executed_at", 2, time ^ (int64_t{1} << bit));
+  for (int bit = 0; bit < 64; ++bit) {
+    Set("executed_at", 2, time ^ Bit(bit));
     EXPECT_THAT(Findings(), ElementsAre(Pair("changed", 2))) << bit;
   }
   Set("executed_at", 2, time);
@@ -70,6 +74,33 @@ TEST_P(AuditEveryByteTest, OfTheChainCounts) {
     Sql("UPDATE audit_chains SET chain = $2 WHERE scope = $1", {kA.Key(), Bytes(changed)});
     EXPECT_THAT(Findings(), ElementsAre(Pair("head", 3)));
   }
+  Sql("UPDATE audit_chains SET chain = $2 WHERE scope = $1", {kA.Key(), Bytes(chain)});
+  const int64_t next = 4;
+  for (int bit = 0; bit < 63; ++bit) {
+    if ((next ^ Bit(bit)) < 1) continue;  // the database refuses it
+    Sql("UPDATE audit_chains SET next_seq = $2 WHERE scope = $1", {kA.Key(), next ^ Bit(bit)});
+    EXPECT_FALSE(Findings().empty()) << "bit " << bit << " of the head's number";
+  }
+  Sql("UPDATE audit_chains SET next_seq = $2 WHERE scope = $1", {kA.Key(), next});
+  EXPECT_THAT(Findings(), IsEmpty());
+}
+
+// Nor can a record be made another's, with its number or another one.
+TEST_P(AuditEveryByteTest, OfTheNumberAndTheTenantCounts) {
+  Ok(A().Log(Queries(1, 4)));
+  Ok(B().Log(Queries(4, 5)));
+  for (int bit = 0; bit < 63; ++bit) {
+    const int64_t seq = 2 ^ Bit(bit);
+    if (seq < 1 || seq == 3) continue;  // the database refuses it, and has each number once
+    Set("seq", 2, seq);
+    const auto found = Findings();
+    EXPECT_FALSE(found.empty()) << seq;
+    Set("seq", seq, int64_t{2});
+  }
+  EXPECT_THAT(Findings(), IsEmpty());
+  Sql("UPDATE search_audit SET scope = $2 WHERE scope = $1 AND seq = 2", {kA.Key(), kB.Key()});
+  EXPECT_THAT(Findings(), ElementsAre(Pair("missing", 2)));
+  EXPECT_FALSE(Found(Ok(B().VerifyChain())).empty());
 }
 
 // A byte that is changed is an error or a finding; but for the case of hexadecimal digits of an id, which is

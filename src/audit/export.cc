@@ -7,7 +7,7 @@
 #include "audit/chain.h"
 #include "audit/json_text.h"
 #include "audit/record_json.h"
-#include "audit/time_text.h"
+#include "base/time_text.h"
 #include "catalog/arguments.h"
 
 namespace jammi {

@@ -1,4 +1,4 @@
-// JSON and times as they are signed.
+// JSON as it is signed.
 #include "audit/json_text.h"
 
 #include <gmock/gmock.h>
@@ -9,14 +9,11 @@
 #include <random>
 
 #include "audit/record_test_support.h"
-#include "audit/time_text.h"
 
 namespace jammi {
 namespace {
 
 using test::Ok;
-
-UnixMicros Time(std::string_view text) { return audit::ParseTime(text).value(); }
 
 std::string Canonical(std::string_view json) { return Ok(audit::CanonicalJson(json)); }
 
@@ -113,33 +110,6 @@ TEST(CanonicalJsonTest, EveryBinary32ReadsBackAsItselfAndNothingElseIsRead) {
   audit::AppendScores(std::vector<float>{0.92F, 0.5F}, shown);
   audit::AppendWidenedScores(std::vector<float>{0.92F, 0.5F}, shown);
   EXPECT_EQ(shown, "[0.92,0.5][0.9200000166893005,0.5]");
-}
-
-TEST(AuditTime, IsCutOffTowardsThePastAndReadBack) {
-  const auto text = [](UnixMicros time, audit::Fraction fraction) {
-    std::string out;
-    audit::AppendTime(time, fraction, out);
-    return out;
-  };
-  using enum audit::Fraction;
-  EXPECT_EQ(text(-1, kNone), "1969-12-31T23:59:59Z");
-  EXPECT_EQ(text(-1, kMicros), "1969-12-31T23:59:59.999999Z");
-  EXPECT_EQ(text(0, kShortest), "1970-01-01T00:00:00Z");
-  EXPECT_EQ(text(120'000, kShortest), "1970-01-01T00:00:00.120Z");
-  EXPECT_EQ(text(120'001, kShortest), "1970-01-01T00:00:00.120001Z");
-  std::mt19937_64 random(3);
-  std::uniform_int_distribution<UnixMicros> times(-62'167'219'200'000'000, 253'402'300'799'999'999);
-  for (int i = 0; i < 10'000; ++i) {
-    const UnixMicros time = times(random);
-    ASSERT_TRUE(audit::HasTimeText(time));
-    EXPECT_EQ(audit::ParseTime(text(time, kMicros)), time);
-  }
-  EXPECT_EQ(audit::ParseTime("2026-08-05T12:00:00.123456789Z"), Time("2026-08-05T12:00:00.123456Z"));
-  for (const char* bad : {"", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:60Z",
-                          "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00.1234567890Z",
-                          "2026-01-01 00:00:00Z", "2026-01-01T00:00:00Z ", "2026-13-01T00:00:00Z"}) {
-    EXPECT_FALSE(audit::ParseTime(bad)) << bad;
-  }
 }
 
 }  // namespace

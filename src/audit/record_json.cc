@@ -7,7 +7,7 @@
 
 #include "audit/canonical_writer.h"
 #include "audit/json_text.h"
-#include "audit/time_text.h"
+#include "base/time_text.h"
 #include "catalog/arguments.h"
 
 namespace jammi {
@@ -218,7 +218,7 @@ void AppendRecordJson(const StoredRecord& record, std::string& out) {
   out.append(",\"top_k_result_ids\":").append(record.result_ids);
   out.append(",\"retrieval_scores\":").append(record.scores);
   out.append(",\"executed_at\":\"");
-  AppendTime(record.executed_at, Fraction::kShortest, out);
+  AppendTime(record.executed_at, TimeFraction::kShortest, out);
   out += '"';
   if (record.signature.empty()) return;
   out.append(",\"signature\":");

@@ -7,7 +7,7 @@
 #include "audit/chain.h"
 #include "audit/hmac.h"
 #include "audit/record_test_support.h"
-#include "audit/time_text.h"
+#include "base/time_text.h"
 
 namespace jammi {
 namespace {
@@ -21,7 +21,7 @@ using test::Ok;
 using test::Ring;
 using testing::HasSubstr;
 
-UnixMicros Time(std::string_view text) { return audit::ParseTime(text).value(); }
+UnixMicros Time(std::string_view text) { return ParseTime(text).value(); }
 
 struct Vector {
   AuditRecord record;

@@ -7,7 +7,7 @@
 #include "audit/audit_error.h"
 #include "audit/hmac.h"
 #include "audit/json_text.h"
-#include "audit/time_text.h"
+#include "base/time_text.h"
 #include "catalog/arguments.h"
 
 namespace jammi {
@@ -163,7 +163,7 @@ void AppendSigned(const SignedParts& parts, std::string& out) {
   out.append(",\"retrieval_scores\":");
   AppendWidenedScores(parts.scores, out);
   out.append(",\"executed_at\":\"");
-  AppendTime(parts.executed_at, ours ? Fraction::kMicros : Fraction::kNone, out);
+  AppendTime(parts.executed_at, ours ? TimeFraction::kMicros : TimeFraction::kNone, out);
   out.append("\"}");
 }
 

@@ -5,12 +5,29 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <memory>
+
 namespace jammi {
+namespace {
+
+// To look an algorithm up and to make its state take OpenSSL longer than to digest a short text.
+struct FreeDigest {
+  void operator()(EVP_MD_CTX* state) const { EVP_MD_CTX_free(state); }
+};
+
+const EVP_MD* Sha256Algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);  // for good
+  return algorithm != nullptr ? algorithm : EVP_sha256();
+}
+
+}  // namespace
 
 Sha256Digest Sha256(std::span<const uint8_t> bytes) {
+  thread_local const std::unique_ptr<EVP_MD_CTX, FreeDigest> state(EVP_MD_CTX_new());
   Sha256Digest digest{};
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  EVP_DigestInit_ex2(state.get(), Sha256Algorithm(), nullptr);
+  EVP_DigestUpdate(state.get(), bytes.data(), bytes.size());
+  EVP_DigestFinal_ex(state.get(), digest.data(), nullptr);
   return digest;
 }
 

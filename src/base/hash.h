@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,5 +19,11 @@ using Sha256Digest = std::array<uint8_t, 32>;
 
 // XXH3, 64 bits: finds damage, proves nothing about intent. Stored with every event (docs/formats.md).
 [[nodiscard]] uint64_t Checksum(std::span<const uint8_t> bytes);
+
+// Of a map that is looked up in by views of its keys.
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
 
 }  // namespace jammi

@@ -97,8 +97,7 @@ Result<int64_t> CheckPosition(uint64_t position) {
 // --- Errors.
 
 Error NotFound(const ConsumerKey& key) {
-  return Error(ErrorCode::kNotFound,
-               fmt::format("consumer not found: {} of topic {}", key.name, key.topic_no));
+  return Error(ErrorCode::kNotFound, fmt::format("consumer '{}' not found", key.name));
 }
 
 Error BeyondHead(uint64_t position, uint64_t head) {
@@ -277,8 +276,7 @@ Result<StoredConsumer> ConsumerRepo::Create(const CreateConsumerParams& params) 
                  tx.Execute(kInsert, {key.topic_no, scope.Key(), key.name, params.predicate,
                                       static_cast<int64_t>(start)}));
     if (inserted == 0) {
-      return Error(ErrorCode::kAlreadyExists,
-                   fmt::format("topic {} has a consumer {} already", key.topic_no, key.name));
+      return Error(ErrorCode::kAlreadyExists, fmt::format("the topic has a consumer '{}' already", key.name));
     }
     JAMMI_TRY(Record(tx, ChangeVerb::kRegistered, scope, *topic, key.name));
     return GetConsumer(tx, scope, key);

@@ -213,13 +213,18 @@ Result<std::vector<DeletedResultTable>> DeleteTables(Transaction& tx, BackendKin
   return deleted;
 }
 
+}  // namespace
+
 bool TableWasAdded(const Error& error) {
   // An error of the database has been tried again by the backend.
   if (error.As<BackendDetail>() != nullptr) return IsForeignKeyError(error);
   return error.code() == ErrorCode::kAborted;
 }
 
-}  // namespace
+Result<std::vector<DeletedResultTable>> DeleteTablesOfSource(Transaction& tx, BackendKind kind,
+                                                             const Scope& owner, std::string_view source_id) {
+  return DeleteTables(tx, kind, kTablesOfSource, owner, source_id);
+}
 
 std::span<const RepoStatement> ResultTableStatements() { return kStatements; }
 
@@ -289,7 +294,7 @@ Result<std::vector<DeletedResultTable>> ResultTables::DeleteForSource(std::strin
   JAMMI_TRY(CheckSourceId("source_id", source_id));
   const BackendKind kind = access_.backend->kind();
   return TransactWhile(*access_.backend, access_.Writing(Lane::kBulk), TableWasAdded, [&](Transaction& tx) {
-    return DeleteTables(tx, kind, kTablesOfSource, access_.scope, source_id);
+    return DeleteTablesOfSource(tx, kind, access_.scope, source_id);
   });
 }
 

@@ -9,11 +9,13 @@
 #include <set>
 #include <thread>
 
+#include "base/sync_point.h"
 #include "catalog/build_recovery.h"
 #include "catalog/query_plan.h"
 #include "catalog/result_table_build.h"
 #include "catalog/result_table_fixture.h"
 #include "catalog/segment_repo.h"
+#include "catalog/source_repo_fixture.h"
 
 namespace jammi::test {
 namespace {
@@ -328,6 +330,50 @@ TEST_P(ResultTableRepoTest, Cat077ParentsAndChildrenOfASourceGoTogether) {
   child.derived_from = "parent";
   Ready(kA, child);
   EXPECT_THAT(Ok(Tables(kA).DeleteForSource("docs")), SizeIs(2));
+}
+
+// SRV-086. What others see between the two steps is what a crash there would leave.
+TEST_P(ResultTableRepoTest, Srv086ASourceAndItsTablesGoAtOnce) {
+  Sources sources(Access(kA));
+  Ok(sources.Register("docs", SourceType::kFile, File()));
+  Ready(kA, "a");
+  Ready(kA, Params("other", "notes"));
+  Ready(kGlobal, "global");
+  AddSegment(kA, "a", "file:///a0");
+  bool between = false;
+  SetSyncPoint("catalog:source_removed", [&] {
+    std::jthread([&] {
+      between = true;
+      EXPECT_TRUE(sources.Get("docs"));
+      EXPECT_THAT(List(kA), ElementsAre("a", "other", "global"));
+    }).join();
+  });
+  const auto deleted = Ok(sources.RemoveWithTables("docs"));
+  ClearSyncPoints();
+  EXPECT_TRUE(between);
+  ASSERT_THAT(deleted, SizeIs(1));
+  EXPECT_EQ(deleted[0].table.table_name, "a");
+  EXPECT_THAT(deleted[0].segments, SizeIs(1));
+  EXPECT_FALSE(sources.Get("docs"));
+  EXPECT_THAT(List(kA), ElementsAre("other", "global"));
+  EXPECT_EQ(CodeOf(sources.RemoveWithTables("docs")), ErrorCode::kNotFound);
+}
+
+TEST_P(ResultTableRepoTest, Srv086ASourceStaysIfOneOfItsTablesMust) {
+  Sources sources(Access(kA));
+  Ok(sources.Register("docs", SourceType::kFile, File()));
+  Ready(kA, "parent");
+  auto child = Params("child", "notes");
+  child.derived_from = "parent";
+  Ready(kA, child);
+  const auto refused = sources.RemoveWithTables("docs");
+  ASSERT_NE(refused.error().As<ResultTableReferencedDetail>(), nullptr);
+  EXPECT_TRUE(sources.Get("docs"));
+  EXPECT_THAT(List(kA), ElementsAre("parent", "child"));
+  // Without a source of the caller's own its tables stay, too.
+  EXPECT_EQ(CodeOf(Sources(Access(kB)).RemoveWithTables("docs")), ErrorCode::kNotFound);
+  EXPECT_EQ(CodeOf(sources.RemoveWithTables("notes")), ErrorCode::kNotFound);
+  EXPECT_THAT(List(kA), ElementsAre("parent", "child"));
 }
 
 TEST_P(ResultTableRepoTest, WhatOthersAreDerivedFromStays) {

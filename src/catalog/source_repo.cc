@@ -7,12 +7,15 @@
 #include <limits>
 #include <tuple>
 
+#include "base/sync_point.h"
 #include "base/text.h"
 #include "catalog/arguments.h"
 #include "catalog/changes.h"
 #include "catalog/enum_text.h"
 #include "catalog/listing.h"
 #include "catalog/page_token.h"
+#include "catalog/result_table_repo.h"
+#include "catalog/run_again.h"
 #include "catalog/source_connection.h"
 
 namespace jammi {
@@ -159,6 +162,12 @@ Result<SourceRecord> FindVisible(Transaction& tx, const Scope& reader, std::stri
 Result<void> RecordSourceChange(Transaction& tx, ChangeVerb verb, const Scope& owner,
                                 std::string_view source_id) {
   return RecordChange(tx, {.kind = "source", .verb = verb, .owner = owner, .name = source_id});
+}
+
+Result<void> DeleteSource(Transaction& tx, const Scope& owner, std::string_view source_id) {
+  JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {owner.Key(), source_id}));
+  if (deleted != 1) return NotFound(source_id);
+  return RecordSourceChange(tx, ChangeVerb::kDeleted, owner, source_id);
 }
 
 // --- Pages.
@@ -344,10 +353,19 @@ Result<SourceRecord> Sources::Update(std::string_view source_id, const SourceCon
 Result<void> Sources::Remove(std::string_view source_id) {
   JAMMI_TRY(CheckId(source_id));
   return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
-    JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {access_.scope.Key(), source_id}));
-    if (deleted != 1) return NotFound(source_id);
-    return RecordSourceChange(tx, ChangeVerb::kDeleted, access_.scope, source_id);
+    return DeleteSource(tx, access_.scope, source_id);
   });
+}
+
+Result<std::vector<DeletedResultTable>> Sources::RemoveWithTables(std::string_view source_id) {
+  JAMMI_TRY(CheckId(source_id));
+  const BackendKind kind = access_.backend->kind();
+  return TransactWhile(*access_.backend, access_.Writing(Lane::kBulk), TableWasAdded,
+                       [&](Transaction& tx) -> Result<std::vector<DeletedResultTable>> {
+                         JAMMI_TRY(DeleteSource(tx, access_.scope, source_id));
+                         JAMMI_SYNC_POINT("catalog:source_removed");
+                         return DeleteTablesOfSource(tx, kind, access_.scope, source_id);
+                       });
 }
 
 Result<SourceRecord> Sources::Get(std::string_view source_id) const {

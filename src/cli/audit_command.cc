@@ -137,6 +137,20 @@ Result<void> Chain(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
+using Verb = Result<void> (*)(const RemoteCall&, const Arguments&);
+
+// The server does not know of options.
+RemoteVerb WithHint(const std::shared_ptr<Arguments>& arguments, Verb verb) {
+  return [arguments, verb](const RemoteCall& call) -> Result<void> {
+    auto done = verb(call, *arguments);
+    if (done || done.error().code() != ErrorCode::kFailedPrecondition ||
+        !done.error().message().contains("no tenant")) {
+      return done;
+    }
+    return Error(ErrorCode::kFailedPrecondition, done.error().message() + ": give --tenant");
+  };
+}
+
 }  // namespace
 
 void AddAuditCommand(CLI::App& app, const RemotePtr& remote) {
@@ -149,7 +163,7 @@ void AddAuditCommand(CLI::App& app, const RemotePtr& remote) {
                    {.name = "recent",
                     .description = "List the newest records, the newest first",
                     .examples = "jammi audit recent --limit 20 --tenant $TENANT",
-                    .verb = [arguments](const RemoteCall& call) { return Recent(call, *arguments); }})
+                    .verb = WithHint(arguments, Recent)})
       ->add_option("--limit", arguments->limit, "How many at most")
       ->type_name("N")
       ->option_text("N  (default: 10)");
@@ -158,19 +172,19 @@ void AddAuditCommand(CLI::App& app, const RemotePtr& remote) {
                        {.name = "get",
                         .description = "Print one record",
                         .examples = "jammi audit get 018f5a0e-c4c8-7e10-9c4f-3b6f7c5a8e9a --tenant $TENANT",
-                        .verb = [arguments](const RemoteCall& call) { return Get(call, *arguments); }}));
+                        .verb = WithHint(arguments, Get)}));
   add_id(AddRemoteCommand(
       *group, remote,
       {.name = "verify",
        .description = "Say whether a record is as it was signed: exit status 0, or 1",
        .examples = "jammi audit verify 018f5a0e-c4c8-7e10-9c4f-3b6f7c5a8e9a --tenant $TENANT",
-       .verb = [arguments](const RemoteCall& call) { return Verify(call, *arguments); }}));
+       .verb = WithHint(arguments, Verify)}));
   auto* chain = AddRemoteCommand(
       *group, remote,
       {.name = "chain",
        .description = "Say whether all records are there and none was changed: exit status 0, or 1",
        .examples = "jammi audit chain --tenant $TENANT",
-       .verb = [arguments](const RemoteCall& call) { return Chain(call, *arguments); }});
+       .verb = WithHint(arguments, Chain)});
   chain->add_option("--first", arguments->first, "The first record's number; else the oldest")
       ->type_name("N");
   chain->add_option("--last", arguments->last, "The last one's; else the newest")->type_name("N");

@@ -1,5 +1,8 @@
 #include "cli/cli.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <ostream>
 
@@ -39,10 +42,17 @@ void AddRemoteCommands(CLI::App& app, Program& program) {
   AddSourcesCommand(app, remote);
   AddAuditCommand(app, remote);
   AddTenantCommand(app, remote);
+  AddBackupCommand(app, remote);
 }
 #else
 void AddRemoteCommands(CLI::App& /*app*/, Program& /*program*/) {}
 #endif
+
+// Of a pipe, as in `jammi ... | head`: who has seen enough wants no word about it.
+bool ReaderIsGone() {
+  struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
 
 }  // namespace
 
@@ -66,7 +76,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   }
   Exit exit = program.action();
   if (!out.flush() && exit == Exit::kDone) {
-    err << "jammi: cannot write the output\n";
+    if (!ReaderIsGone()) err << "jammi: cannot write the output\n";
     exit = Exit::kFailed;
   }
   return static_cast<int>(exit);

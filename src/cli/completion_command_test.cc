@@ -27,7 +27,7 @@ class Completion : public test::ProgramTest {
 
 TEST_F(Completion, BashOffersCommandsOptionsAndValues) {
   EXPECT_EQ(Offers("jammi sub"), "subscribe\n");
-  EXPECT_EQ(Offers("jammi trigger re"), "register\n");
+  EXPECT_EQ(Offers("jammi trigger re"), "register retention\n");
   EXPECT_EQ(Offers("jammi tables cr"), "create\n");
   EXPECT_EQ(Offers("jammi --target grpc://h:1 trigger li"), "list\n");
   EXPECT_EQ(Offers("jammi subscribe quakes --output ''"), "table json arrow csv\n");

@@ -10,6 +10,7 @@
 #include "cli/remote.h"
 #include "cli/report.h"
 #include "cli/start_option.h"
+#include "cli/timestamp.h"
 #include "jammi/ext/v1/streams.pb.h"
 
 namespace jammi {
@@ -25,10 +26,6 @@ struct Arguments {
   std::string to;
   bool take_over = false;
 };
-
-int64_t Micros(const google::protobuf::Timestamp& time) {
-  return time.seconds() * 1'000'000 + time.nanos() / 1000;
-}
 
 nlohmann::ordered_json ConsumerJson(const streams::Consumer& consumer) {
   nlohmann::ordered_json json = {{"name", consumer.name()},
@@ -58,13 +55,9 @@ std::string Reader(const streams::Consumer& consumer) {
 }
 
 Result<void> SetStart(std::string_view option, const std::string& text, streams::Start& start) {
-  auto offset = ParseStart(text);
-  if (!offset) return std::move(offset).error().While(option);
-  if (*offset) {
-    start.set_offset(**offset);
-  } else {
-    start.mutable_newest();
-  }
+  auto parsed = ParseStart(text);
+  if (!parsed) return std::move(parsed).error().While(option);
+  start = *std::move(parsed);
   return {};
 }
 
@@ -198,13 +191,13 @@ void AddConsumersCommand(CLI::App& app, const RemotePtr& remote) {
       add_one("create", "Make one",
               "jammi consumers create billing --topic quakes --from begin --where 'magnitude > 5'", Create);
   create->add_option("--from", arguments->from, "Where it begins")
-      ->option_text("begin|end|OFFSET  (default: end)");
+      ->option_text(fmt::format("{}  (default: end)", kStartValues));
   create->add_option("--where", arguments->where, "Which rows it gets")->type_name("PREDICATE");
   auto* reset =
       add_one("reset", "Put one elsewhere", "jammi consumers reset billing --topic quakes --to begin", Reset);
   reset->add_option("--to", arguments->to, "Where it goes on")
       ->required()
-      ->option_text("begin|end|OFFSET REQUIRED");
+      ->option_text(fmt::format("{} REQUIRED", kStartValues));
   add_take_over(reset);
   add_take_over(add_one("delete", "Delete one", "jammi consumers delete billing --topic quakes", Delete));
 }

@@ -26,7 +26,7 @@ TEST_F(RemoteCli, Cli070Consumers) {
   EXPECT_EQ(Out({"consumers", "reset", "billing", "--topic", "quakes", "--to", "begin"}),
             "Consumer 'billing' reset to offset 0.\n");
   EXPECT_EQ(Error({"consumers", "reset", "billing", "--topic", "quakes", "--to", "start"}),
-            "Error: --to: 'start' is not begin, end or an offset\n");
+            "Error: --to: 'start' is not begin, end, an offset or a time such as <time>\n");
   EXPECT_EQ(Out({"consumers", "delete", "billing", "--topic", "quakes"}), "Consumer 'billing' deleted.\n");
   EXPECT_THAT(Error({"consumers", "describe", "billing", "--topic", "quakes"}), HasSubstr("billing"));
   EXPECT_THAT(Error({"consumers", "list", "--topic", "nope"}), HasSubstr("nope"));

@@ -85,11 +85,15 @@ TEST(OptionsTest, Cli060KeysAndIndexes) {
             "--index 'name=n,columns=a,unique=yes': unique is true or false");
 }
 
-TEST(OptionsTest, AStartIsAWordOrAnOffset) {
-  EXPECT_EQ(*ParseStart("begin"), 0U);
-  EXPECT_EQ(*ParseStart("end"), std::nullopt);
-  EXPECT_EQ(*ParseStart("18446744073709551615"), UINT64_MAX);
-  for (const auto* bad : {"", "-1", "1.5", "18446744073709551616", "Begin", "1 "})
+TEST(OptionsTest, AStartIsAWordAnOffsetOrATime) {
+  const auto text = [](std::string_view given) { return ParseStart(given)->ShortDebugString(); };
+  EXPECT_EQ(text("begin"), "offset: 0");
+  EXPECT_EQ(text("end"), "newest { }");
+  EXPECT_EQ(text("18446744073709551615"), "offset: 18446744073709551615");
+  EXPECT_EQ(text("1970-01-01T00:00:05Z"), "time { seconds: 5 }");
+  EXPECT_EQ(text("2026-01-02T03:04:05.000006Z"), "time { seconds: 1767323045 nanos: 6000 }");
+  for (const auto* bad : {"", "-1", "1.5", "18446744073709551616", "Begin", "1 ", "2026-01-02",
+                          "1969-12-31T23:59:59Z", "2026-13-01T00:00:00Z"})
     EXPECT_FALSE(ParseStart(bad)) << bad;
 }
 

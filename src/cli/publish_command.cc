@@ -1,6 +1,5 @@
 // jammi publish, jammi trigger publish
 #include <arrow/api.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,6 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/input.h"
+#include "cli/parquet_reader.h"
 #include "cli/publication.h"
 #include "cli/remote.h"
 #include "cli/report.h"
@@ -28,9 +29,13 @@ struct Arguments {
   std::string producer_key;
 };
 
+// A row group may be of a million rows, and be more than a call may carry.
+constexpr int64_t kParquetRowsPerEvent = 1000;
+
 Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
 
-Result<RowFormat> FormatOf(const Arguments& arguments) {
+// nullopt: Parquet, which is not read as it comes, but from its end.
+Result<std::optional<RowFormat>> FormatOf(const Arguments& arguments) {
   const std::string extension = std::filesystem::path(arguments.file).extension().string();
   const auto is = [&](std::string_view format, std::initializer_list<std::string_view> extensions) {
     return arguments.format.empty() ? std::ranges::find(extensions, extension) != extensions.end()
@@ -39,53 +44,10 @@ Result<RowFormat> FormatOf(const Arguments& arguments) {
   if (is("json", {".json", ".jsonl", ".ndjson"})) return RowFormat::kJson;
   if (is("csv", {".csv"})) return RowFormat::kCsv;
   if (is("arrow", {".arrow", ".arrows", ".ipc", ".feather"})) return RowFormat::kArrow;
-  if (is("parquet", {".parquet", ".pq"})) {
-    return Error(ErrorCode::kUnimplemented,
-                 "Parquet is not read by this build: make it an Arrow file first, in Python "
-                 "pyarrow.feather.write_feather(pyarrow.parquet.read_table('x.parquet'), 'x.arrow', "
-                 "compression='uncompressed')");
-  }
+  if (is("parquet", {".parquet", ".pq"})) return std::optional<RowFormat>();
   if (arguments.file == "-") return RowFormat::kJson;
   return Bad(fmt::format("--file {}: its name does not say what is in it: give --format", arguments.file));
 }
-
-// A descriptor that is closed again, unless it is the standard input.
-class Input {
- public:
-  static Result<Input> Open(const std::string& file) {
-    if (file == "-") return Input(STDIN_FILENO);
-    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-      const auto reason = std::generic_category().message(errno);
-      return Error(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
-                   fmt::format("--file {}: {}", file, reason));
-    }
-    return Input(fd);
-  }
-  Input(Input&& other) noexcept : fd_(std::exchange(other.fd_, STDIN_FILENO)) {}
-  Input(const Input&) = delete;
-  Input& operator=(const Input&) = delete;
-  Input& operator=(Input&&) = delete;
-  ~Input() {
-    if (fd_ != STDIN_FILENO) ::close(fd_);
-  }
-
-  // What is there, waiting for some; empty: the end.
-  [[nodiscard]] Result<std::string_view> Read() {
-    for (;;) {
-      const ssize_t got = ::read(fd_, buffer_.data(), buffer_.size());
-      if (got >= 0) return std::string_view(buffer_.data(), static_cast<size_t>(got));
-      if (errno != EINTR)
-        return Error(ErrorCode::kUnavailable,
-                     fmt::format("the input cannot be read: {}", std::generic_category().message(errno)));
-    }
-  }
-
- private:
-  explicit Input(int fd) : fd_(fd) {}
-  int fd_;
-  std::string buffer_ = std::string(size_t{256} << 10, '\0');
-};
 
 std::optional<uint64_t> SizeOf(const std::string& file) {
   std::error_code error;
@@ -93,11 +55,11 @@ std::optional<uint64_t> SizeOf(const std::string& file) {
   return error ? std::optional<uint64_t>() : size;
 }
 
-Result<void> PublishAll(Input& input, RowReader& reader, Publication& publication, Progress& progress,
-                        std::optional<uint64_t> total) {
+Result<void> PublishStream(Input& input, RowReader& reader, Publication& publication, Progress& progress,
+                           const StopSignal& stop, std::optional<uint64_t> total) {
   uint64_t read = 0;
   for (bool more = true; more;) {
-    JAMMI_ASSIGN(const auto bytes, input.Read());
+    JAMMI_ASSIGN(const auto bytes, input.Read(stop));
     read += bytes.size();
     more = !bytes.empty();
     const auto parsed = more ? reader.Feed(bytes) : reader.End();
@@ -109,6 +71,36 @@ Result<void> PublishAll(Input& input, RowReader& reader, Publication& publicatio
     progress.Update(publication.report().events, 0, read, total);
   }
   return {};
+}
+
+Result<void> PublishParquet(ParquetReader& reader, Publication& publication, Progress& progress,
+                            const StopSignal& stop) {
+  uint64_t rows = 0;
+  for (;;) {
+    JAMMI_TRY(stop.Check());
+    const auto batch = reader.Next();
+    if (!batch || !*batch) {
+      JAMMI_TRY(batch ? publication.Flush() : publication.Pause());  // what stands before an error too
+      JAMMI_TRY(batch);
+      return {};
+    }
+    JAMMI_TRY(publication.Add(**batch));
+    rows += static_cast<uint64_t>((*batch)->num_rows());
+    progress.Update(publication.report().events, 0, rows, static_cast<uint64_t>(reader.total_rows()));
+  }
+}
+
+Result<void> PublishAll(const Arguments& arguments, std::optional<RowFormat> format, Input& input,
+                        std::shared_ptr<arrow::Schema> schema, Publication& publication, Progress& progress,
+                        const StopSignal& stop) {
+  const int64_t rows = arguments.rows_per_event;
+  if (format) {
+    JAMMI_ASSIGN(const auto reader, RowReader::Make(*format, std::move(schema), rows));
+    return PublishStream(input, *reader, publication, progress, stop, SizeOf(arguments.file));
+  }
+  JAMMI_ASSIGN(const auto reader, ParquetReader::Open(input.descriptor(), std::move(schema),
+                                                      rows == 0 ? kParquetRowsPerEvent : rows));
+  return PublishParquet(*reader, publication, progress, stop);
 }
 
 void Print(const RemoteCall& call, const std::string& topic, const Publication::Report& report) {
@@ -130,16 +122,16 @@ void Print(const RemoteCall& call, const std::string& topic, const Publication::
 }
 
 Result<void> Publish(const RemoteCall& call, const Arguments& arguments) {
-  JAMMI_ASSIGN(const RowFormat format, FormatOf(arguments));
+  JAMMI_ASSIGN(const auto format, FormatOf(arguments));
   JAMMI_ASSIGN(Input input, Input::Open(arguments.file));
   JAMMI_ASSIGN(const auto topic, FindTopic(call.channel, arguments.topic));
   JAMMI_ASSIGN(auto schema, DecodeSchemaStream(topic.schema()));
-  JAMMI_ASSIGN(const auto reader, RowReader::Make(format, std::move(schema), arguments.rows_per_event));
   Publication publication(call.channel, arguments.topic, arguments.producer_key);
   Result<void> done;
   {
+    const StopSignal stop;
     Progress progress(call.err, IsDecorated(STDERR_FILENO));
-    done = PublishAll(input, *reader, publication, progress, SizeOf(arguments.file));
+    done = PublishAll(arguments, format, input, std::move(schema), publication, progress, stop);
   }
   const auto& report = publication.report();
   if (!done && report.events > 0) {
@@ -171,13 +163,17 @@ void AddPublishCommand(CLI::App& parent, const RemotePtr& remote) {
       ->check(CLI::IsMember({"json", "csv", "arrow", "parquet"}))
       ->option_text("json|csv|arrow|parquet");
   publish
-      ->add_option("--rows-per-event", arguments->rows_per_event,
-                   "So many rows make an event; else each row, and each batch of Arrow data")
+      ->add_option(
+          "--rows-per-event", arguments->rows_per_event,
+          "So many rows make an event; else each row, each batch of Arrow data, and 1000 rows of Parquet")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))
       ->option_text("N");
   publish
       ->add_option("--producer-key", arguments->producer_key,
                    "A name for this input: published again under it, nothing happens twice")
+      ->check([](const std::string& key) {  // of a variable that is not set: nobody means "without a key"
+        return key.empty() ? std::string("it is empty") : std::string();
+      })
       ->type_name("KEY");
 }
 

@@ -1,9 +1,15 @@
 // jammi publish beside a real server.
 #include <arrow/api.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <thread>
 
+#include "cli/parquet_fixture.h"
 #include "cli/remote_fixture.h"
 #include "rows/ipc_stream.h"
 
@@ -95,11 +101,13 @@ TEST_F(PublishCli, WhatStandsBeforeAWrongLineIsPublishedAndTold) {
 
 TEST_F(PublishCli, WrongInputIsNamed) {
   Write("rows.parquet", "PAR1");
+  Write("rows.pq", "id,place");
   Write("rows.bin", "?");
   Write("rows.arrow", "no arrow at all");
   Write("rows.csv", "id,plaec\n");
   const auto publish = [&](const char* file) { return Error({"publish", "quakes", "--file", file}); };
-  EXPECT_THAT(publish("rows.parquet"), HasSubstr("Parquet is not read by this build"));
+  EXPECT_EQ(publish("rows.parquet"), "Error: the Parquet file is cut off: its end is not there\n");
+  EXPECT_EQ(publish("rows.pq"), "Error: this is no Parquet file: it does not begin with PAR1\n");
   EXPECT_THAT(publish("rows.bin"), HasSubstr("give --format"));
   EXPECT_THAT(publish("rows.arrow"), HasSubstr("Arrow IPC stream"));
   EXPECT_THAT(publish("rows.csv"), HasSubstr("line 1: there is no column 'plaec'; did you mean 'place'?"));
@@ -109,6 +117,62 @@ TEST_F(PublishCli, WrongInputIsNamed) {
   EXPECT_EQ(Jammi({"publish", "quakes", "--format", "xml"}).exit, 2);
   EXPECT_EQ(Jammi({"publish", "quakes", "--rows-per-event", "0"}).exit, 2);
   EXPECT_EQ(Jammi({"publish"}).exit, 2);
+  Write("rows.csv", "id;place\n");
+  EXPECT_THAT(publish("rows.csv"), HasSubstr("commas are wanted"));
+  Write("rows.jsonl", "{\"id\":1");
+  EXPECT_EQ(publish("rows.jsonl"),
+            "Error: line 1: this is not JSON: unexpected end of input; expected '}' (at byte 8)\n");
+  EXPECT_EQ(Error({"publish", "quakes", "--file", "/", "--format", "csv"}),
+            "Error: --file /: Is a directory\n");
+  EXPECT_EQ(Error({"publish", "quakes", "--format", "arrow"}),
+            "Error: the input is empty, and no Arrow IPC stream\n");
+  EXPECT_EQ(
+      Error({"publish", "quakes", "--format", "parquet"}),
+      "Error: Parquet is read from its end, and this input has none yet: put it into a file, and give that "
+      "with --file\n");
+  EXPECT_EQ(Error({"publish", "quakes", "--file", "/", "--format", "parquet"}),
+            "Error: this is a directory, and no Parquet file\n");
+  // Of a variable that is not set. It used to publish without a key.
+  EXPECT_EQ(Jammi({"publish", "quakes", "--producer-key", ""}).exit, 2);
+  EXPECT_EQ(Events(), 0U);
+}
+
+TEST_F(PublishCli, Cli070ParquetIsRows) {
+  arrow::Int32Builder id;  // narrower than the topic's
+  arrow::LargeStringBuilder place;
+  for (int i = 0; i < 2500; ++i) ASSERT_TRUE(id.Append(i).ok() && place.Append("somewhere").ok());
+  Write("rows.parquet",
+        test::ParquetOf(arrow::RecordBatch::Make(
+            arrow::schema({arrow::field("id", arrow::int32()), arrow::field("place", arrow::large_utf8())}),
+            2500, {*id.Finish(), *place.Finish()})));
+  const std::vector<std::string> load = {"publish",      "quakes",         "--file",
+                                         "rows.parquet", "--producer-key", "load-1"};
+  EXPECT_EQ(Out(load), "Published 3 event(s) with 2500 row(s) to 'quakes' (offsets 0 to 2).\n");
+  EXPECT_EQ(
+      Out(load),
+      "Published 3 event(s) with 2500 row(s) to 'quakes' (offsets 0 to 2), 3 of them were there already.\n");
+  EXPECT_THAT(Rows(), testing::EndsWith("2499,,somewhere\n"));
+  // The standard input may be a file, too.
+  EXPECT_EQ(RunWith(Read("rows.parquet"),
+                    {"publish", "quakes", "--format", "parquet", "--rows-per-event", "500"}, Variables())
+                .out,
+            "Published 5 event(s) with 2500 row(s) to 'quakes' (offsets 3 to 7).\n");
+}
+
+// Ctrl-C: what is published is told. It used to end without a word.
+TEST_F(PublishCli, ASignalEndsItInOrder) {
+  const auto fifo = directory_ / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const int writer = ::open(fifo.c_str(), O_RDWR | O_CLOEXEC);
+  const auto child = Start({"publish", "quakes"}, Variables(), {.in = "fifo", .out = "pub", .err = "why"});
+  ASSERT_GT(::write(writer, "{\"id\":1}\n", 9), 0);
+  while (Events() == 0) std::this_thread::yield();
+  ::kill(child, SIGINT);
+  const auto run = Finish(child, "pub", "why");
+  ::close(writer);
+  EXPECT_EQ(run.exit, 1);
+  EXPECT_EQ(run.out, "");
+  EXPECT_EQ(run.err, "Error: 1 event(s) are published, up to offset 0; then: stopped by a signal\n");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cli/report.h"
+#include "client/library_log.h"
 #include "jammi/ids.h"
 #include "jammi/v1/catalog.pb.h"
 
@@ -25,12 +26,14 @@ Result<void> CheckTenant(const RemoteOptions& options) {
   return {};
 }
 
-Result<RpcChannel> Connect(const RemoteOptions& options) {
+Result<RpcChannel> Connect(const RemoteOptions& options, std::chrono::milliseconds call_timeout) {
   JAMMI_TRY(CheckTenant(options));
+  SilenceRpcLibrary();
   JAMMI_ASSIGN(RpcChannel channel, RpcChannel::Open({.target = options.target,
                                                      .session_id = options.session,
                                                      .token = options.token,
-                                                     .ca_file = options.ca}));
+                                                     .ca_file = options.ca,
+                                                     .call_timeout = call_timeout}));
   JAMMI_TRY(channel.Connect());
   if (!options.tenant.empty()) {
     v1::catalog::SetTenantRequest request;
@@ -49,22 +52,24 @@ void Leave(const RpcChannel& channel, const RemoteOptions& options) {
               "the command is done, and the binding expires by itself");
 }
 
-Exit Run(const Remote& remote, const RemoteVerb& verb, const std::string& output) {
+Exit Run(const Remote& remote, const RemoteCommand& command, const std::string& output) {
   const Program& program = remote.program;
-  const auto channel = Connect(remote.options);
+  const auto channel = Connect(remote.options, command.call_timeout);
   if (!channel) return Fail(program.err, channel.error());
-  const auto done = verb({.channel = *channel,
-                          .out = program.out,
-                          .err = program.err,
-                          .output = output,
-                          .options = remote.options});
+  const auto done = command.verb({.channel = *channel,
+                                  .out = program.out,
+                                  .err = program.err,
+                                  .output = output,
+                                  .options = remote.options});
   Leave(*channel, remote.options);
   if (!done) return Fail(program.err, done.error());
   return Exit::kDone;
 }
 
 std::string Footer(const char* examples) {
-  std::string footer = "\nExamples:\n";
+  std::string footer =
+      "\nAlso the options of jammi itself (--target, --tenant, --session, --token, --ca): see jammi --help."
+      "\n\nExamples:\n";
   for (std::string_view rest = examples; !rest.empty();) {
     const size_t end = std::min(rest.find('\n'), rest.size());
     footer += fmt::format("  {}\n", rest.substr(0, end));
@@ -114,8 +119,8 @@ CLI::App* AddRemoteCommand(CLI::App& parent, const std::shared_ptr<Remote>& remo
       ->check(CLI::IsMember(command.outputs))
       ->option_text(
           fmt::format("{}  (default: {})", fmt::join(command.outputs, "|"), command.outputs.front()));
-  added->callback([remote, output, verb = std::move(command.verb)] {
-    remote->program.action = [remote, output, verb] { return Run(*remote, verb, *output); };
+  added->callback([remote, output, command = std::move(command)] {
+    remote->program.action = [remote, output, command] { return Run(*remote, command, *output); };
   });
   return added;
 }

@@ -1,6 +1,7 @@
 // What the commands that ask a server share: how it is reached, who asks, and the form of the answer.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <iosfwd>
 #include <memory>
@@ -47,6 +48,7 @@ struct RemoteCommand {
   const char* examples;  // one a line, from "jammi" on
   RemoteVerb verb;
   std::vector<std::string> outputs = {"table", "json"};  // the first one is the default
+  std::chrono::milliseconds call_timeout{60'000};
 };
 
 // Adds the options to the program. REQUIRES: before the commands that take them.
@@ -64,8 +66,10 @@ void AddStatusCommands(CLI::App& app, const RemotePtr& remote);
 void AddSourcesCommand(CLI::App& app, const RemotePtr& remote);
 // `jammi models list|describe|delete`
 void AddModelsCommand(CLI::App& app, const RemotePtr& remote);
-// `jammi trigger list|register|drop|publish|subscribe`
+// `jammi trigger list|register|drop|publish|subscribe`, and what AddTopicSettings() adds; also `jammi topics`
 void AddTriggerCommand(CLI::App& app, const RemotePtr& remote);
+// `stats`, `add-columns`, `retention get|set|reset`
+void AddTopicSettings(CLI::App& group, const RemotePtr& remote);
 // `publish` and `subscribe`, under `jammi` and under `jammi trigger`
 void AddPublishCommand(CLI::App& parent, const RemotePtr& remote);
 void AddSubscribeCommand(CLI::App& parent, const RemotePtr& remote);
@@ -79,5 +83,7 @@ void AddAuditCommand(CLI::App& app, const RemotePtr& remote);
 void AddConsumersCommand(CLI::App& app, const RemotePtr& remote);
 // `jammi tenant get|set|clear`
 void AddTenantCommand(CLI::App& app, const RemotePtr& remote);
+// `jammi backup`
+void AddBackupCommand(CLI::App& app, const RemotePtr& remote);
 
 }  // namespace jammi

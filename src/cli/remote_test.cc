@@ -39,7 +39,10 @@ TEST_F(RemoteCli, Cli002TargetsWithoutASchemeArePlaintext) {
   const auto other = Run({"health", "--target", "ftp://" + server_.flight()});
   EXPECT_EQ(other.exit, 1);
   EXPECT_THAT(other.err, HasSubstr("unsupported --target scheme"));
-  EXPECT_EQ(Run({"health", "--target", "grpcs://" + server_.flight()}).exit, 1);  // it speaks no TLS
+  const auto tls = Run({"health", "--target", "grpcs://" + server_.flight()});
+  EXPECT_EQ(tls.exit, 1);
+  EXPECT_THAT(tls.err, AllOf(StartsWith("Error: "), EndsWith("speaks no TLS there: write grpc://)\n")));
+  EXPECT_THAT(Run({"health", "--target", server_.health()}).err, HasSubstr("health port"));
 }
 
 TEST_F(RemoteCli, Cli005ADeadServerIsAnErrorOfEveryCommand) {
@@ -58,8 +61,8 @@ TEST_F(RemoteCli, Cli005ADeadServerIsAnErrorOfEveryCommand) {
     const auto run = Run(command, {"JAMMI_TARGET=grpc://127.0.0.1:1"});
     EXPECT_EQ(run.exit, 1);
     EXPECT_EQ(run.out, "");
-    EXPECT_THAT(run.err,
-                AllOf(StartsWith("Error: cannot connect to grpc://127.0.0.1:1: "), HasSubstr("refused")));
+    EXPECT_THAT(run.err, AllOf(StartsWith("Error: cannot connect to grpc://127.0.0.1:1: "),
+                               HasSubstr("refused"), HasSubstr("is jammi-server running there?")));
   }
 }
 
@@ -250,7 +253,7 @@ TEST_F(AuditCli, Cli070AuditRecordsAreReadAndVerified) {
   EXPECT_EQ(Out({"audit", "chain", "--tenant", kTenant}),
             "Audit chain is intact: 1 record(s) checked, head 1.\n");
   EXPECT_EQ(Error({"audit", "get", id, "--tenant", kOtherTenant}), "Error: audit record '<id>' not found\n");
-  EXPECT_THAT(Error({"audit", "recent"}), HasSubstr("tenant"));
+  EXPECT_EQ(Error({"audit", "recent"}), "Error: the session has no tenant: give --tenant\n");
   EXPECT_EQ(Jammi({"audit", "recent", "--limit", "-1"}).exit, 2);
 }
 

@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/remote.h"
 #include "cli/start_option.h"
+#include "cli/timestamp.h"
 #include "cli/topics.h"
 #include "jammi/v1/trigger.pb.h"
 #include "rows/ipc_stream.h"
@@ -28,29 +29,43 @@ struct Arguments {
   bool rows_only = false;
 };
 
-Result<trigger::SubscribeRequest> Request(const Arguments& arguments) {
+// The published protocol knows offsets alone: that of the first event at `start` or later. nullopt: the end.
+Result<std::optional<uint64_t>> OffsetOf(const RpcChannel& channel, const std::string& topic,
+                                         const ext::v1::Start& start) {
+  if (start.has_offset()) return std::optional(start.offset());
+  if (start.has_newest()) return std::optional<uint64_t>();
+  ext::v1::ReadRequest request;
+  request.set_topic(topic);
+  *request.mutable_from() = start;
+  request.set_max_events(1);
+  JAMMI_ASSIGN(const auto page,
+               channel.Call<ext::v1::ReadResponse>("/jammi.ext.v1.StreamService/Read", request));
+  return std::optional(page.events().empty() ? page.head() : page.events(0).offset());
+}
+
+Result<trigger::SubscribeRequest> Request(const RpcChannel& channel, const Arguments& arguments) {
   trigger::SubscribeRequest request;
   request.mutable_topic()->set_name(arguments.topic);
   request.set_predicate(arguments.where);
   request.set_replay_only(arguments.no_follow);
   const std::string from = !arguments.from.empty() ? arguments.from : arguments.no_follow ? "begin" : "end";
-  auto offset = ParseStart(from);
-  if (!offset) return std::move(offset).error().While("--from");
-  if (*offset) request.set_from_offset(**offset);
+  auto start = ParseStart(from);
+  if (!start) return std::move(start).error().While("--from");
+  JAMMI_ASSIGN(const auto offset, OffsetOf(channel, arguments.topic, *start));
+  if (offset) request.set_from_offset(*offset);
   return request;
 }
 
 Result<void> PrintEvent(const trigger::SubscribedBatch& event, EventPrinter& printer) {
   JAMMI_ASSIGN(const auto batches,
                DecodeBatchStream(event.batch().data_header() + event.batch().data_body()));
-  const auto& time = event.produced_at();
   for (const auto& batch : batches)
-    JAMMI_TRY(printer.Print(event.offset(), time.seconds() * 1'000'000 + time.nanos() / 1000, *batch));
+    JAMMI_TRY(printer.Print(event.offset(), Micros(event.produced_at()), *batch));
   return {};
 }
 
 Result<void> Subscribe(const RemoteCall& call, const Arguments& arguments) {
-  JAMMI_ASSIGN(const auto request, Request(arguments));
+  JAMMI_ASSIGN(const auto request, Request(call.channel, arguments));
   JAMMI_ASSIGN(const auto topic, FindTopic(call.channel, arguments.topic));
   JAMMI_ASSIGN(const auto schema, DecodeSchemaStream(topic.schema()));
   auto stream =
@@ -88,7 +103,7 @@ void AddSubscribeCommand(CLI::App& parent, const RemotePtr& remote) {
        .outputs = {"table", "json", "arrow", "csv"}});
   subscribe->add_option("topic", arguments->topic, "The topic")->type_name("TOPIC")->required();
   subscribe->add_option("--from", arguments->from, "Where to begin")
-      ->option_text("begin|end|OFFSET  (default: end; with --no-follow begin)");
+      ->option_text(fmt::format("{}  (default: end; with --no-follow begin)", kStartValues));
   subscribe->add_option("--where", arguments->where, "Which rows")->type_name("PREDICATE");
   subscribe->add_option("--max", arguments->max, "End after so many events")
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 62U))

@@ -63,7 +63,7 @@ TEST_F(SubscribeCli, WrongInputIsNamedAndPrintsNoHeader) {
   EXPECT_EQ(Error({"subscribe", "nope", "--no-follow"}), "Error: topic 'nope' not found\n");
   EXPECT_THAT(Error({"subscribe", "quakes", "--where", "nope > 1", "--output", "csv"}), HasSubstr("nope"));
   EXPECT_EQ(Error({"subscribe", "quakes", "--from", "start"}),
-            "Error: --from: 'start' is not begin, end or an offset\n");
+            "Error: --from: 'start' is not begin, end, an offset or a time such as <time>\n");
   EXPECT_EQ(Jammi({"subscribe", "quakes", "--max", "0"}).exit, 2);
   EXPECT_EQ(Jammi({"subscribe", "quakes", "--output", "xml"}).exit, 2);
 }
@@ -85,6 +85,29 @@ TEST_F(SubscribeCli, ASignalEndsItInOrder) {
     EXPECT_EQ(run.err, "");
     EXPECT_THAT(run.out, EndsWith(form == "csv" ? "\n" : std::string("\xff\xff\xff\xff\0\0\0\0", 8)));
   }
+}
+
+// `| head` used to be told that the output cannot be written.
+TEST_F(SubscribeCli, AReaderThatHasSeenEnoughIsToldNothing) {
+  std::string lines;
+  for (int i = 0; i < 5000; ++i) lines += "{\"id\":4,\"magnitude\":7.5}\n";
+  Write("many.jsonl", lines);
+  Out({"publish", "quakes", "--file", "many.jsonl", "--rows-per-event", "1000"});
+  class Shell : public test::ProgramTest {
+   public:
+    Shell() : ProgramTest("/bin/sh") {}
+    using ProgramTest::Run;
+
+   private:
+    void TestBody() override {}
+  } const shell;
+  const auto run = shell.Run({"-c", JAMMI_PROGRAM " subscribe quakes --no-follow --output json | head -n 1"},
+                             {Variables()[0], "PATH=/usr/bin:/bin"});
+  EXPECT_EQ(std::ranges::count(run.out, '\n'), 1);
+  EXPECT_EQ(run.err, "");
+  const auto full = Run({"trigger", "list"}, Variables(), "/dev/full");
+  EXPECT_EQ(full.exit, 1);
+  EXPECT_EQ(full.err, "jammi: cannot write the output\n");
 }
 
 // A follower sees what is published while it waits.

@@ -55,7 +55,9 @@ Result<std::shared_ptr<arrow::Schema>> ReadTableSchema(const std::string& path) 
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file.is_open() || file.bad())
     return Error(ErrorCode::kUnavailable, fmt::format("--schema {}: it cannot be read", path));
-  return ParseTableSchema(text);
+  auto schema = ParseTableSchema(text);
+  if (!schema) return std::move(schema).error().While(fmt::format("--schema {}", path));
+  return schema;
 }
 
 Result<std::shared_ptr<arrow::Schema>> ParseTableSchema(std::string_view text) {

@@ -1,4 +1,4 @@
-// jammi trigger list|register|drop, beside publish and subscribe
+// jammi trigger list|register|drop, beside its settings, publish and subscribe
 #include <arrow/api.h>
 #include <fmt/format.h>
 #include <google/protobuf/empty.pb.h>
@@ -138,6 +138,7 @@ Result<void> Drop(const RemoteCall& call, const Arguments& arguments) {
 void AddTriggerCommand(CLI::App& app, const RemotePtr& remote) {
   const auto arguments = std::make_shared<Arguments>();
   auto* group = AddGroup(app, "trigger", "Topics and their events");
+  group->alias("topics");
   const auto add_name = [&](CLI::App* command) {
     command->add_option("--name", arguments->name, "The topic")->type_name("NAME")->required();
     return command;
@@ -164,6 +165,7 @@ void AddTriggerCommand(CLI::App& app, const RemotePtr& remote) {
                              .examples = "jammi trigger drop --name quakes --if-exists",
                              .verb = [arguments](const RemoteCall& call) { return Drop(call, *arguments); }}))
       ->add_flag("--if-exists", arguments->if_exists, "No error if there is none");
+  AddTopicSettings(*group, remote);
   AddPublishCommand(*group, remote);
   AddSubscribeCommand(*group, remote);
 }

@@ -226,5 +226,23 @@ TEST(RpcErrorTest, WhoIsNotKnownIsToldHowToSayIt) {
             "the server answered UNIMPLEMENTED without a text");
 }
 
+// The reasons are gRPC 1.51's own.
+TEST(RpcErrorTest, WhyThereIsNoConnectionAndWhatToDo) {
+  const auto text = [](std::string_view reason) { return CannotConnect("t", false, reason).message(); };
+  EXPECT_EQ(
+      text("failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Failed to connect to "
+           "remote host: Connection refused"),
+      "cannot connect to t: Connection refused (is jammi-server running there?)");
+  EXPECT_EQ(
+      text("failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:8080: Trying to connect "
+           "an http1.x server"),
+      "cannot connect to t: ipv4:127.0.0.1:8080: Trying to connect an http1.x server (is that its health "
+      "port? Calls have another one, 8081 by default)");
+  EXPECT_EQ(text("DNS resolution failed for nohost.invalid:81: C-ares status is not ARES_SUCCESS qtype=AAAA "
+                 "name=nohost.invalid is_balancer=0: Domain name not found"),
+            "cannot connect to t: its name cannot be resolved");
+  EXPECT_EQ(text("something else"), "cannot connect to t: something else");
+}
+
 }  // namespace
 }  // namespace jammi

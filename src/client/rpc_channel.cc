@@ -79,6 +79,7 @@ grpc::ChannelArguments Arguments(std::chrono::milliseconds connect_timeout) {
 
 struct RpcChannel::State {
   ChannelOptions options;
+  bool tls = false;
   std::string authorization;  // empty: none
   std::shared_ptr<grpc::Channel> channel;
 
@@ -101,6 +102,7 @@ Result<RpcChannel> RpcChannel::Open(const ChannelOptions& options) {
   JAMMI_ASSIGN(const auto credentials, Credentials(target, options));
   auto state = std::make_shared<State>();
   state->options = options;
+  state->tls = target.tls;
   if (options.session_id.empty()) state->options.session_id = Uuid::RandomV4().ToString();
   if (!options.token.empty()) state->authorization = "Bearer " + options.token.Reveal();
   state->channel =
@@ -127,8 +129,7 @@ Result<void> RpcChannel::Connect() const {
   google::protobuf::Empty nothing;
   const grpc::Status status = state_->Send("/grpc.health.v1.Health/Check", context, nothing, nothing);
   if (channel.GetState(false) == GRPC_CHANNEL_READY) return {};
-  return Error(ErrorCode::kUnavailable,
-               fmt::format("cannot connect to {}: {}", state_->options.target, status.error_message()));
+  return CannotConnect(state_->options.target, state_->tls, status.error_message());
 }
 
 Result<void> RpcChannel::CallInto(const char* method, const RpcMessage& request, RpcMessage& response) const {

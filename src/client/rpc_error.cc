@@ -50,12 +50,39 @@ Meaning MeaningOf(grpc::StatusCode code) {
   }
 }
 
+// What the library says of the two sides of a handshake is about bytes.
+std::string_view Advice(bool tls, std::string_view reason) {
+  const auto says = [reason](std::string_view words) { return reason.find(words) != std::string_view::npos; };
+  if (tls && says("certificate verify failed")) {
+    return " (the server's certificate is out of date, or of no authority that is trusted here: --ca names "
+           "one)";
+  }
+  if (tls && says("wrong version number")) return " (the server speaks no TLS there: write grpc://)";
+  if (says("Connection refused")) return " (is jammi-server running there?)";
+  if (says("http1.x server")) return " (is that its health port? Calls have another one, 8081 by default)";
+  if (!tls && says("Socket closed")) return " (if the server speaks TLS, write grpcs://)";
+  return {};
+}
+
+// Without what only the library's own people need.
+std::string_view Gist(std::string_view reason) {
+  for (const std::string_view before : {"last error: ", "UNKNOWN: ", "Failed to connect to remote host: "}) {
+    if (const size_t at = reason.rfind(before); at != std::string_view::npos)
+      reason.remove_prefix(at + before.size());
+  }
+  return reason.starts_with("DNS resolution failed") ? "its name cannot be resolved" : reason;
+}
+
 }  // namespace
 
 Error FromStatus(const grpc::Status& status) {
   const auto [name, code] = MeaningOf(status.error_code());
   std::string text = status.error_message();
   if (text.empty()) text = fmt::format("the server answered {} without a text", name);
+  if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED &&
+      text.starts_with("Received message larger")) {
+    text = fmt::format("a message has more bytes than its receiver takes ({})", text);
+  }
   if (status.error_code() == grpc::StatusCode::UNAUTHENTICATED) {
     text = fmt::format("not authenticated: {} (a token is given with --token or JAMMI_TOKEN)", text);
   }
@@ -63,6 +90,11 @@ Error FromStatus(const grpc::Status& status) {
     text = fmt::format("no answer in time, so it may have been done or not: {}", text);
   }
   return {code, std::move(text)};
+}
+
+Error CannotConnect(const std::string& target, bool tls, std::string_view reason) {
+  return {ErrorCode::kUnavailable,
+          fmt::format("cannot connect to {}: {}{}", target, Gist(reason), Advice(tls, reason))};
 }
 
 }  // namespace jammi

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -52,11 +53,30 @@ std::string Unexpected(const CLI::App& program, const std::string& given) {
   const CLI::App* command = Chosen(&program, path);
   if (given.starts_with("-")) {
     const std::string name = given.substr(0, given.find('='));
+    // It was met before the command that has it.
+    if (const auto known = OptionNames(command); std::ranges::find(known, name) != known.end())
+      return fmt::format("{}: {} stands behind the command: {} {} ...\n", path, name, path, name);
     return fmt::format("{}: there is no option {}{}\n", path, name, DidYouMean(name, OptionNames(command)));
   }
   const auto commands = CommandNames(command);
   if (commands.empty()) return fmt::format("{}: '{}' was not expected\n", path, given);
   return fmt::format("{}: there is no command '{}'{}\n", path, given, DidYouMean(given, commands));
+}
+
+// What CLI11 says, as a sentence of ours where its own needs knowledge of it.
+std::string Refusal(const CLI::App& program, const CLI::ParseError& error) {
+  std::string path;
+  const CLI::App* command = Chosen(&program, path);
+  std::string what = error.what();
+  if (const auto commands = CommandNames(command);
+      error.get_name() == "RequiredError" && !commands.empty() && what.starts_with("A subcommand")) {
+    what = fmt::format("a command is wanted: {}", fmt::join(commands, ", "));
+  } else if (error.get_name() == "ArgumentMismatch" && what.ends_with("missing")) {
+    what = fmt::format("{} wants a value", what.substr(0, what.find(':')));
+  } else if (constexpr std::string_view kUnfit = "Could not convert: "; what.starts_with(kUnfit)) {
+    what = fmt::format("this value does not fit: {}", what.substr(kUnfit.size()));
+  }
+  return fmt::format("{}: {}\n", path, what);
 }
 
 }  // namespace
@@ -68,14 +88,13 @@ std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* 
     return std::nullopt;
   } catch (const CLI::ParseError& error) {
     // Help and version are answers, and CLI11 prints them.
+    if (error.get_exit_code() == 0) return app.exit(error, out, err);
     const auto left = app.remaining(true);
-    if (error.get_exit_code() != 0 && !left.empty()) {
-      std::string path;
-      Chosen(&app, path);
-      err << Unexpected(app, left.front()) << fmt::format("Run {} --help for more information.\n", path);
-      return kWrongUsage;
-    }
-    return app.exit(error, out, err) == 0 ? 0 : kWrongUsage;
+    std::string path;
+    Chosen(&app, path);
+    err << (left.empty() ? Refusal(app, error) : Unexpected(app, left.front()))
+        << fmt::format("Run {} --help for more information.\n", path);
+    return kWrongUsage;
   }
 }
 

@@ -26,6 +26,8 @@ Answer Parse(std::vector<const char*> arguments) {
   auto* paint = app.add_subcommand("paint", "Paint it");
   std::string colour;
   paint->add_option("--colour", colour, "Which")->required();
+  int coats = 1;
+  paint->add_option("--coats", coats, "How many");
   app.add_subcommand("sand", "Sand it");
   arguments.insert(arguments.begin(), "tool");
   std::ostringstream out;
@@ -68,8 +70,18 @@ TEST(CommandLine, ACommandThatIsNotThereHasANeighbour) {
 TEST(CommandLine, WhatIsMissingIsNamed) {
   const auto answer = Parse({"paint"});
   EXPECT_EQ(answer.exit, kWrongUsage);
-  EXPECT_THAT(answer.err, HasSubstr("--colour is required"));
+  EXPECT_EQ(answer.err, "tool paint: --colour is required\nRun tool paint --help for more information.\n");
   EXPECT_EQ(Parse({}).exit, kWrongUsage);
+  EXPECT_EQ(Parse({}).err, "tool: a command is wanted: paint, sand\nRun tool --help for more information.\n");
+  EXPECT_THAT(Parse({"paint", "--colour"}).err, StartsWith("tool paint: --colour wants a value\n"));
+  EXPECT_THAT(Parse({"paint", "--colour", "red", "--coats", "x"}).err,
+              StartsWith("tool paint: this value does not fit: --coats = x\n"));
+}
+
+// It used to be: "there is no option --colour; did you mean --colour?"
+TEST(CommandLine, AnOptionBeforeItsCommandIsToldItsPlace) {
+  EXPECT_THAT(Parse({"--colour", "red", "paint"}).err,
+              StartsWith("tool paint: --colour stands behind the command: tool paint --colour ...\n"));
 }
 
 }  // namespace

@@ -31,4 +31,16 @@ void Samples::Add(const Metric& metric, Series series, MetricLabels labels) {
   }
 }
 
+HistogramReading ToReading(const HistogramCounts& counts, double per_unit) {
+  HistogramReading reading;
+  for (size_t i = 0; i < counts.counts.size(); ++i) {
+    reading.count += counts.counts[i];
+    if (i == counts.bounds.size()) break;
+    reading.bounds.push_back(static_cast<double>(counts.bounds[i]) / per_unit);
+    reading.cumulative.push_back(reading.count);
+  }
+  reading.sum = static_cast<double>(counts.sum) / per_unit;
+  return reading;
+}
+
 }  // namespace jammi

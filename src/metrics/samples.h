@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/histogram.h"
+
 namespace jammi {
 
 enum class MetricKind : uint8_t { kCounter, kGauge, kHistogram };
@@ -32,6 +34,12 @@ struct HistogramReading {
   uint64_t count = 0;
   double sum = 0;
 };
+
+// Of counts in units of 1/`per_unit` of the metric's: nanoseconds are 1e9 to the second.
+[[nodiscard]] HistogramReading ToReading(const HistogramCounts& counts, double per_unit);
+[[nodiscard]] inline HistogramReading InSeconds(const HistogramCounts& nanoseconds) {
+  return ToReading(nanoseconds, 1e9);
+}
 
 // What a scrape collects. Values of one metric stand together, in the order in which they were put. Not
 // thread-safe.

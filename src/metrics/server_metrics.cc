@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <unordered_map>
 #include <utility>
 
 #include "base/callback.h"
-#include "metrics/latency_histogram.h"
+#include "base/histogram.h"
 #include "metrics/process_samples.h"
 #include "metrics/samples_text.h"
 
 namespace jammi {
 namespace {
-
-using std::chrono::microseconds;
 
 constexpr std::string_view kPublishedPrefix = "jammi.v1.";
 constexpr std::string_view kEvalService = "jammi.v1.eval.EvalService";
@@ -29,16 +28,13 @@ constexpr std::array<std::string_view, 17> kCodes = {
     "DATA_LOSS", "UNAUTHENTICATED"};
 constexpr size_t kUnknownCode = 2;
 
-// SRV-055 fixes these.
-constexpr std::array kSearchBounds = {
-    microseconds(1'000),     microseconds(5'000),     microseconds(10'000),   microseconds(25'000),
-    microseconds(50'000),    microseconds(100'000),   microseconds(250'000),  microseconds(500'000),
-    microseconds(1'000'000), microseconds(2'500'000), microseconds(5'000'000)};
-constexpr std::array kRpcBounds = {microseconds(100),       microseconds(250),       microseconds(500),
-                                   microseconds(1'000),     microseconds(2'500),     microseconds(5'000),
-                                   microseconds(10'000),    microseconds(25'000),    microseconds(50'000),
-                                   microseconds(100'000),   microseconds(250'000),   microseconds(1'000'000),
-                                   microseconds(5'000'000), microseconds(30'000'000)};
+// In nanoseconds. SRV-055 fixes these.
+constexpr std::array<uint64_t, 11> kSearchBounds = {1'000'000,     5'000'000,     10'000'000,   25'000'000,
+                                                    50'000'000,    100'000'000,   250'000'000,  500'000'000,
+                                                    1'000'000'000, 2'500'000'000, 5'000'000'000};
+constexpr std::array<uint64_t, 14> kRpcBounds = {
+    100'000,    250'000,    500'000,     1'000'000,   2'500'000,     5'000'000,     10'000'000,
+    25'000'000, 50'000'000, 100'000'000, 250'000'000, 1'000'000'000, 5'000'000'000, 30'000'000'000};
 
 constexpr Metric kGrpcRequests{"jammi_grpc_requests_total", "Requests whose path begins with /jammi.v1.",
                                MetricKind::kCounter};
@@ -57,7 +53,10 @@ constexpr Metric kRpcUnknown{"jammi_rpc_unknown_total", "Requests for methods th
 constexpr Metric kPublishEvents{"jammi_publish_events_total", "Events that were published.",
                                 MetricKind::kCounter};
 constexpr Metric kPublishRows{"jammi_publish_rows_total", "Their rows.", MetricKind::kCounter};
-constexpr Metric kSubscribers{"jammi_subscribers", "Subscriptions that are open."};
+constexpr Metric kSubscribers{"jammi_subscribers", "Subscriptions that are open, by topic."};
+constexpr Metric kSubscriberLag{"jammi_subscriber_lag_batches",
+                                "Events before the subscription of the topic that has most of them."};
+constexpr std::string_view kOtherTopics = "other";
 constexpr Metric kBuild{"jammi_build_info", "1; the version is a label."};
 
 void Increment(std::atomic<uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
@@ -69,7 +68,7 @@ struct MethodMetrics {
   MethodMetrics(std::string_view service_name, std::string_view method_name)
       : service(service_name), method(method_name) {
     if (service == kSearchService && method == "Search") {
-      search_seconds = std::make_unique<LatencyHistogram>(kSearchBounds);
+      search_seconds = std::make_unique<BoundedHistogram>(kSearchBounds);
     }
   }
 
@@ -77,8 +76,8 @@ struct MethodMetrics {
   const std::string method;
   std::atomic<uint64_t> began = 0;
   std::array<std::atomic<uint64_t>, kCodes.size()> ended = {};  // by code
-  LatencyHistogram seconds{kRpcBounds};
-  std::unique_ptr<LatencyHistogram> search_seconds;  // of that method only
+  BoundedHistogram seconds{kRpcBounds};
+  std::unique_ptr<BoundedHistogram> search_seconds;  // of that method only
 };
 
 ServerMetrics::ServerMetrics(std::string_view version) : version_(version) {}
@@ -120,8 +119,17 @@ void ServerMetrics::Published(uint64_t events, uint64_t rows) {
   published_rows_.fetch_add(rows, std::memory_order_relaxed);
 }
 
-void ServerMetrics::SubscriberCame() { subscribers_.fetch_add(1, std::memory_order_relaxed); }
-void ServerMetrics::SubscriberLeft() { subscribers_.fetch_sub(1, std::memory_order_relaxed); }
+ServerMetrics::Subscriber::Subscriber(ServerMetrics& metrics, std::string topic,
+                                      std::function<uint64_t()> lag)
+    : metrics_(metrics), topic_(std::move(topic)), lag_(std::move(lag)) {
+  const std::lock_guard lock(metrics_.subscribers_mutex_);
+  metrics_.subscribers_.insert(this);
+}
+
+ServerMetrics::Subscriber::~Subscriber() {
+  const std::lock_guard lock(metrics_.subscribers_mutex_);
+  metrics_.subscribers_.erase(this);
+}
 
 void ServerMetrics::OnScrape(std::function<void(Samples&)> collect) {
   const std::lock_guard lock(mutex_);
@@ -147,13 +155,13 @@ void ServerMetrics::PutPublished(Samples& samples) const {
   uint64_t requests = Read(unknown_jammi_);
   uint64_t queries = Read(unknown_flight_);
   uint64_t evaluations = Read(unknown_eval_);
-  HistogramReading search = LatencyHistogram(kSearchBounds).Read();
+  HistogramReading search = InSeconds(BoundedHistogram(kSearchBounds).Read());
   for (const auto& method : methods_) {
     const uint64_t began = Read(method->began);
     if (method->service.starts_with(kPublishedPrefix)) requests += began;
     if (method->service == kEvalService) evaluations += began;
     if (method->service == kFlightService && method->method == kFlightQuery) queries += began;
-    if (method->search_seconds) search = method->search_seconds->Read();
+    if (method->search_seconds) search = InSeconds(method->search_seconds->Read());
   }
   samples.Put(kGrpcRequests, static_cast<double>(requests));
   samples.Put(kFlightQueries, static_cast<double>(queries));
@@ -176,7 +184,7 @@ void ServerMetrics::PutMethods(Samples& samples) const {
     in_flight += Read(method->began) - all_ended;
   }
   for (const auto& method : methods_) {
-    samples.Put(kRpcSeconds, method->seconds.Read(),
+    samples.Put(kRpcSeconds, InSeconds(method->seconds.Read()),
                 {{"service", method->service}, {"method", method->method}});
   }
   samples.Put(kRpcInFlight, static_cast<double>(in_flight));
@@ -186,7 +194,37 @@ void ServerMetrics::PutMethods(Samples& samples) const {
 void ServerMetrics::PutStreams(Samples& samples) const {
   samples.Put(kPublishEvents, static_cast<double>(Read(published_events_)));
   samples.Put(kPublishRows, static_cast<double>(Read(published_rows_)));
-  samples.Put(kSubscribers, static_cast<double>(subscribers_.load(std::memory_order_relaxed)));
+  PutSubscribers(samples);
+}
+
+// A label for each topic would be as many series as there are topics.
+void ServerMetrics::PutSubscribers(Samples& samples) const {
+  struct OfTopic {
+    uint64_t subscribers = 0;
+    uint64_t lag = 0;  // of the one that is furthest behind
+  };
+  std::unordered_map<std::string_view, OfTopic> by_topic;
+  const std::lock_guard lock(subscribers_mutex_);  // the topics' names are theirs
+  for (const auto* subscriber : subscribers_) {
+    auto& topic = by_topic[subscriber->topic_];
+    ++topic.subscribers;
+    topic.lag = std::max(topic.lag, subscriber->lag_());
+  }
+  std::vector<std::pair<std::string_view, OfTopic>> topics(by_topic.begin(), by_topic.end());
+  std::ranges::sort(topics, [](const auto& a, const auto& b) {
+    return std::pair(b.second.subscribers, a.first) < std::pair(a.second.subscribers, b.first);
+  });
+  OfTopic others;
+  for (size_t i = kLabelledTopics; i < topics.size(); ++i) {
+    others.subscribers += topics[i].second.subscribers;
+    others.lag = std::max(others.lag, topics[i].second.lag);
+  }
+  topics.resize(std::min(topics.size(), kLabelledTopics));
+  topics.emplace_back(kOtherTopics, others);
+  for (const auto& [topic, of] : topics) {
+    samples.Put(kSubscribers, static_cast<double>(of.subscribers), {{"topic", topic}});
+    samples.Put(kSubscriberLag, static_cast<double>(of.lag), {{"topic", topic}});
+  }
 }
 
 }  // namespace jammi

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "metrics/samples.h"
@@ -28,7 +29,7 @@ class MethodId {
   MethodMetrics* metrics_ = nullptr;
 };
 
-// Thread-safe. What is called for each request or event neither locks nor allocates nor looks anything up;
+// Thread-safe. What is called for each call or event neither locks nor allocates nor looks anything up;
 // everything is at 0 from the start (SRV-052). Rules SRV-052, 055.
 class ServerMetrics {
  public:
@@ -51,8 +52,25 @@ class ServerMetrics {
   // --- Streams.
 
   void Published(uint64_t events, uint64_t rows);  // durable
-  void SubscriberCame();
-  void SubscriberLeft();
+  // A subscription that is open, as long as this lives. `topic` is the id of its topic: whoever may scrape
+  // may not see names. `lag` is asked in every Text() meanwhile, from any thread: how many events of the
+  // topic it has still before it. It must be quick and must not throw; what it refers to must outlive this.
+  class Subscriber {
+   public:
+    Subscriber(ServerMetrics& metrics, std::string topic, std::function<uint64_t()> lag);
+    // When it returns, `lag` neither runs nor will run.
+    ~Subscriber();
+    Subscriber(const Subscriber&) = delete;
+    Subscriber& operator=(const Subscriber&) = delete;
+
+   private:
+    friend class ServerMetrics;
+    ServerMetrics& metrics_;
+    const std::string topic_;
+    const std::function<uint64_t()> lag_;
+  };
+  // So many topics have a label of their own, those with most subscribers; the others share one.
+  static constexpr size_t kLabelledTopics = 32;
 
   // --- What is read at the moment of a scrape.
 
@@ -67,6 +85,7 @@ class ServerMetrics {
   void PutPublished(Samples& samples) const;
   void PutMethods(Samples& samples) const;
   void PutStreams(Samples& samples) const;
+  void PutSubscribers(Samples& samples) const;
 
   const std::string version_;
 
@@ -77,7 +96,8 @@ class ServerMetrics {
 
   std::atomic<uint64_t> published_events_ = 0;
   std::atomic<uint64_t> published_rows_ = 0;
-  std::atomic<int64_t> subscribers_ = 0;
+  mutable std::mutex subscribers_mutex_;
+  std::unordered_set<const Subscriber*> subscribers_;
 
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<MethodMetrics>> methods_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -41,7 +42,8 @@ TEST(ServerMetrics, Srv052AllThatDashboardsKnowIsThereAtZero) {
     EXPECT_THAT(text, HasLine("jammi_search_latency_seconds_bucket{le=\"" + bound + "\"} 0"));
   }
   for (const std::string name : {"jammi_rpc_in_flight", "jammi_rpc_unknown_total", "jammi_publish_rows_total",
-                                 "jammi_publish_events_total", "jammi_subscribers"}) {
+                                 "jammi_publish_events_total", "jammi_subscribers{topic=\"other\"}",
+                                 "jammi_subscriber_lag_batches{topic=\"other\"}"}) {
     EXPECT_THAT(text, HasLine(name + " 0"));
   }
   EXPECT_THAT(text, HasLine("jammi_build_info{version=\"1.2.3\"} 1"));
@@ -136,13 +138,45 @@ TEST(ServerMetrics, StreamsAndSessions) {
   ServerMetrics metrics("1");
   metrics.Published(3, 250);
   metrics.Published(1, 0);
-  metrics.SubscriberCame();
-  metrics.SubscriberCame();
-  metrics.SubscriberLeft();
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasLine("jammi_publish_events_total 4"));
   EXPECT_THAT(text, HasLine("jammi_publish_rows_total 250"));
-  EXPECT_THAT(text, HasLine("jammi_subscribers 1"));
+}
+
+TEST(ServerMetrics, Srv055SubscribersAreCountedByTopicWithTheLagOfTheLast) {
+  using Subscriber = ServerMetrics::Subscriber;
+  ServerMetrics metrics("1");
+  uint64_t lag = 5;
+  auto one = std::make_unique<Subscriber>(metrics, "a", [&] { return lag; });
+  const Subscriber two(metrics, "a", [] { return 3; });
+  const Subscriber three(metrics, "b", [] { return 0; });
+  std::string text = metrics.Text();
+  EXPECT_THAT(text, HasLine("jammi_subscribers{topic=\"a\"} 2"));
+  EXPECT_THAT(text, HasLine("jammi_subscribers{topic=\"b\"} 1"));
+  EXPECT_THAT(text, HasLine("jammi_subscribers{topic=\"other\"} 0"));
+  EXPECT_THAT(text, HasLine("jammi_subscriber_lag_batches{topic=\"a\"} 5"));
+  EXPECT_THAT(text, HasLine("jammi_subscriber_lag_batches{topic=\"b\"} 0"));
+  lag = 1;
+  EXPECT_THAT(metrics.Text(), HasLine("jammi_subscriber_lag_batches{topic=\"a\"} 3"));
+  one.reset();
+  EXPECT_THAT(metrics.Text(), HasLine("jammi_subscribers{topic=\"a\"} 1"));
+}
+
+// Ten thousand topics are not ten thousand series; what has no label of its own is counted all the same.
+TEST(ServerMetrics, Srv055TopicsWithALabelAreBounded) {
+  ServerMetrics metrics("1");
+  std::vector<std::unique_ptr<ServerMetrics::Subscriber>> subscribers;
+  for (size_t i = 0; i < ServerMetrics::kLabelledTopics + 10; ++i) {
+    const std::string topic = (i < 10 ? "small" : "large") + std::to_string(i);
+    for (size_t n = 0; n < (i < 10 ? 1U : 2U); ++n) {
+      subscribers.push_back(std::make_unique<ServerMetrics::Subscriber>(metrics, topic, [i] { return i; }));
+    }
+  }
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasLine("jammi_subscribers{topic=\"other\"} 10"));
+  EXPECT_THAT(text, HasLine("jammi_subscriber_lag_batches{topic=\"other\"} 9"));
+  EXPECT_THAT(text, HasLine("jammi_subscribers{topic=\"large41\"} 2"));
+  EXPECT_THAT(text, Not(HasSubstr("topic=\"small")));
 }
 
 TEST(ServerMetrics, WhatIsReadAtAScrape) {

@@ -8,37 +8,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "rows/fit.h"
+
 namespace jammi {
 namespace {
 
 constexpr std::string_view kFileMagic = "ARROW1";
 
 Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
-
-// The batch with the columns of `schema`, found by their names: order, metadata and whether they are said to
-// be nullable do not count, and what may be null may be absent.
-Result<std::shared_ptr<arrow::RecordBatch>> Fit(const arrow::RecordBatch& batch,
-                                                const std::shared_ptr<arrow::Schema>& schema) {
-  for (const auto& field : batch.schema()->fields()) {
-    if (schema->GetFieldIndex(field->name()) < 0)
-      return Bad(fmt::format("there is no column '{}'", field->name()));
-  }
-  arrow::ArrayVector arrays;
-  for (const auto& field : schema->fields()) {
-    auto array = batch.GetColumnByName(field->name());
-    if (!array && field->nullable()) {
-      auto nulls = arrow::MakeArrayOfNull(field->type(), batch.num_rows());
-      if (nulls.ok()) array = *nulls;
-    }
-    if (!array || (!field->nullable() && array->null_count() > 0))
-      return Bad(fmt::format("column '{}' must have a value", field->name()));
-    if (!array->type()->Equals(field->type()))
-      return Bad(fmt::format("column '{}' is {}, and not {}", field->name(), field->type()->ToString(),
-                             array->type()->ToString()));
-    arrays.push_back(std::move(array));
-  }
-  return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(arrays));
-}
 
 }  // namespace
 
@@ -92,6 +69,7 @@ Result<void> ArrowReader::Consume(std::string_view bytes) {
 
 Result<void> ArrowReader::End() {
   if (kind_ == Kind::kFile) return ReadFile();
+  if (kind_ == Kind::kUnknown && kept_.empty()) return Bad("the input is empty, and no Arrow IPC stream");
   if (!kept_.empty()) return Bad("this is no Arrow IPC stream: it ends after a few bytes");
   if (!stream_->listener->ended) return Bad("the Arrow IPC stream is cut off: its end mark is not there");
   return {};
@@ -113,7 +91,7 @@ Result<void> ArrowReader::Add(const std::shared_ptr<arrow::RecordBatch>& batch) 
   const auto where = fmt::format("batch {}", ++batches_);
   if (const auto valid = batch->ValidateFull(); !valid.ok())
     return Bad(fmt::format("{}: {}", where, valid.message()));
-  auto fitted = Fit(*batch, schema_);
+  auto fitted = FitBatch(*batch, schema_);
   if (!fitted) return std::move(fitted).error().While(where);
   const int64_t rows = (*fitted)->num_rows();
   const int64_t step = rows_per_batch_ == 0 ? rows : rows_per_batch_;

@@ -131,6 +131,8 @@ Result<void> CsvReader::Header() {
   for (const auto& field : fields_) {
     const std::string name = field.value_or("");
     const int column = schema_->GetFieldIndex(name);
+    if (column < 0 && fields_.size() == 1 && name.find_first_of(";\t|") != std::string::npos)
+      return Here(fmt::format("there is one field, '{}': commas are wanted between them", name));
     if (column < 0) {
       const std::string nearest = Nearest(name, views);
       return Here(fmt::format("there is no column '{}'{}", name,

@@ -231,6 +231,11 @@ Result<json> Parse(std::string_view text) {
       if (depth > kDepth) throw std::length_error("nested too deeply");
       return true;
     });
+  } catch (const json::parse_error& error) {
+    const std::string_view what = error.what();  // "... - unexpected end of input; expected '}'"
+    const size_t reason = what.find(" - ");
+    return Bad(fmt::format("this is not JSON: {} (at byte {})",
+                           reason == std::string_view::npos ? what : what.substr(reason + 3), error.byte));
   } catch (const std::exception& error) {
     return Bad(fmt::format("this is not JSON: {}", error.what()));
   }

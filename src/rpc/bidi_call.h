@@ -34,7 +34,9 @@ class BidiCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::By
   void Read();
 
   void SendHeaders() override { StartSendInitialMetadata(); }
-  void Write(const grpc::ByteBuffer& message) override { StartWrite(&message); }
+  void Write(const grpc::ByteBuffer& message, bool more) override {
+    StartWrite(&message, WriteOptionsOf(more));
+  }
   void End(const grpc::Status& status) override;
 
   void OnReadDone(bool ok) override;

@@ -11,6 +11,7 @@
 #include "base/log_line.h"
 #include "base/text.h"
 #include "jammi/ids.h"
+#include "rpc/trace_context.h"
 
 namespace jammi {
 namespace {
@@ -65,6 +66,9 @@ CallState::CallState(Dispatcher& dispatcher, const RpcMethod& method, size_t met
   call_.request_id = RequestId(context);
   if (metadata_.session_id) call_.session_id = std::string(*metadata_.session_id);
   call_.deadline = DeadlineOf(context);
+  if (const auto given = Header(context, "traceparent"); given && IsTraceParent(*given)) {
+    trace_parent_ = std::string(*given);
+  }
   context.AddInitialMetadata("x-request-id", call_.request_id);
 }
 
@@ -86,6 +90,10 @@ void CallState::WriteLine(std::chrono::nanoseconds took) const {
   if (refused && resolved_) fields.push_back({"principal", call_.identity.principal});
   std::string tenant;
   std::vector<LogField> span = {{"request_id", call_.request_id}};
+  if (!trace_parent_.empty()) {
+    span.push_back({"trace_id", TraceOf(trace_parent_)});
+    span.push_back({"traceparent", trace_parent_});
+  }
   if (resolved_ && !call_.identity.scope.is_global()) {
     tenant = call_.identity.scope.Key();
     span.push_back({"tenant_id", tenant});

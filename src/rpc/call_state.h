@@ -74,6 +74,7 @@ class CallState {
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   const std::string peer_;
   CallMetadata metadata_;
+  std::string trace_parent_;  // empty: the caller has given none that can be read
   RpcCall call_;
   bool resolved_ = false;
   RpcCode code_ = RpcCode::kCancelled;

@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/executor.h"
 #include "rpc/call.h"
 #include "rpc/executor.h"
 #include "rpc/observer.h"
@@ -48,6 +49,10 @@ class Dispatcher {
 
   [[nodiscard]] CallResolver& resolver() { return resolver_; }
   [[nodiscard]] RpcExecutor& executor() { return executor_; }
+  // Sends the answers of asynchronous methods. Their handlers are told the outcome on threads that have
+  // better things to do than to write to sockets: the catalog's writer, which could commit the next group
+  // meanwhile.
+  [[nodiscard]] Executor& answers() { return answers_; }
   [[nodiscard]] RpcObserver& observer() { return observer_; }
   [[nodiscard]] const DispatcherOptions& options() const { return options_; }
 
@@ -62,6 +67,7 @@ class Dispatcher {
   RpcExecutor& executor_;
   RpcObserver& observer_;
   const DispatcherOptions options_;
+  Executor answers_{1};
   mutable std::mutex mutex_;
   bool ending_ = false;
   std::unordered_set<StreamPump*> streams_;

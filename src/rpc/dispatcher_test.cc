@@ -6,11 +6,14 @@
 
 #include <future>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/log_output.h"
+#include "base/sync_point.h"
 #include "jammi/v1/audit.pb.h"
 #include "jammi/v1/catalog.pb.h"
 #include "jammi/v1/trigger.pb.h"
@@ -119,6 +122,34 @@ TEST_F(DispatcherTest, ACallThatFailsHasItsRequestIdToo) {
   const Headers headers = {{"x-request-id", "r"}};
   EXPECT_EQ(RequestId(server_->Call(kNotServed, "", {.headers = headers})), "r");
   EXPECT_EQ(RequestId(server_->Call(kTenant, "\xff", {.headers = headers})), "r");
+}
+
+// --- What a call's line says
+
+TEST_F(DispatcherTest, Srv061TheCallersTraceIsInTheLineOfTheCall) {
+  const std::string trace = "0af7651916cd43dd8448eb211c80319c";
+  const std::string good = "00-" + trace + "-b7ad6b7169203331-01";
+  SetLogOutput(LogStream::kOutput, *ParseLogFilter("off,jammi::rpc=debug"), LogFormat::kJson);
+  testing::internal::CaptureStdout();
+  const auto call = [&](const std::string& id, Headers headers) {
+    headers.emplace("x-request-id", id);
+    EXPECT_EQ(server_->Call(kInfo, "", {.headers = headers}).code, RpcCode::kOk);
+  };
+  call("good", {{"traceparent", good}});
+  call("bad", {{"traceparent", "00-" + trace + "-nonsense-01"}});
+  call("two", {{"traceparent", good}, {"traceparent", good}});
+  call("none", {});
+  server_.reset();  // every line is written
+  std::istringstream lines(testing::internal::GetCapturedStdout());
+  SetLogOutput(LogStream::kError, *ParseLogFilter("warn"), LogFormat::kText);
+  int seen = 0;
+  for (std::string line; std::getline(lines, line); ++seen) {
+    const bool has = line.find("\"request_id\":\"good\"") != std::string::npos;
+    EXPECT_EQ(line.find("\"trace_id\":\"" + trace + "\"") != std::string::npos, has) << line;
+    EXPECT_EQ(line.find("\"traceparent\":\"" + good + "\"") != std::string::npos, has) << line;
+    EXPECT_EQ(line.find("trace") != std::string::npos, has) << line;
+  }
+  EXPECT_EQ(seen, 4);
 }
 
 // --- Identity and access (SRV-030, SRV-033)
@@ -283,6 +314,22 @@ TEST_F(DispatcherTest, AReplyThatIsLostEndsItsCall) {
   const auto answer = server_->Call(kModels, "");
   EXPECT_EQ(answer.code, RpcCode::kInternal);
   EXPECT_EQ(answer.message, "ListModels ended without an answer");
+}
+
+// The catalog's writer gives them, and commits nothing meanwhile.
+TEST_F(DispatcherTest, WhoGivesAnAsynchronousAnswerIsNotHeldUpByTheSending) {
+  std::promise<void> given;
+  std::promise<void> let_go;
+  SetSyncPoint("rpc:answer", [&] { let_go.get_future().wait(); });
+  catalog_->asynchronous = [&](auto reply) {
+    reply(wire::ListModelsResponse());
+    given.set_value();
+  };
+  auto answer = std::async(std::launch::async, [this] { return server_->Call(kModels, "").code; });
+  EXPECT_EQ(given.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  let_go.set_value();
+  EXPECT_EQ(answer.get(), RpcCode::kOk);
+  ClearSyncPoints();
 }
 
 TEST_F(DispatcherTest, AnAsynchronousAnswerComesFromAnyThread) {

@@ -295,13 +295,29 @@ std::string EngineDetail(const Error& error) {
   return std::visit([&](const auto& given) { return Engine(error, given); }, error.detail());
 }
 
+// The texts of the published protocol begin with what is at fault (wire.md 3.3).
+std::string TriggerMessage(const Error& error) {
+  if (const auto* topic = error.As<TopicNotFoundDetail>()) return topic->topic;
+  if (const auto* type = error.As<UnsupportedSchemaTypeDetail>())
+    return fmt::format("unsupported topic schema type for '{}': {}", type->column, type->data_type);
+  if (const auto* conflict = error.As<SchemaConflictDetail>();
+      conflict && error.code() == ErrorCode::kFailedPrecondition)
+    return fmt::format("schema conflict on {}: {}", conflict->topic, conflict->detail);
+  if (error.As<PredicateParseDetail>() != nullptr || error.As<PredicateUnsupportedDetail>() != nullptr ||
+      error.As<PredicateEvalDetail>() != nullptr)
+    return fmt::format("predicate: {}", error.message());
+  if (error.As<BrokerDetail>() != nullptr) return fmt::format("broker: {}", error.message());
+  if (error.As<BackendDetail>() != nullptr) return fmt::format("backend: {}", error.message());
+  if (error.code() == ErrorCode::kDataLoss) return fmt::format("catalog: {}", error.message());
+  return {};
+}
+
 // Where the published protocol has a text of its own, clients look for parts of it; else ours.
 std::string MessageOf(const Error& error, ErrorFamily family) {
   const bool not_found = error.code() == ErrorCode::kNotFound;
-  if (const auto* topic = error.As<TopicNotFoundDetail>(); topic && family == ErrorFamily::kTrigger)
-    return topic->topic;
-  if (const auto* type = error.As<UnsupportedSchemaTypeDetail>(); type && family == ErrorFamily::kTrigger)
-    return fmt::format("unsupported topic schema type for '{}': {}", type->column, type->data_type);
+  if (family == ErrorFamily::kTrigger) {
+    if (auto message = TriggerMessage(error); !message.empty()) return message;
+  }
   if (const auto* model = error.As<ModelNotFoundDetail>())
     return fmt::format("model {} not found", model->model_id);
   if (const auto* table = error.As<ResultTableNotFoundDetail>(); table && !table->table_name.empty())
@@ -312,6 +328,8 @@ std::string MessageOf(const Error& error, ErrorFamily family) {
     return fmt::format("mutable table already exists: {}", table->table);
   if (const auto* source = error.As<SourceDetail>(); source && !not_found)
     return fmt::format("source {}: {}", source->source_id, error.message());
+  if (error.As<TenantDetail>() != nullptr && family == ErrorFamily::kEngine)
+    return fmt::format("tenant: {}", error.message());
   if (error.As<ConfigDetail>() != nullptr) return fmt::format("config: {}", error.message());
   if (!error.message().empty()) return error.message();
   return std::string(ToString(error.code()));

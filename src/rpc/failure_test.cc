@@ -276,6 +276,41 @@ TEST(Failure, TriggerVariants) {
   EXPECT_EQ(Trigger(Error(ErrorCode::kAlreadyExists, "x", TopicExistsDetail{.name = "t"})).catalog(), "x");
 }
 
+// wire.md 3.3: the texts, of which clients look at the beginning.
+TEST(Failure, TriggerMessages) {
+  const auto said = [](ErrorCode code, ErrorDetail detail) {
+    return ToFailure(Error(code, "x", std::move(detail)), ErrorFamily::kTrigger).message;
+  };
+  EXPECT_EQ(said(ErrorCode::kNotFound, TopicNotFoundDetail{.topic = "t"}), "t");
+  EXPECT_EQ(said(ErrorCode::kInvalidArgument, UnsupportedSchemaTypeDetail{.column = "c", .data_type = "T"}),
+            "unsupported topic schema type for 'c': T");
+  const SchemaConflictDetail conflict{.topic = "t", .detail = "d"};
+  EXPECT_EQ(said(ErrorCode::kFailedPrecondition, conflict), "schema conflict on t: d");
+  EXPECT_EQ(said(ErrorCode::kAlreadyExists, conflict), "x") << "there is none: it is as it was asked for";
+  EXPECT_EQ(said(ErrorCode::kInvalidArgument, PredicateParseDetail{.message = "m"}), "predicate: x");
+  EXPECT_EQ(said(ErrorCode::kInvalidArgument, PredicateUnsupportedDetail{}), "predicate: x");
+  EXPECT_EQ(said(ErrorCode::kFailedPrecondition, PredicateEvalDetail{}), "predicate: x");
+  EXPECT_EQ(said(ErrorCode::kUnavailable, BrokerDetail{}), "broker: x");
+  EXPECT_EQ(said(ErrorCode::kInternal, BackendDetail{}), "backend: x");
+  EXPECT_EQ(said(ErrorCode::kDataLoss, {}), "catalog: x");
+  EXPECT_EQ(said(ErrorCode::kResourceExhausted, {}), "x");
+}
+
+TEST(Failure, EngineMessages) {
+  const auto said = [](ErrorCode code, ErrorDetail detail) {
+    return ToFailure(Error(code, "x", std::move(detail)), ErrorFamily::kEngine).message;
+  };
+  EXPECT_EQ(said(ErrorCode::kInvalidArgument, SourceDetail{.source_id = "s"}), "source s: x");
+  EXPECT_EQ(said(ErrorCode::kInvalidArgument, ConfigDetail{}), "config: x");
+  EXPECT_EQ(said(ErrorCode::kInvalidArgument, TenantDetail{}), "tenant: x");
+  EXPECT_EQ(said(ErrorCode::kNotFound, ModelNotFoundDetail{.model_id = "m"}), "model m not found");
+  EXPECT_EQ(said(ErrorCode::kNotFound, TableDetail{.fault = TableFault::kNotFound, .table = "t"}),
+            "mutable table not found: t");
+  EXPECT_EQ(said(ErrorCode::kAlreadyExists, TableDetail{.fault = TableFault::kAlreadyExists, .table = "t"}),
+            "mutable table already exists: t");
+  EXPECT_EQ(said(ErrorCode::kInvalidArgument, PredicateParseDetail{}), "x");
+}
+
 TEST(Failure, TriggerBackendFaults) {
   const auto backend = [](BackendFault fault) {
     return Trigger(Error(ErrorCode::kInternal, "x", BackendDetail{.fault = fault, .object = "o"})).backend();

@@ -59,9 +59,10 @@ class HostileTest : public testing::Test {
     EXPECT_TRUE(Serves());  // and the channel is connected
   }
   // Somebody else is served as ever.
-  [[nodiscard]] bool Serves() {
-    return server_->Call(kLog, "").code == RpcCode::kOk &&
-           TestChannel(server_->address()).Call(kLog, "").code == RpcCode::kOk;
+  [[nodiscard]] testing::AssertionResult Serves() {
+    for (const auto& answer : {server_->Call(kLog, ""), TestChannel(server_->address()).Call(kLog, "")})
+      if (answer.code != RpcCode::kOk) return testing::AssertionFailure() << answer.message;
+    return testing::AssertionSuccess();
   }
   [[nodiscard]] RawConnection Raw() { return RawConnection(server_->address()); }
 

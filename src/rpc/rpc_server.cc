@@ -11,6 +11,7 @@
 #include <grpcpp/server_builder.h>
 
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
@@ -51,12 +52,17 @@ class UnknownMethods final : public grpc::CallbackGenericService {
   Dispatcher& dispatcher_;
 };
 
+// gRPC calls an error what a stranger has sent in place of a handshake.
+bool IsOfAHandshake(const gpr_log_func_args& said) {
+  return std::string_view(said.file).ends_with("ssl_transport_security.cc");
+}
+
 // What the libraries have to say goes where everything goes, and not to stderr. Most of it is about what
 // clients have sent: one that sends nonsense must not fill the log.
 void TakeLibraryLogs() {
   gpr_set_log_function([](gpr_log_func_args* said) {
-    Log(said->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kInfo : LogLevel::kDebug, "gRPC: {}",
-        said->message);
+    const bool loud = said->severity == GPR_LOG_SEVERITY_ERROR && !IsOfAHandshake(*said);
+    Log(loud ? LogLevel::kInfo : LogLevel::kDebug, "gRPC: {}", said->message);
   });
   google::protobuf::SetLogHandler(
       [](google::protobuf::LogLevel level, const char*, int, const std::string& message) {

@@ -39,7 +39,7 @@ struct MethodOptions {
 
 [[nodiscard]] grpc::ByteBuffer Encode(const google::protobuf::MessageLite& message);
 
-// The answer of an asynchronous method: called once, from any thread.
+// The answer of an asynchronous method: called once, from any thread, which does not wait for the sending.
 using EncodedReply = std::move_only_function<void(Result<grpc::ByteBuffer>)>;
 template <class Response>
 class RpcReply {
@@ -63,6 +63,7 @@ struct RpcMethod {
   std::string path;  // "/package.Service/Name"
   bool client_streams = false;
   bool server_streams = false;
+  bool asynchronous = false;  // the answer may come later, from any thread
   MethodOptions options;
   std::string request_type;  // for messages
   std::string unserved;      // why it is not served, if it is not
@@ -93,16 +94,18 @@ class RpcService {
   template <class Request, class Response>
   void Unary(std::string_view name, MethodOptions options,
              std::function<Result<Response>(const RpcCall&, const Request&)> handler) {
-    UnaryAsync<Request, Response>(
-        name, options,
-        [handler = std::move(handler)](const RpcCall& call, const Request& request,
-                                       RpcReply<Response> reply) { reply(handler(call, request)); });
+    auto& method = OneReply<Request, Response>(name, options);
+    method.unary = [handler = std::move(handler)](const RpcCall& call,
+                                                  const google::protobuf::MessageLite& request,
+                                                  EncodedReply reply) {
+      RpcReply<Response>(std::move(reply))(handler(call, static_cast<const Request&>(request)));
+    };
   }
   template <class Request, class Response>
   void UnaryAsync(std::string_view name, MethodOptions options,
                   std::function<void(const RpcCall&, const Request&, RpcReply<Response>)> handler) {
-    auto& method = Find(name, Request().GetTypeName(), Response().GetTypeName(), false, false);
-    Describe<Request>(method, options);
+    auto& method = OneReply<Request, Response>(name, options);
+    method.asynchronous = true;
     method.unary = [handler = std::move(handler)](const RpcCall& call,
                                                   const google::protobuf::MessageLite& request,
                                                   EncodedReply reply) {
@@ -133,6 +136,12 @@ class RpcService {
   }
 
  private:
+  template <class Request, class Response>
+  [[nodiscard]] RpcMethod& OneReply(std::string_view name, const MethodOptions& options) {
+    auto& method = Find(name, Request().GetTypeName(), Response().GetTypeName(), false, false);
+    Describe<Request>(method, options);
+    return method;
+  }
   [[nodiscard]] RpcMethod& Find(std::string_view name, const std::string& request,
                                 const std::string& response, bool client_streams, bool server_streams);
   template <class Request>

@@ -26,7 +26,9 @@ class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, priv
   void Run();
 
   void SendHeaders() override { StartSendInitialMetadata(); }
-  void Write(const grpc::ByteBuffer& message) override { StartWrite(&message); }
+  void Write(const grpc::ByteBuffer& message, bool more) override {
+    StartWrite(&message, WriteOptionsOf(more));
+  }
   void End(const grpc::Status& status) override { Finish(status); }
 
   void OnWriteDone(bool ok) override { pump_.Written(ok); }

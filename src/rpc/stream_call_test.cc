@@ -152,7 +152,7 @@ class Trigger final : public RpcService {
         [this](const auto&, const auto& request) -> Result<std::unique_ptr<RpcStream>> {
           JAMMI_SYNC_POINT("test:open");
           if (!request.predicate().empty()) {
-            return Error(ErrorCode::kInvalidArgument, "predicate: x", PredicateParseDetail{.message = "x"});
+            return Error(ErrorCode::kInvalidArgument, "x", PredicateParseDetail{.message = "x"});
           }
           const std::lock_guard lock(mutex);
           sources.push_back(std::make_shared<Source>());

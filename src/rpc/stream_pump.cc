@@ -46,17 +46,25 @@ bool StreamPump::TakeTurn() {
 void StreamPump::Pump() {
   do {
     if (EndIfAsked()) return;
-    auto polled = Guarded(state_.method(), [this] { return stream_->TryNext(); });
+    auto polled = ahead_ ? *std::exchange(ahead_, std::nullopt) : Poll();
     if (!polled) return Fail(ToFailure(polled.error(), state_.method().options.errors));
     if (std::holds_alternative<RpcStream::End>(*polled)) {
       state_.EndOk();
       return wire_.End(grpc::Status::OK);
     }
-    if (auto* message = std::get_if<grpc::ByteBuffer>(&*polled)) {
-      writing_ = std::move(*message);
-      return wire_.Write(writing_);
-    }
+    if (auto* message = std::get_if<grpc::ByteBuffer>(&*polled)) return Write(std::move(*message));
   } while (!Park());
+}
+
+StreamPump::Polled StreamPump::Poll() {
+  return Guarded(state_.method(), [this] { return stream_->TryNext(); });
+}
+
+void StreamPump::Write(grpc::ByteBuffer message) {
+  writing_ = std::move(message);
+  ahead_ = Poll();
+  if (*ahead_ && std::holds_alternative<RpcStream::NotReady>(**ahead_)) ahead_.reset();
+  wire_.Write(writing_, ahead_.has_value());  // behind it the call may be gone
 }
 
 bool StreamPump::EndIfAsked() {

@@ -1,6 +1,7 @@
 // Sends the messages of a stream, as fast as the client takes them.
 #pragma once
 
+#include <grpcpp/impl/codegen/call_op_set.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
@@ -13,8 +14,15 @@
 
 namespace jammi {
 
-// Of a call, which it writes to and finishes: once, and then no more. One message is written, and the next is
-// asked for when that one has gone to the connection. No thread waits.
+[[nodiscard]] inline grpc::WriteOptions WriteOptionsOf(bool more) {
+  return more ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions();
+}
+
+// Of a call, which it writes to and finishes: once, and then no more. One message is written, and the next
+// when that one has gone to the connection. The stream is asked one message ahead: only what nothing follows
+// is sent at once, and what something follows goes with it, so that a replay costs a system call for many
+// messages. A client that does not read costs what the connection may buffer, and two messages. No thread
+// waits.
 //
 // At any moment one party has the turn: the one that begins, a write that is under way, or the stream's
 // callback. Only who has the turn writes or finishes; who cancels or ends the call while nobody has it takes
@@ -26,8 +34,8 @@ class StreamPump {
    public:
     virtual ~Wire() = default;
     virtual void SendHeaders() = 0;
-    // The message stays where it is until Written().
-    virtual void Write(const grpc::ByteBuffer& message) = 0;
+    // The message stays where it is until Written(). `more`: another one, or the end, follows at once.
+    virtual void Write(const grpc::ByteBuffer& message, bool more) = 0;
     virtual void End(const grpc::Status& status) = 0;
   };
   StreamPump(CallState& state, Wire& wire) : state_(state), wire_(wire) {}
@@ -59,8 +67,11 @@ class StreamPump {
   void Written(bool ok);
 
  private:
+  using Polled = Result<RpcStream::Polled>;
   // Goes on until something is being written, waited for, or finished.
   void Pump();
+  [[nodiscard]] Polled Poll();
+  void Write(grpc::ByteBuffer message);
   // Gives up the turn until the stream has something. False: it was kept, there is something to do.
   [[nodiscard]] bool Park();
   void Ready();
@@ -68,6 +79,7 @@ class StreamPump {
   CallState& state_;
   Wire& wire_;
   grpc::ByteBuffer writing_;
+  std::optional<Polled> ahead_;  // what follows writing_, if that is known
   bool entered_ = false;
 
   enum class Turn : uint8_t {

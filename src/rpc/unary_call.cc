@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/sync_point.h"
+
 namespace jammi {
 
 class UnaryCall::Pending {
@@ -17,7 +19,11 @@ class UnaryCall::Pending {
   }
 
   void operator()(Result<grpc::ByteBuffer> response) {
-    if (auto* call = std::exchange(call_, nullptr)) call->Answer(std::move(response));
+    auto* call = std::exchange(call_, nullptr);
+    if (call == nullptr) return;
+    if (!call->state_.method().asynchronous) return call->Answer(std::move(response));
+    call->state_.dispatcher().answers().Post(
+        [call, response = std::move(response)]() mutable { call->Answer(std::move(response)); });
   }
 
  private:
@@ -63,6 +69,7 @@ void UnaryCall::Run() {
 }
 
 void UnaryCall::Answer(Result<grpc::ByteBuffer> response) {
+  JAMMI_SYNC_POINT("rpc:answer");
   if (!response) return Fail(ToFailure(response.error(), state_.method().options.errors));
   const size_t most = state_.dispatcher().options().max_message_bytes;
   if (response->Length() > most) {

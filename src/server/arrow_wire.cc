@@ -90,6 +90,43 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ReadSchema(std::string_view bytes)
   return schema;
 }
 
+// The arrays of a batch point inside its buffers, and its rows are not made of nothing.
+arrow::Status CheckBatch(const arrow::RecordBatch& batch, int64_t size) {
+  // The reader's own checks end at the buffers' bounds; offsets, views and indices point inside them.
+  ARROW_RETURN_NOT_OK(batch.ValidateFull());
+  if (batch.num_rows() > kMaxRowsWithoutData && batch.num_rows() / 8 > size) {
+    return arrow::Status::Invalid("it says it has ", batch.num_rows(), " rows, in ", size, " bytes");
+  }
+  return arrow::Status::OK();
+}
+
+// The message that a stream begins with; empty if it does not look like one.
+std::string_view SchemaMessageOf(const arrow::Buffer& stream) {
+  const auto metadata = MetadataSize(stream, 0);
+  if (!metadata.ok()) return {};
+  return std::string_view(stream).substr(0, static_cast<size_t>(kMessagePrefixBytes + *metadata));
+}
+
+// The usual stream, of a schema that is known: its message, that of one batch without dictionaries, the end.
+// Null for any other: what there is to say of it, ReadOneBatch says.
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadKnown(const std::shared_ptr<arrow::Buffer>& stream,
+                                                             const WireSchemas& known) {
+  const auto schema_message = SchemaMessageOf(*stream);
+  const auto schema = schema_message.empty() ? nullptr : known.Find(schema_message);
+  if (schema == nullptr) return nullptr;
+  auto at = static_cast<int64_t>(schema_message.size());
+  ARROW_ASSIGN_OR_RAISE(const auto message, NextMessage(stream, &at));
+  const auto rest = std::string_view(*stream).substr(static_cast<size_t>(at));
+  if (!rest.empty() && !rest.starts_with(kEndOfStream)) return nullptr;
+  if (message->type() != arrow::ipc::MessageType::RECORD_BATCH || IsCompressed(*message->metadata())) {
+    return nullptr;
+  }
+  const arrow::ipc::DictionaryMemo none;
+  ARROW_ASSIGN_OR_RAISE(auto batch, arrow::ipc::ReadRecordBatch(*message, schema, &none, ReadOptions()));
+  ARROW_RETURN_NOT_OK(CheckBatch(*batch, stream->size()));
+  return batch;
+}
+
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadOneBatch(std::shared_ptr<arrow::Buffer> bytes) {
   const int64_t size = bytes->size();
   if (size == 0) return arrow::Status::Invalid("there is no record batch, and there must be one");
@@ -102,11 +139,17 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadOneBatch(std::shared_ptr<
   if (second != nullptr) {
     return arrow::Status::Invalid("there is more than one record batch, and there must be one");
   }
-  // The reader's own checks end at the buffers' bounds; offsets, views and indices point inside them.
-  ARROW_RETURN_NOT_OK(batch->ValidateFull());
-  if (batch->num_rows() > kMaxRowsWithoutData && batch->num_rows() / 8 > size) {
-    return arrow::Status::Invalid("it says it has ", batch->num_rows(), " rows, in ", size, " bytes");
-  }
+  ARROW_RETURN_NOT_OK(CheckBatch(*batch, size));
+  return batch;
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadOneBatch(const std::shared_ptr<arrow::Buffer>& bytes,
+                                                                WireSchemas& known) {
+  if (auto batch = ReadKnown(bytes, known); batch.ok() && *batch != nullptr) return batch;
+  ARROW_ASSIGN_OR_RAISE(auto batch, ReadOneBatch(bytes));
+  const auto schema_message = SchemaMessageOf(*bytes);
+  const bool plain = arrow::ipc::DictionaryFieldMapper(*batch->schema()).num_dicts() == 0;
+  if (plain && !schema_message.empty()) known.Remember(schema_message, batch->schema());
   return batch;
 }
 
@@ -182,7 +225,8 @@ Result<std::string> EncodeWireBatch(const arrow::RecordBatch& batch) {
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> DecodeWireBatch(std::string_view header, std::string_view body,
-                                                            std::shared_ptr<const void> owner) {
+                                                            std::shared_ptr<const void> owner,
+                                                            WireSchemas* known) {
   std::shared_ptr<arrow::Buffer> bytes;
   if (header.empty() || body.empty()) {
     bytes = std::make_shared<OwnedBytes>(header.empty() ? body : header, std::move(owner));
@@ -192,7 +236,9 @@ Result<std::shared_ptr<arrow::RecordBatch>> DecodeWireBatch(std::string_view hea
     joined.append(header).append(body);
     bytes = arrow::Buffer::FromString(std::move(joined));
   }
-  return Guarded("batch decode", [&] { return ReadOneBatch(std::move(bytes)); });
+  return Guarded("batch decode", [&] {
+    return known == nullptr ? ReadOneBatch(std::move(bytes)) : ReadOneBatch(bytes, *known);
+  });
 }
 
 Result<ArrowBatchFrame> ArrowBatchFrame::Make(const arrow::Schema& schema) {

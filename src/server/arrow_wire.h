@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "jammi/result.h"
+#include "server/wire_schemas.h"
 
 namespace jammi {
 
@@ -29,13 +30,16 @@ namespace jammi {
 [[nodiscard]] Result<std::string> EncodeWireBatch(const arrow::RecordBatch& batch);
 // The one batch of a trigger.ArrowBatch, whose stream is `header` and then `body`. With all of it in one of
 // the two, which is how it is sent, nothing is copied but buffers that lie at odd addresses: the batch reads
-// from these bytes as long as it lives. They are `owner`'s; without one the caller sees to it.
+// from these bytes as long as it lives. They are `owner`'s; without one the caller sees to it. `known` saves
+// reading a schema again, and learns the ones that are new; batches of one schema then share it. It never
+// changes the outcome.
 // Errors: kInvalidArgument, "batch decode: ...": no stream, none or several batches in it, arrays that are no
 // valid Arrow data, a compressed body, another byte order, names that are not UTF-8, or rows by the million
 // without any data.
 [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> DecodeWireBatch(std::string_view header,
                                                                           std::string_view body,
-                                                                          std::shared_ptr<const void> owner);
+                                                                          std::shared_ptr<const void> owner,
+                                                                          WireSchemas* known = nullptr);
 
 // Puts batches that are encoded already, as Delivery::Ipc() gives them, into messages of the wire. Immutable,
 // thread-safe.

@@ -1,5 +1,6 @@
 // Any bytes: decoding ends with an error that has no detail, or with a batch that can be read to its last
 // value, and that says the same after another way over the wire.
+#include <arrow/compare.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
@@ -30,6 +31,17 @@ void Check(std::string_view bytes) {
     RequireRefusal(schema.error());
   }
   const auto batch = DecodeWireBatch("", bytes, nullptr);
+  // As the first of its schema, and as a later one.
+  static WireSchemas known;
+  for (int i = 0; i < 2; ++i) {
+    const auto again = DecodeWireBatch("", bytes, nullptr, &known);
+    Require(static_cast<bool>(again) == static_cast<bool>(batch));
+    if (batch) {
+      Require((*again)->Equals(**batch, true, arrow::EqualOptions::Defaults().nans_equal(true)));
+    } else {
+      Require(again.error().message() == batch.error().message());
+    }
+  }
   if (!batch) return RequireRefusal(batch.error());
   Require((*batch)->ValidateFull().ok());
   (void)(*batch)->ToString();

@@ -99,15 +99,68 @@ TEST(ArrowWire, ASenderMaySplitAnywhere) {
   }
 }
 
+// Without the dictionary, whose schema is read each time.
+std::shared_ptr<arrow::RecordBatch> PlainRows() { return Rows()->RemoveColumn(2).ValueOrDie(); }
+
+// The schema is read once; the batches then share it.
+TEST(ArrowWire, ASchemaThatCameBeforeIsNotReadAgain) {
+  WireSchemas known;
+  const auto bytes = *EncodeWireBatch(*PlainRows());
+  const auto first = *DecodeWireBatch("", bytes, nullptr, &known);
+  for (const auto& stream : {bytes, bytes.substr(0, bytes.size() - 8), bytes + "behind the end"}) {
+    const auto later = DecodeWireBatch("", stream, nullptr, &known);
+    ASSERT_TRUE(later) << later.error().ToString();
+    EXPECT_TRUE((*later)->Equals(*PlainRows()));
+    EXPECT_EQ((*later)->schema().get(), first->schema().get());
+  }
+  const auto with_dictionary = *EncodeWireBatch(*Rows());
+  for (int i = 0; i < 2; ++i) {
+    const auto batch = DecodeWireBatch("", with_dictionary, nullptr, &known);
+    ASSERT_TRUE(batch) << batch.error().ToString();
+    EXPECT_TRUE((*batch)->Equals(*Rows()));
+  }
+}
+
+// What is refused is refused with the same words, whether or not the schema is known.
+TEST(ArrowWire, AKnownSchemaExcusesNothing) {
+  WireSchemas known;
+  const auto schema = PlainRows()->schema();
+  ASSERT_TRUE(DecodeWireBatch("", Stream({PlainRows()}, schema), nullptr, &known));
+  auto compressed = arrow::ipc::IpcWriteOptions::Defaults();
+  compressed.codec = arrow::util::Codec::Create(arrow::Compression::LZ4_FRAME).ValueOrDie();
+  const auto bytes = *EncodeWireBatch(*PlainRows());
+  for (const auto& stream : {Stream({}, schema), Stream({PlainRows(), PlainRows()}, schema),
+                             Stream({PlainRows()}, schema, compressed), bytes.substr(0, bytes.size() - 20)}) {
+    const auto unknown = DecodeWireBatch("", stream, nullptr);
+    ASSERT_FALSE(unknown);
+    ExpectRefused(DecodeWireBatch("", stream, nullptr, &known), unknown.error().message());
+  }
+}
+
+TEST(ArrowWire, KnownSchemasAreFewAndSmall) {
+  WireSchemas known;
+  const auto schema = PlainRows()->schema();
+  known.Remember(std::string(WireSchemas::kMaxMessageBytes + 1, 'x'), schema);
+  EXPECT_EQ(known.Find(std::string(WireSchemas::kMaxMessageBytes + 1, 'x')), nullptr);
+  for (size_t i = 0; i < WireSchemas::kMost; ++i) known.Remember(std::to_string(i), schema);
+  EXPECT_EQ(known.Find("0"), schema);
+  known.Remember("one more", schema);
+  EXPECT_EQ(known.Find("0"), nullptr);
+  EXPECT_EQ(known.Find("one more"), schema);
+}
+
 // Wherever the bytes begin: a column is never read at an address that its type may not have.
 TEST(ArrowWire, OddAddressesAreFine) {
-  const auto bytes = *EncodeWireBatch(*Rows());
-  for (size_t shift = 0; shift < 8; ++shift) {
-    const std::string shifted = std::string(shift, 'x') + bytes;
-    const auto batch = DecodeWireBatch("", std::string_view(shifted).substr(shift), nullptr);
-    ASSERT_TRUE(batch);
-    EXPECT_TRUE((*batch)->Equals(*Rows()));
-    EXPECT_EQ((*batch)->column_data(0)->buffers[1]->address() % 8, 0U);
+  WireSchemas known;
+  for (const auto& rows : {Rows(), PlainRows()}) {
+    const auto bytes = *EncodeWireBatch(*rows);
+    for (size_t shift = 0; shift < 8; ++shift) {
+      const std::string shifted = std::string(shift, 'x') + bytes;
+      const auto batch = DecodeWireBatch("", std::string_view(shifted).substr(shift), nullptr, &known);
+      ASSERT_TRUE(batch);
+      EXPECT_TRUE((*batch)->Equals(*rows));
+      EXPECT_EQ((*batch)->column_data(0)->buffers[1]->address() % 8, 0U);
+    }
   }
 }
 
@@ -186,14 +239,20 @@ TEST(ArrowWire, DamagedBytesAreRefusedOrRead) {
     IgnoreError(DecodeWireSchema(copy), "only that it ends");
   }
   std::mt19937 random(7);
+  WireSchemas known;
+  const auto plain = *EncodeWireBatch(*PlainRows());
   for (int i = 0; i < 20'000; ++i) {
-    std::string copy = bytes;
+    std::string copy = i % 2 == 0 ? bytes : plain;
     for (auto changes = 1 + random() % 3; changes > 0; --changes) {
       copy[random() % copy.size()] = static_cast<char>(random());
     }
-    if (const auto batch = DecodeWireBatch("", copy, nullptr)) {
-      EXPECT_TRUE((*batch)->ValidateFull().ok());
-      EXPECT_FALSE((*batch)->ToString().empty());
+    const auto batch = DecodeWireBatch("", copy, nullptr);
+    const auto known_batch = DecodeWireBatch("", copy, nullptr, &known);
+    ASSERT_EQ(static_cast<bool>(batch), static_cast<bool>(known_batch));
+    if (!batch) continue;
+    for (const auto& read : {*batch, *known_batch}) {
+      EXPECT_TRUE(read->ValidateFull().ok());
+      EXPECT_EQ(read->ToString().empty(), read->num_columns() == 0);
     }
   }
 }

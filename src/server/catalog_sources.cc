@@ -106,21 +106,12 @@ Result<Empty> AddSource(const CatalogCall& call, const wire::AddSourceRequest& r
       "AddSource is not available on this server: this version cannot read the schema of a file yet");
 }
 
-// Result tables go with the source, first: should the server die in between, the source is there still, and
-// the same call ends what was begun. Evaluation runs stay. A source that is another's is as if it were
-// absent.
+// Result tables go with the source; evaluation runs stay. A source that is another's is as if it were absent.
 Result<Empty> RemoveSource(const CatalogCall& call, const wire::RemoveSourceRequest& request) {
   if (request.source_id().empty()) return Invalid("source_id is required");
-  auto sources = call.session.sources().WithDeadline(call.deadline);
-  const auto source = sources.Get(request.source_id());
-  const auto absent = [](const auto& result) {
-    return !result && result.error().code() == ErrorCode::kNotFound;
-  };
-  if (absent(source) || (source && source->owner != sources.scope())) return Empty();
-  if (!source) return source.error();
-  JAMMI_TRY(call.session.result_tables().WithDeadline(call.deadline).DeleteForSource(request.source_id()));
-  const auto removed = sources.Remove(request.source_id());
-  if (!removed && !absent(removed)) return removed.error();
+  const auto removed =
+      call.session.sources().WithDeadline(call.deadline).RemoveWithTables(request.source_id());
+  if (!removed && removed.error().code() != ErrorCode::kNotFound) return removed.error();
   return Empty();
 }
 

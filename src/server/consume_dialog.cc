@@ -72,20 +72,14 @@ struct ConsumeDialog::Shared {
 
 ConsumeDialog::ConsumeDialog(std::unique_ptr<ConsumerSubscription> subscription, wire::Consumer attached,
                              RpcExecutor& executor, uint64_t lane, ServerMetrics& metrics)
-    : shared_(std::make_shared<Shared>()),
-      executor_(executor),
-      lane_(lane),
-      metrics_(metrics),
-      attached_(std::move(attached)) {
+    : shared_(std::make_shared<Shared>()), executor_(executor), lane_(lane), attached_(std::move(attached)) {
   shared_->acked_sent = subscription->flushed();
   shared_->subscription = std::move(subscription);
-  metrics_.SubscriberCame();
+  counted_.emplace(metrics, shared_->subscription->bookmark().topic.ToString(),
+                   [shared = shared_.get()] { return shared->subscription->lag(); });
 }
 
-ConsumeDialog::~ConsumeDialog() {
-  Close();
-  metrics_.SubscriberLeft();
-}
+ConsumeDialog::~ConsumeDialog() { Close(); }
 
 Result<RpcStream::Polled> ConsumeDialog::TryNext() {
   if (attached_) {

@@ -39,10 +39,10 @@ class ConsumeDialog final : public RpcDialog {
   const std::shared_ptr<Shared> shared_;
   RpcExecutor& executor_;
   const uint64_t lane_;
-  ServerMetrics& metrics_;
   DeliveryEncoder encoder_;
   std::optional<ext::v1::Consumer> attached_;  // not sent yet
   bool ended_ = false;                         // there are no more deliveries, and that was said
+  std::optional<ServerMetrics::Subscriber> counted_;
 };
 
 }  // namespace jammi

@@ -213,9 +213,7 @@ TEST_F(ConsumeTest, ClientsThatGoLeaveNothingAndGiveTheLeaseBack) {
       EXPECT_TRUE(dialog.Write(Flush()));
     }
   }
-  EXPECT_TRUE(Eventually([this] {
-    return open_streams() == 0 && host().metrics.Text().find("\njammi_subscribers 0\n") != std::string::npos;
-  }));
+  EXPECT_TRUE(Eventually([this] { return open_streams() == 0 && NobodySubscribes(); }));
   EXPECT_TRUE(Eventually([this] {
     const auto lease = host().As(kNobody).consumers().Get("t", "reader 19")->lease;
     return !lease || !lease->live;

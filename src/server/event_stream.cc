@@ -1,6 +1,5 @@
 #include "server/event_stream.h"
 
-#include <arrow/record_batch.h>
 #include <arrow/type.h>
 
 #include <utility>
@@ -11,9 +10,9 @@
 namespace jammi {
 
 Result<grpc::ByteBuffer> DeliveryEncoder::Encode(const Delivery& delivery) {
-  if (delivery.batch->schema() != schema_) {
-    JAMMI_ASSIGN(frame_, ArrowBatchFrame::Make(*delivery.batch->schema()));
-    schema_ = delivery.batch->schema();
+  if (auto schema = delivery.schema(); schema != schema_) {
+    JAMMI_ASSIGN(frame_, ArrowBatchFrame::Make(*schema));
+    schema_ = std::move(schema);
   }
   JAMMI_ASSIGN(auto messages, delivery.Ipc());
   v1::trigger::SubscribedBatch head;
@@ -23,11 +22,9 @@ Result<grpc::ByteBuffer> DeliveryEncoder::Encode(const Delivery& delivery) {
 }
 
 EventStream::EventStream(std::unique_ptr<Subscription> subscription, ServerMetrics& metrics)
-    : metrics_(metrics), subscription_(std::move(subscription)) {
-  metrics_.SubscriberCame();
+    : subscription_(std::move(subscription)),
+      counted_(metrics, subscription_->bookmark().topic.ToString(), [this] { return subscription_->lag(); }) {
 }
-
-EventStream::~EventStream() { metrics_.SubscriberLeft(); }
 
 Result<RpcStream::Polled> EventStream::TryNext() {
   JAMMI_ASSIGN(const auto polled, subscription_->TryNext());

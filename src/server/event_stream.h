@@ -27,16 +27,15 @@ class EventStream final : public RpcStream {
  public:
   // `metrics` outlives it.
   EventStream(std::unique_ptr<Subscription> subscription, ServerMetrics& metrics);
-  ~EventStream() override;
 
   [[nodiscard]] Result<Polled> TryNext() override;
   void OnReady(std::move_only_function<void()> ready) override { subscription_->OnReady(std::move(ready)); }
   void Close() override { subscription_->Close(); }
 
  private:
-  ServerMetrics& metrics_;
   DeliveryEncoder encoder_;
   const std::unique_ptr<Subscription> subscription_;
+  const ServerMetrics::Subscriber counted_;
 };
 
 }  // namespace jammi

@@ -9,15 +9,19 @@
 #include <ostream>
 #include <string>
 
+#include "access/token_file.h"
 #include "base/log_output.h"
 #include "command_line/command_line.h"
 #include "config/config_answers.h"
 #include "config/environment.h"
 #include "http/ready_check.h"
 #include "jammi/config.h"
+#include "server/arrow_memory.h"
+#include "server/exposure.h"
 #include "server/server.h"
 #include "server/service_manager.h"
 #include "server/signals.h"
+#include "server/tls_files.h"
 
 namespace jammi {
 namespace {
@@ -84,7 +88,9 @@ void Reload(Server& server, ServiceManager& manager) {
   if (const auto reloaded = server.Reload(); reloaded) {
     Log(LogLevel::kInfo, "SIGHUP: tokens and certificates were read again");
   } else {
-    Log(LogLevel::kError, "SIGHUP: what was in force stays: {}", reloaded.error().message());
+    // One of them may have been read: whoever was put out by it is out.
+    Log(LogLevel::kError, "SIGHUP: not all could be read again, and of that the old stays in force: {}",
+        reloaded.error().message());
   }
   manager.Ready();
 }
@@ -109,6 +115,7 @@ void Stop(Server& server, uint64_t drain_secs) {
 
 int Serve(const LoadedConfig& loaded, const Environment& environment, std::ostream& out) {
   const auto began = SteadyClock::now();
+  ShareAllocatorWithArrow();
   ServerSignals signals;
   ServiceManager manager(environment);
   StartLog(loaded.config.logging, environment);
@@ -129,6 +136,27 @@ int Serve(const LoadedConfig& loaded, const Environment& environment, std::ostre
   signals.ExitOnNextStop();
   Stop(**server, loaded.config.server.drain_secs);
   return 0;
+}
+
+// Who could reach the server; and what the configuration names and a start reads, as SIGHUP does.
+Result<void> CheckStart(const ServerConfig& config) {
+  JAMMI_TRY(CheckExposure(config));
+  if (const auto tls = ReadTlsFiles(config); !tls) return tls.error();
+  if (!config.token_path) return {};
+  auto tokens = ReadTokenFile(*config.token_path);
+  if (!tokens) return std::move(tokens).error().While("server.token_path");
+  return {};
+}
+
+// W-15
+int Check(const LoadOptions& options, std::ostream& out, std::ostream& err) {
+  if (const auto loaded = LoadConfig(options); loaded) {
+    if (const auto start = CheckStart(loaded->config.server); !start) {
+      err << fmt::format("jammi-server: {}\n", OneLine(start.error().message()));
+      return 1;
+    }
+  }
+  return CheckConfiguration(options, out, err);  // it says what is wrong with the configuration itself
 }
 
 // W-16
@@ -153,7 +181,7 @@ int RunServer(int argc, const char* const* argv, std::ostream& out, std::ostream
   const Environment environment = ProcessEnvironment();
   LoadOptions options{.environment = environment, .log_warnings = false};
   if (arguments.config) options.path = *arguments.config;
-  if (arguments.check_config) return CheckConfiguration(options, out, err);
+  if (arguments.check_config) return Check(options, out, err);
   if (arguments.print_config) return PrintConfiguration(options, ConfigurationForm::kToml, out, err);
 
   const auto loaded = LoadConfig(options);

@@ -9,8 +9,11 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,6 +24,7 @@
 #include "jammi/engine.h"
 #include "jammi/v1/catalog.pb.h"
 #include "jammi/v1/trigger.pb.h"
+#include "support/certificates.h"
 #include "support/program_test.h"
 #include "support/server_process.h"
 #include "support/temp_dir.h"
@@ -104,6 +108,51 @@ TEST_F(ProcessTest, W15ACheckOfTheConfigurationStartsNothing) {
   const auto bad = Run({"--check-config", "--config", "bad.toml"});
   EXPECT_EQ(bad.exit, 1);
   EXPECT_THAT(bad.err, HasSubstr("did you mean 'server.flight_listen'?"));
+
+  // It used to say "ok" of what the start refuses.
+  const auto refused = [&](const char* text) {
+    Write("refused.toml", std::string("[server]\n") + text);
+    const auto run = Run({"--check-config", "--config", "refused.toml"});
+    EXPECT_EQ(run.exit, 1);
+    EXPECT_EQ(run.out, "");
+    return run.err;
+  };
+  EXPECT_THAT(refused("flight_listen = '0.0.0.0:0'\n"), HasSubstr("there is no authentication"));
+  EXPECT_THAT(refused("token_path = 'nowhere'\n"), HasSubstr("server.token_path: "));
+  EXPECT_THAT(refused("tls_certificate_path = 'nowhere.crt'\ntls_key_path = 'nowhere.key'\n"),
+              HasSubstr("nowhere.crt"));
+}
+
+// Who replaces a certificate or a token wants to know before the server is asked to read it.
+TEST_F(ProcessTest, W15ACheckOfTheConfigurationReadsTheFilesThatItNames) {
+  for (const auto* name : {"one", "two"}) test::MakeCertificate(directory_, name);
+  const auto path = [&](const char* file) { return (directory_ / file).string(); };
+  const auto check = [&](const char* key, const char* tokens) {
+    return Run({"--check-config"},
+               {"JAMMI_SERVER__TLS_CERTIFICATE_PATH=" + path("one.crt"),
+                "JAMMI_SERVER__TLS_KEY_PATH=" + path(key), "JAMMI_SERVER__TOKEN_PATH=" + path(tokens)});
+  };
+  for (const auto* file : {"tokens", "broken"}) {
+    Write(file, file == std::string_view("tokens") ? "# none yet\n" : "ops reader *\n");
+    std::filesystem::permissions(directory_ / file, std::filesystem::perms::owner_read);
+  }
+  const auto good = check("one.key", "tokens");
+  EXPECT_EQ(good.exit, 0) << good.err;
+  EXPECT_THAT(good.out, EndsWith("\nok\n"));
+  const auto refused = [&](const char* key, const char* tokens) {
+    const auto run = check(key, tokens);
+    EXPECT_EQ(run.exit, 1);
+    EXPECT_EQ(run.out, "");
+    return run.err;
+  };
+  EXPECT_EQ(refused("two.key", "tokens"), "jammi-server: server.tls_key_path: " + path("two.key") +
+                                              ": it is not the key of the certificate in " + path("one.crt") +
+                                              "\n");
+  EXPECT_EQ(refused("none.key", "tokens"),
+            "jammi-server: server.tls_key_path: " + path("none.key") + ": No such file or directory\n");
+  EXPECT_EQ(refused("one.key", "broken"),
+            "jammi-server: server.token_path: " + path("broken") +
+                ": line 1: expected four words: principal, role, tenants, SHA-256 of the token\n");
 }
 
 TEST_F(ProcessTest, W15TheConfigurationInForceIsPrintedWithoutSecrets) {
@@ -316,6 +365,22 @@ TEST_F(ProcessTest, Srv055ItsCallsAreCounted) {
   }
 }
 
+// What docs/monitoring.md promises is what a server says, from its first moment on, and nothing else.
+TEST_F(ProcessTest, Srv055TheServerHasEveryMetricOfThePage) {
+  const auto find = [](const std::string& text, const std::regex& pattern) {
+    std::set<std::string> names;
+    for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match) {
+      names.insert(std::string((*match)[1]) + " " + std::string((*match)[2]));
+    }
+    return names;
+  };
+  std::ifstream file(JAMMI_DOCS "/monitoring.md");
+  const std::string promised{std::istreambuf_iterator<char>(file), {}};
+  auto server = Start();
+  EXPECT_EQ(find(Get(server.health(), "/metrics"), std::regex(R"(# TYPE (\w+) (\w+)\n)")),
+            find(promised, std::regex(R"(\| `(\w+)` \| (counter|gauge|histogram) \|)")));
+}
+
 // SRV-040, SRV-041, cases 25 and 27
 TEST_F(ProcessTest, Srv041Case25Case27WhatIsNotMountedIsNotServed) {
   using testing::ElementsAre;
@@ -336,6 +401,24 @@ TEST_F(ProcessTest, Srv041Case25Case27WhatIsNotMountedIsNotServed) {
   EXPECT_EQ(train.error().code(), ErrorCode::kUnimplemented);
   EXPECT_THAT(tiers("event", &channel, &server), ElementsAre("core", "event"));
   EXPECT_THAT(tiers("all", &channel, &server), ElementsAre("core", "event"));
+}
+
+// What needs models, files or SQL says that it is not there, and why.
+TEST_F(ProcessTest, Srv232WhatThisVersionDoesNotHaveSaysSo) {
+  auto server = Start();
+  const auto channel = Connect(server);
+  for (const std::string method :
+       {"embedding.EmbeddingService/GenerateEmbeddings", "embedding.EmbeddingService/EncodeQuery",
+        "embedding.EmbeddingService/ImportEmbeddings", "embedding.EmbeddingService/Search",
+        "inference.InferenceService/Infer", "inference.InferenceService/Predict",
+        "training.TrainingService/StartTraining", "training.TrainingService/TrainingStatus",
+        "pipeline.PipelineService/AsofJoin", "eval.EvalService/EvalEmbeddings"}) {
+    const auto answer = channel->Call<Empty>(("/jammi.v1." + method).c_str(), Empty());
+    ASSERT_FALSE(answer) << method;
+    EXPECT_EQ(answer.error().code(), ErrorCode::kUnimplemented) << method;
+    EXPECT_THAT(answer.error().message(), HasSubstr(method.substr(method.find('/') + 1))) << method;
+    EXPECT_THAT(answer.error().message(), HasSubstr("not available on this server")) << method;
+  }
 }
 
 // SRV-042

@@ -9,9 +9,10 @@
 
 namespace jammi {
 
-// Whose the request is: the caller's, or that of `tenant_id`, which may be empty. Errors: kInvalidArgument
-// with TenantDetail: it is no tenant; kPermissionDenied: the caller has another one, or one that he proved to
-// have and this is none of it.
-[[nodiscard]] Result<Scope> ScopeOfRequest(const RpcCall& call, std::string_view tenant_id);
+// Whose a request about `topic` is: the caller's, or that of `tenant_id`, which may be empty. Errors:
+// kInvalidArgument: it is no tenant; kPermissionDenied: the caller may not be it, with
+// PublishTenantMismatchDetail where the session has another one.
+[[nodiscard]] Result<Scope> ScopeOfRequest(const RpcCall& call, std::string_view tenant_id,
+                                           std::string_view topic);
 
 }  // namespace jammi

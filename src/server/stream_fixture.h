@@ -262,6 +262,12 @@ class StreamTest : public testing::Test {
   }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] size_t open_streams() { return host_->dispatcher.open_streams(); }
+  // As /metrics has it: no topic has a subscriber, whether it has a label or not.
+  [[nodiscard]] bool NobodySubscribes() {
+    const std::string text = host_->metrics.Text();
+    const auto first = text.find("\njammi_subscribers{");
+    return text.find("\njammi_subscribers{topic=\"other\"} 0\n") == first;
+  }
 
  private:
   TempDir folder_{TempDir::On::kMemory};

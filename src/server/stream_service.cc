@@ -188,8 +188,8 @@ class StreamService final : public RpcService {
                              });
   }
 
-  [[nodiscard]] static Result<NamedPublisher::Request> Check(const RpcCall& call,
-                                                             const wire::PublishManyRequest& request) {
+  [[nodiscard]] Result<NamedPublisher::Request> Check(const RpcCall& call,
+                                                      const wire::PublishManyRequest& request) {
     if (request.topic().empty()) return Invalid("topic is required");
     NamedPublisher::Request checked{.scope = call.identity.scope,
                                     .topic = request.topic(),
@@ -198,7 +198,7 @@ class StreamService final : public RpcService {
                                     .deadline = call.deadline};
     for (int i = 0; i < request.batches_size(); ++i) {
       const auto& given = request.batches(i);
-      auto batch = DecodeWireBatch(given.data_header(), given.data_body(), nullptr);
+      auto batch = DecodeWireBatch(given.data_header(), given.data_body(), nullptr, &schemas_);
       if (!batch) return std::move(batch).error().While(fmt::format("batch {}", i));
       checked.batches.push_back(*std::move(batch));
     }
@@ -238,6 +238,7 @@ class StreamService final : public RpcService {
   NamedPublisher& publisher_;
   RpcExecutor& executor_;
   ServerMetrics& metrics_;
+  WireSchemas schemas_;
 };
 
 }  // namespace

@@ -29,10 +29,7 @@ class SubscribeTest : public StreamTest {
     EXPECT_THAT(end.error().message(), HasSubstr(text));
   }
   [[nodiscard]] bool AllGone() {
-    return Eventually([this] {
-      return open_streams() == 0 &&
-             host().metrics.Text().find("\njammi_subscribers 0\n") != std::string::npos;
-    });
+    return Eventually([this] { return open_streams() == 0 && NobodySubscribes(); });
   }
 };
 
@@ -223,6 +220,31 @@ TEST_F(SubscribeTest, Srv166ClientsThatAreKilledLeaveNothing) {
   EXPECT_EQ(NextOffsets(staying, 11), Range(1, 12));  // nobody else was disturbed
   EXPECT_TRUE(Eventually([&] { return descriptors() <= before; })) << descriptors() << " after " << before;
   staying.Cancel();
+  EXPECT_TRUE(AllGone());
+}
+
+// SRV-055: the topic by its id, for names are not for everybody.
+TEST_F(SubscribeTest, Srv055SubscribersAreCountedWithTheirLag) {
+  const std::string topic = host().As(kNobody).topics().Find("t")->id.ToString();
+  const auto says = [&](const std::string& metric, int value) {
+    return host().metrics.Text().find("\n" + metric + "{topic=\"" + topic + "\"} " + std::to_string(value) +
+                                      "\n") != std::string::npos;
+  };
+  auto quick = SubscribeLive(Client(kNobody), SubscribeTo("t"));
+  auto slow = SubscribeLive(Client(kNobody), SubscribeTo("t"));
+  EXPECT_TRUE(says("jammi_subscribers", 2));
+  EXPECT_TRUE(says("jammi_subscriber_lag_batches", 0));
+  const auto client = Client(kNobody);
+  const auto big = BatchS(1, {std::string(1 << 20, 'x')});
+  constexpr uint64_t kEvents = 60;
+  for (uint64_t i = 0; i < kEvents; ++i) PublishOk(client, "t", big);
+  EXPECT_EQ(NextOffsets(quick, kEvents), Range(0, kEvents));
+  EXPECT_FALSE(says("jammi_subscriber_lag_batches", 0)) << "nobody takes 60 MiB without reading";
+  EXPECT_EQ(NextOffsets(slow, kEvents), Range(0, kEvents));
+  EXPECT_TRUE(Eventually([&] { return says("jammi_subscriber_lag_batches", 0); }));
+  slow.Cancel();
+  EXPECT_TRUE(Eventually([&] { return says("jammi_subscribers", 1); }));
+  quick.Cancel();
   EXPECT_TRUE(AllGone());
 }
 

@@ -40,8 +40,9 @@ Result<void> CheckGranted(const RpcCall& call, const Scope& scope) {
 Result<Scope> ScopeOf(const wire::SetTenantRequest& request) {
   if (!request.has_tenant()) return Error(ErrorCode::kInvalidArgument, "tenant is required");
   if (request.tenant().id().empty()) return Scope::Global();
-  auto tenant = TenantId::Parse(request.tenant().id());
-  if (!tenant) return std::move(tenant).error().While("tenant.id");
+  const auto tenant = TenantId::Parse(request.tenant().id());
+  // A request that cannot be read has no detail.
+  if (!tenant) return Error(ErrorCode::kInvalidArgument, "tenant.id: " + tenant.error().message());
   return Scope::ForTenant(*tenant);
 }
 

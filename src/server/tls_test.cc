@@ -1,14 +1,13 @@
 // SRV-014: TLS on the gRPC port, and its certificates replaced while connections go on.
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <google/protobuf/empty.pb.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "client/rpc_channel.h"
 #include "jammi/v1/catalog.pb.h"
 #include "server/server.h"
+#include "support/certificates.h"
 #include "support/temp_dir.h"
 
 namespace jammi::test {
@@ -25,18 +24,8 @@ class TlsTest : public testing::Test {
     config_.server.health_listen = "127.0.0.1:0";
     config_.server.tls_certificate_path = folder_.path() / "server.crt";
     config_.server.tls_key_path = folder_.path() / "server.key";
-    MakeCertificate("one");
-    MakeCertificate("two");
+    for (const auto* name : {"one", "two"}) MakeCertificate(folder_.path(), name);
     Use("one");
-  }
-  // A certificate of 127.0.0.1 that is its own authority: NAME.crt, NAME.key.
-  void MakeCertificate(const std::string& name) const {
-    const auto command = fmt::format(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
-        "-subj /CN={1} -addext subjectAltName=IP:127.0.0.1 -keyout {0}/{1}.key -out {0}/{1}.crt "
-        "2>/dev/null",
-        folder_.path().string(), name);
-    ASSERT_EQ(std::system(command.c_str()), 0);
   }
   fs::path Path(const std::string& file) const { return folder_.path() / file; }
   void Use(const std::string& name) const {

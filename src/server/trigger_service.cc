@@ -38,13 +38,13 @@ class TriggerService final : public RpcService {
 
  private:
   // SRV-150...152. The batch reads from the request, which is there until the reply.
-  [[nodiscard]] static Result<NamedPublisher::Request> Check(const RpcCall& call,
-                                                             const wire::PublishRequest& request) {
+  [[nodiscard]] Result<NamedPublisher::Request> Check(const RpcCall& call,
+                                                      const wire::PublishRequest& request) {
     JAMMI_ASSIGN(auto topic, TopicOf(request.topic()));
     if (!request.has_batch()) return Error(ErrorCode::kInvalidArgument, "batch is required");
-    JAMMI_ASSIGN(auto scope, ScopeOfRequest(call, request.tenant_id()));
+    JAMMI_ASSIGN(auto scope, ScopeOfRequest(call, request.tenant_id(), topic));
     const auto& given = request.batch();
-    JAMMI_ASSIGN(auto batch, DecodeWireBatch(given.data_header(), given.data_body(), nullptr));
+    JAMMI_ASSIGN(auto batch, DecodeWireBatch(given.data_header(), given.data_body(), nullptr, &schemas_));
     return NamedPublisher::Request{.scope = std::move(scope),
                                    .topic = std::move(topic),
                                    .batches = {std::move(batch)},
@@ -70,9 +70,10 @@ class TriggerService final : public RpcService {
   [[nodiscard]] Result<std::unique_ptr<RpcStream>> Subscribe(const RpcCall& call,
                                                              const wire::SubscribeRequest& request) const {
     JAMMI_ASSIGN(const auto topic, TopicOf(request.topic()));
-    JAMMI_ASSIGN(const auto scope, ScopeOfRequest(call, request.tenant_id()));
+    JAMMI_ASSIGN(const auto scope, ScopeOfRequest(call, request.tenant_id(), topic));
     const auto session = context_.SessionOf(scope);
-    const SubscribeOptions options{.predicate = request.predicate(), .follow = !request.replay_only()};
+    const SubscribeOptions options{
+        .predicate = request.predicate(), .follow = !request.replay_only(), .decode = false};
     auto from = request.has_from_offset() ? From::Offset(request.from_offset()) : From::Newest();
     auto subscription = session.Subscribe(topic, from, options);
     // 0 is all that is retained, wherever that begins by now; any other offset is one that somebody waits
@@ -90,6 +91,7 @@ class TriggerService final : public RpcService {
   const ServerContext& context_;
   NamedPublisher& publisher_;
   ServerMetrics& metrics_;
+  WireSchemas schemas_;
 };
 
 }  // namespace

@@ -66,6 +66,7 @@ Result<AttachOptions> ToAttachOptions(const wire::ConsumeRequest::Attach& attach
     options.lease = std::chrono::duration_cast<std::chrono::milliseconds>(lease);
   }
   options.follow = !attach.replay_only();
+  options.decode = false;
   // Who closes it is a thread that serves others: what is left goes on by itself.
   options.close_wait = std::chrono::milliseconds(0);
   return options;

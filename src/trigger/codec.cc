@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <deque>
 #include <limits>
 #include <mutex>
@@ -30,9 +29,6 @@ namespace jammi {
 namespace {
 
 constexpr int kAlignment = 64;
-// Before each message: 0xFFFFFFFF, then the length of its metadata.
-constexpr uint32_t kContinuation = 0xFFFFFFFF;
-constexpr int64_t kPrefixBytes = 8;
 
 arrow::ipc::IpcWriteOptions WriteOptions() {
   auto options = arrow::ipc::IpcWriteOptions::Defaults();
@@ -131,34 +127,6 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> Write(const std::vector<arrow::ipc
   return buffer;
 }
 
-// Cuts the next message off `payload`, at `*at`. Verifies its metadata and that its body is there.
-Result<std::unique_ptr<arrow::ipc::Message>> NextMessage(const std::shared_ptr<arrow::Buffer>& payload,
-                                                         int64_t* at) {
-  const int64_t left = payload->size() - *at;
-  if (left < kPrefixBytes) return Damaged("it ends inside a message's prefix");
-  uint32_t continuation = 0;
-  int32_t metadata_size = 0;
-  std::memcpy(&continuation, payload->data() + *at, sizeof continuation);
-  std::memcpy(&metadata_size, payload->data() + *at + sizeof continuation, sizeof metadata_size);
-  if (continuation != kContinuation) return Damaged("a message does not begin where it must");
-  if (metadata_size <= 0 || metadata_size > left - kPrefixBytes)
-    return Damaged("a message's metadata is cut off");
-
-  auto metadata = arrow::SliceBuffer(payload, *at + kPrefixBytes, metadata_size);
-  const int64_t body_at = *at + kPrefixBytes + metadata_size;
-  const int64_t body_left = payload->size() - body_at;
-  auto message = arrow::ipc::Message::Open(metadata, arrow::SliceBuffer(payload, body_at, body_left));
-  if (!message.ok()) return Damaged(message.status().message());
-  const int64_t body_size = (*message)->body_length();
-  if (body_size < 0 || body_size > body_left) return Damaged("a message's body is cut off");
-  *at = body_at + body_size;
-  if (body_size != body_left) {
-    message = arrow::ipc::Message::Open(metadata, arrow::SliceBuffer(payload, body_at, body_size));
-    if (!message.ok()) return Damaged(message.status().message());
-  }
-  return std::move(message).ValueUnsafe();
-}
-
 using Messages_ = std::deque<std::unique_ptr<arrow::ipc::Message>>;
 
 // Hands Arrow's stream reader messages that are in memory already.
@@ -179,8 +147,9 @@ class QueuedMessages final : public arrow::ipc::MessageReader {
 Result<Messages_> Split(const std::shared_ptr<arrow::Buffer>& payload) {
   Messages_ messages;
   for (int64_t at = 0; at < payload->size();) {
-    JAMMI_ASSIGN(auto message, NextMessage(payload, &at));
-    messages.push_back(std::move(message));
+    auto message = NextMessage(payload, &at);
+    if (!message.ok()) return Damaged(message.status().message());
+    messages.push_back(std::move(message).ValueUnsafe());
   }
   if (messages.empty()) return Damaged("it is empty");
   return messages;
@@ -417,6 +386,14 @@ Result<std::shared_ptr<arrow::RecordBatch>> EventCodec::Decode(const std::shared
   // The messages' own checks end at the buffers' bounds; offsets, views and indices point inside them.
   if (const auto valid = batch->ValidateFull(); !valid.ok()) return Damaged(valid.message());
   return Fit(batch);
+}
+
+bool EventCodec::IsPlainlyStored(const arrow::Buffer& payload) const {
+  if (state_->has_dictionaries) return false;
+  const auto size = MetadataSize(payload, 0);
+  if (!size.ok()) return false;
+  const arrow::Buffer metadata(payload.data() + kMessagePrefixBytes, *size);
+  return FieldNodes(metadata) == newest().nodes();
 }
 
 Result<std::shared_ptr<arrow::RecordBatch>> EventCodec::Fit(

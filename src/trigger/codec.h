@@ -67,6 +67,10 @@ class EventCodec {
   [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Decode(
       const std::shared_ptr<arrow::Buffer>& payload, int64_t row_count, bool* as_stored = nullptr) const;
 
+  // Are these the messages of a batch with the columns of schema(), as far as that can be said by looking at
+  // the header alone? Of events with dictionaries it cannot: false.
+  [[nodiscard]] bool IsPlainlyStored(const arrow::Buffer& payload) const;
+
   // `batch`, which has the schema of any version of the topic, an earlier or a later one, with the columns
   // of schema(). Copies nothing. Errors: kResourceExhausted.
   [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> Fit(

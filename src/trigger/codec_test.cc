@@ -518,5 +518,29 @@ TEST(CodecVersions, DamagedBytesNeverCrash) {
   }
 }
 
+// What it says without decoding is what decoding says. Only of dictionaries it says nothing.
+TEST(CodecVersions, PlainlyStoredIsAsStored) {
+  std::mt19937_64 random(20260111);
+  int plainly = 0;
+  for (const auto& type : TypeCases()) {
+    const auto whole = *(*FourColumns(type, 9, random)->RemoveColumn(2))->RemoveColumn(0);
+    const std::vector<int64_t> counts = {1};
+    const auto codec = *EventCodec::Make(whole->schema(), counts);
+    for (const int columns : {1, 2}) {
+      const auto reader = *EventCodec::Make(FirstColumns(*whole, columns)->schema());
+      for (const int stored : {1, 2}) {
+        const auto payload = codec.Encode(*FirstColumns(*whole, stored), kNoLimit)->payload;
+        const bool says = reader.IsPlainlyStored(*payload);
+        plainly += says ? 1 : 0;
+        EXPECT_TRUE(!says || stored == columns);
+        for (int64_t size = 0; size < 64 && size < payload->size(); ++size) {
+          EXPECT_FALSE(reader.IsPlainlyStored(*arrow::SliceBuffer(payload, 0, size)));
+        }
+      }
+    }
+  }
+  EXPECT_GT(plainly, 0);
+}
+
 }  // namespace
 }  // namespace jammi

@@ -50,7 +50,7 @@ Result<Subscription::Polled> Cursor::TryNext() {
     if (Buffered()) {
       auto delivery = TakeBuffered();
       if (!delivery) return Fail(std::move(delivery).error());
-      if (delivery->batch != nullptr) return *std::move(delivery);
+      if (delivery->shared != nullptr) return *std::move(delivery);
       continue;
     }
     if (start_.before_refill) start_.before_refill();
@@ -83,7 +83,7 @@ Result<Delivery> Cursor::LookAtPage(uint64_t offset) const {
   if (page_->shared() && event.payload != nullptr) return Look(page_->frame(offset), page_);
   const auto& predicate = start_.predicate->predicate;
   if (event.payload != nullptr && !predicate.matches_all()) ++start_.predicate->counters->evaluations;
-  return LookAt(event, *start_.reader, start_.codec, predicate);
+  return LookAt(event, *start_.reader, start_.codec, predicate, start_.decode);
 }
 
 // As LookAt() does.
@@ -91,6 +91,10 @@ Result<Delivery> Cursor::Look(const Frame& frame, std::shared_ptr<const void> ow
   Delivery delivery{
       .offset = frame.offset(), .produced_at = frame.committed_at(), .tenant = frame.scope().tenant()};
   if (start_.reader && !start_.reader->Sees(frame.scope())) return delivery;
+  if (!start_.decode && start_.predicate->predicate.matches_all()) {
+    delivery.shared = frame.Stored(start_.codec);
+    if (delivery.shared != nullptr) return delivery;
+  }
   JAMMI_ASSIGN(delivery.shared, frame.Select(std::move(owner), start_.codec, *start_.predicate));
   if (delivery.shared != nullptr) delivery.batch = delivery.shared->batch();
   return delivery;

@@ -22,6 +22,7 @@ struct CursorStart {
   std::optional<Scope> reader;      // sees its own and unscoped events; absent: everything, as a driver does
   std::shared_ptr<const SharedPredicate> predicate;  // bound to that version
   Position bookmark;                                 // the subscription's, but for the offset
+  bool decode = true;                                // as SubscribeOptions has it
   // Called by the consumer's thread whenever it has looked at all that it had taken: a driver makes room.
   std::function<void()> before_refill = {};
 };
@@ -75,7 +76,7 @@ class Cursor final : public Waiter, public PageTaker, public std::enable_shared_
   [[nodiscard]] Result<Refill> FillFromPage();
   [[nodiscard]] Result<Refill> ReadLog();
   [[nodiscard]] Result<Refill> TakePage(std::shared_ptr<const SharedPage> page);
-  // The next buffered event as its subscriber sees it; without a batch if he sees nothing of it.
+  // The next buffered event as its subscriber sees it; without `shared` if he sees nothing of it.
   [[nodiscard]] Result<Delivery> TakeBuffered();
   [[nodiscard]] Result<Delivery> LookAtPage(uint64_t offset) const;
   // `owner` keeps the frame alive.

@@ -489,6 +489,48 @@ TEST_F(FanOutTest, W27UnfilteredBytesAreThoseOfTheLog) {
   EXPECT_TRUE((*delivery.Ipc())->Equals(*stored));
 }
 
+// Who passes events on gets the log's bytes without anybody looking inside: live, from a page that he has to
+// himself, and from one that is shared.
+TEST_F(FanOutTest, WhatNeedNotBeDecodedIsNot) {
+  const SubscribeOptions passes_on{.decode = false};
+  const auto live = *feeds_->Attach(topic_, Scope::Global(), From::Newest(), passes_on);
+  Publish(BatchS(1, "X", 3));
+  const auto stored = log_.Events(topic_.topic_no)[0].payload;
+  const auto alone = *feeds_->Attach(topic_, Scope::Global(), From::Offset(0), passes_on);
+  const auto first = NextOf(*live);
+  EXPECT_EQ((*first.Ipc())->address(), stored->address());
+  for (const auto& delivery : {first, NextOf(*alone)}) {
+    EXPECT_EQ(delivery.batch, nullptr);
+    EXPECT_TRUE((*delivery.Ipc())->Equals(*stored));
+    EXPECT_TRUE(delivery.schema()->Equals(*SchemaS()));
+  }
+}
+
+TEST_F(FanOutTest, APredicateIsAskedAllTheSame) {
+  const SubscribeOptions some{.predicate = "id % 2 = 0", .decode = false};
+  const auto live = *feeds_->Attach(topic_, Scope::Global(), From::Newest(), some);
+  Publish(BatchS(1, "X", 1));
+  Publish(BatchS(0, "X", 4));
+  const auto late = *feeds_->Attach(topic_, Scope::Global(), From::Offset(0), some);
+  for (Subscription* each : {live.get(), late.get()}) {
+    const auto delivery = NextOf(*each);
+    EXPECT_EQ(delivery.offset, 1U);
+    const auto rows = topic_.codec.Decode(*delivery.Ipc(), 2);
+    JAMMI_OK(rows);
+    EXPECT_THAT(Ids(**rows), ElementsAre(0, 2));
+  }
+}
+
+TEST_F(FanOutTest, NobodyPassesOnWhatHeMayNotSee) {
+  const auto mine = Scope::ForTenant(Tenant(1));
+  const auto live = *feeds_->Attach(topic_, mine, From::Newest(), {.decode = false});
+  Publish(BatchS(1), Scope::ForTenant(Tenant(2)));
+  Publish(BatchS(2), mine);
+  const auto late = *feeds_->Attach(topic_, mine, From::Offset(0), {.decode = false});
+  EXPECT_EQ(NextOf(*live).offset, 1U);
+  EXPECT_EQ(NextOf(*late).offset, 1U);
+}
+
 TEST_F(FanOutTest, W27FilteredBytesAreMadeOncePerPredicate) {
   const auto one = Attach(From::Newest(), "id % 2 = 0");
   const auto two = Attach(From::Newest(), "id % 2 = 0");
@@ -513,14 +555,20 @@ TEST_F(FanOutTest, TheBytesHaveTheColumnsOfTheSubscribersSchema) {
   later.codec = *EventCodec::Make(later.topic.schema, earlier);
   const auto old = Attach(From::Newest());
   const auto young = *feeds_->Attach(later, Scope::Global(), From::Newest(), {});
+  const SubscribeOptions passes_on{.decode = false};
+  const auto old_bytes = *feeds_->Attach(topic_, Scope::Global(), From::Newest(), passes_on);
+  const auto young_bytes = *feeds_->Attach(later, Scope::Global(), From::Newest(), passes_on);
   Publish(BatchS(1));
   const auto depth = *arrow::MakeArrayOfNull(fields[3]->type(), 1);
   const std::shared_ptr<arrow::RecordBatch> wider = *BatchS(2)->AddColumn(3, fields[3], depth);
   JAMMI_OK(publisher_.Publish(later, Scope::Global(), {&wider, 1}, {}, Soon()));
   for (int i = 0; i < 2; ++i) {
-    for (const auto& [subscription, schema] :
-         {std::pair{old.get(), SchemaS()}, {young.get(), later.topic.schema}}) {
+    for (const auto& [subscription, bytes, schema] : {std::tuple{old.get(), old_bytes.get(), SchemaS()},
+                                                      {young.get(), young_bytes.get(), later.topic.schema}}) {
       const auto delivery = NextOf(*subscription);
+      const auto passed_on = NextOf(*bytes);
+      EXPECT_TRUE((*passed_on.Ipc())->Equals(**delivery.Ipc()));
+      EXPECT_TRUE(passed_on.schema()->Equals(*schema));
       bool as_stored = false;
       const auto back = EventCodec::Make(schema)->Decode(*delivery.Ipc(), 1, &as_stored);
       JAMMI_OK(back);

@@ -53,7 +53,7 @@ Result<std::shared_ptr<Cursor>> Feeds::MakeCursor(const TopicEntry& topic, const
   // The feed first, then the head: what is committed after the head was read comes to the feed, or is
   // below a head that will.
   const auto feed = FindOrMake(topic);
-  CursorStart start{.codec = topic.codec, .reader = reader};
+  CursorStart start{.codec = topic.codec, .reader = reader, .decode = options.decode};
   JAMMI_ASSIGN(start.predicate, feed->Compile(options.predicate, topic.codec));
 
   JAMMI_ASSIGN(const Start found, FindStart(topic, from));

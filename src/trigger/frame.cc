@@ -15,6 +15,12 @@ namespace {
 constexpr int64_t kFrameOverhead = 1024;
 constexpr size_t kMaxSelections = 64;
 
+std::shared_ptr<const SharedRows> AsStored(const EventCodec& codec,
+                                           const std::shared_ptr<arrow::Buffer>& payload) {
+  if (payload == nullptr || !codec.IsPlainlyStored(*payload)) return nullptr;
+  return std::make_shared<const SharedRows>(codec, nullptr, payload);
+}
+
 }  // namespace
 
 Frame::Frame(uint64_t offset, UnixMicros committed_at, Scope scope, int64_t row_count,
@@ -56,6 +62,10 @@ void Frame::Open(View& view, const EventCodec& codec) const {
   } else {
     view.error = std::make_unique<const Error>(std::move(batch).error());
   }
+}
+
+std::shared_ptr<const SharedRows> Frame::Stored(const EventCodec& codec) const {
+  return AsStored(codec, payload_);
 }
 
 Result<std::shared_ptr<const SharedRows>> Frame::Select(std::shared_ptr<const void> owner,
@@ -138,10 +148,12 @@ Result<std::shared_ptr<arrow::RecordBatch>> SelectRows(const std::shared_ptr<arr
 }
 
 Result<Delivery> LookAt(const LogEvent& event, const Scope& reader, const EventCodec& codec,
-                        const Predicate& predicate) {
+                        const Predicate& predicate, bool decode) {
   Delivery delivery{
       .offset = event.offset, .produced_at = event.committed_at, .tenant = event.scope.tenant()};
   if (event.payload == nullptr || !reader.Sees(event.scope)) return delivery;
+  if (!decode && predicate.matches_all()) delivery.shared = AsStored(codec, event.payload);
+  if (delivery.shared != nullptr) return delivery;
   bool as_stored = false;
   JAMMI_ASSIGN(const auto batch, codec.Decode(event.payload, event.row_count, &as_stored));
   JAMMI_ASSIGN(delivery.batch, SelectRows(batch, predicate));

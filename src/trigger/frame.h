@@ -57,6 +57,10 @@ class Frame {
   // The same of a payload, which may be null.
   [[nodiscard]] static int64_t Charge(const std::shared_ptr<arrow::Buffer>& payload);
 
+  // The event as it is stored, if it is what Select() would give without a predicate and there is no need to
+  // decode it; else null.
+  [[nodiscard]] std::shared_ptr<const SharedRows> Stored(const EventCodec& codec) const;
+
   // The rows that `predicate` selects, with the columns of the codec's schema; null when there are none. The
   // predicate is bound to that schema. A batch without rows is an event all the same:
   // it is selected by match-all, and by nothing else. `owner` keeps the frame alive.
@@ -126,9 +130,10 @@ class Frame {
 [[nodiscard]] Result<std::shared_ptr<arrow::RecordBatch>> SelectRows(
     const std::shared_ptr<arrow::RecordBatch>& batch, const Predicate& predicate);
 
-// An event of a page as `reader` sees it; without a batch if he sees nothing of it. The tenant first, then
-// the predicate: nobody pays for, or fails on, rows that he may not see (W-18).
+// An event of a page as `reader` sees it; without `shared` if he sees nothing of it. The tenant first, then
+// the predicate: nobody pays for, or fails on, rows that he may not see (W-18). `decode`: as
+// SubscribeOptions has it.
 [[nodiscard]] Result<Delivery> LookAt(const LogEvent& event, const Scope& reader, const EventCodec& codec,
-                                      const Predicate& predicate);
+                                      const Predicate& predicate, bool decode = true);
 
 }  // namespace jammi

@@ -1,6 +1,7 @@
 #include "trigger/ipc_header.h"
 
 #include <arrow/buffer.h>
+#include <arrow/ipc/message.h>
 
 #include <cstring>
 
@@ -8,6 +9,7 @@ namespace jammi {
 namespace {
 
 // Arrow's Message.fbs: values of the union MessageHeader, and the places of fields in their tables.
+constexpr uint32_t kContinuation = 0xFFFFFFFF;
 constexpr uint8_t kDictionaryBatch = 2;
 constexpr uint8_t kRecordBatch = 3;
 constexpr int kMessageHeaderType = 1;
@@ -64,6 +66,34 @@ std::optional<int64_t> Header(const Flatbuffer& message, uint8_t kind) {
 }
 
 }  // namespace
+
+arrow::Result<int64_t> MetadataSize(const arrow::Buffer& bytes, int64_t at) {
+  const int64_t left = bytes.size() - at;
+  if (left < kMessagePrefixBytes) return arrow::Status::Invalid("it ends inside a message's prefix");
+  uint32_t continuation = 0;
+  int32_t size = 0;
+  std::memcpy(&continuation, bytes.data() + at, sizeof continuation);
+  std::memcpy(&size, bytes.data() + at + sizeof continuation, sizeof size);
+  if (continuation != kContinuation) return arrow::Status::Invalid("a message does not begin where it must");
+  if (size <= 0 || size > left - kMessagePrefixBytes)
+    return arrow::Status::Invalid("a message's metadata is cut off");
+  return size;
+}
+
+arrow::Result<std::unique_ptr<arrow::ipc::Message>> NextMessage(const std::shared_ptr<arrow::Buffer>& bytes,
+                                                                int64_t* at) {
+  ARROW_ASSIGN_OR_RAISE(const int64_t metadata_size, MetadataSize(*bytes, *at));
+  const auto metadata = arrow::SliceBuffer(bytes, *at + kMessagePrefixBytes, metadata_size);
+  const int64_t body_at = *at + kMessagePrefixBytes + metadata_size;
+  const int64_t body_left = bytes->size() - body_at;
+  ARROW_ASSIGN_OR_RAISE(auto message,
+                        arrow::ipc::Message::Open(metadata, arrow::SliceBuffer(bytes, body_at, body_left)));
+  const int64_t body_size = message->body_length();
+  if (body_size < 0 || body_size > body_left) return arrow::Status::Invalid("a message's body is cut off");
+  *at = body_at + body_size;
+  if (body_size == body_left) return message;
+  return arrow::ipc::Message::Open(metadata, arrow::SliceBuffer(bytes, body_at, body_size));
+}
 
 std::optional<int64_t> FieldNodes(const arrow::Buffer& metadata) {
   const Flatbuffer message(metadata);

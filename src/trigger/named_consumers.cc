@@ -104,8 +104,9 @@ Result<std::unique_ptr<ConsumerSubscription>> NamedConsumers::Attach(const Scope
                repo.Attach({topic.topic_no, name}, holder, options.lease, options.on_leased));
   if (!stored.lease) return Error(ErrorCode::kInternal, "a consumer was attached to, and has no lease");
   End(before, key, stored.lease->token.epoch);
-  auto cursor = feeds_->MakeCursor(topic, scope, From::Offset(stored.position),
-                                   {.predicate = stored.predicate, .follow = options.follow});
+  auto cursor =
+      feeds_->MakeCursor(topic, scope, From::Offset(stored.position),
+                         {.predicate = stored.predicate, .follow = options.follow, .decode = options.decode});
   if (!cursor) {
     IgnoreError(repo.Detach({topic.topic_no, name}, stored.lease->token), "the lease expires by itself");
     return std::move(cursor).error();

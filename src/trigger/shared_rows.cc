@@ -14,9 +14,14 @@ Result<std::shared_ptr<arrow::Buffer>> SharedRows::Ipc() const {
   return payload_;
 }
 
+std::shared_ptr<arrow::Schema> Delivery::schema() const {
+  if (shared != nullptr) return shared->schema();
+  return batch == nullptr ? nullptr : batch->schema();
+}
+
 Result<std::shared_ptr<arrow::Buffer>> Delivery::Ipc() const {
   if (shared != nullptr) return shared->Ipc();
-  if (batch == nullptr) return Error(ErrorCode::kInvalidState, "a delivery without a batch has no bytes");
+  if (batch == nullptr) return Error(ErrorCode::kInvalidState, "a delivery of nothing has no bytes");
   JAMMI_ASSIGN(const auto codec, EventCodec::Make(batch->schema()));
   return codec.Serialize(*batch);
 }

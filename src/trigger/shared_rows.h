@@ -15,12 +15,15 @@ namespace jammi {
 // Immutable but for the bytes, which whoever wants them first makes. Thread-safe.
 class SharedRows {
  public:
-  // `batch` has the codec's schema. `payload`: its messages, if they are there already, else null.
+  // `batch` has the codec's schema. `payload`: its messages, if they are there already, else null. One of the
+  // two is there.
   SharedRows(EventCodec codec, std::shared_ptr<arrow::RecordBatch> batch,
              std::shared_ptr<arrow::Buffer> payload)
       : codec_(std::move(codec)), batch_(std::move(batch)), payload_(std::move(payload)) {}
 
+  // Null: nobody has decoded them.
   [[nodiscard]] const std::shared_ptr<arrow::RecordBatch>& batch() const { return batch_; }
+  [[nodiscard]] const std::shared_ptr<arrow::Schema>& schema() const { return codec_.schema(); }
   // As Delivery::Ipc().
   [[nodiscard]] Result<std::shared_ptr<arrow::Buffer>> Ipc() const;
 

@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/executor.h"
 #include "catalog/event_log.h"
-#include "trigger/executor.h"
 #include "trigger/frame.h"
 #include "trigger/page_cache.h"
 

@@ -1,6 +1,7 @@
-// Fills the catalog of a server that is not running with what no call of the wire makes: models.
+// Fills the catalog of a server that is not running with what no call of the wire makes: models. The server's
+// variables say which catalog.
 //
-//   client_seed FOLDER
+//   client_seed
 #include <cstdio>
 
 #include "jammi/config.h"
@@ -12,10 +13,9 @@ using jammi::Result;
 
 const char* const kTenant = "018f5a0e-c4c8-7e10-9c4f-3b6f7c5a8e9a";
 
-Result<void> Seed(const std::filesystem::path& folder) {
-  jammi::Config config;
-  config.artifact_dir = folder;
-  JAMMI_ASSIGN(const auto engine, jammi::Engine::Open(config));
+Result<void> Seed() {
+  JAMMI_ASSIGN(const auto loaded, jammi::LoadConfig());
+  JAMMI_ASSIGN(const auto engine, jammi::Engine::Open(loaded.config));
   const auto everybody = engine->Global();
   const jammi::RegisterModelParams ranker{.model_id = "org/ranker",
                                           .model_type = "embedding",
@@ -37,9 +37,8 @@ Result<void> Seed(const std::filesystem::path& folder) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  const auto seeded = Seed(argv[1]);
+int main() {
+  const auto seeded = Seed();
   if (!seeded) std::fprintf(stderr, "%s\n", seeded.error().ToString().c_str());
   return seeded ? 0 : 1;
 }

@@ -105,7 +105,7 @@ class LoadTest : public testing::Test {
     EXPECT_LE(after.others, before.others + 64);
   }
 
-  // The second half of the run needs no more than the second quarter did.
+  // The last quarter of the run needs no more than the second did.
   void ExpectFlatMemory() const {
     const auto quarter = static_cast<std::ptrdiff_t>(resident_.size() / 4);
     ASSERT_GE(quarter, 2);
@@ -116,7 +116,7 @@ class LoadTest : public testing::Test {
     const uint64_t late = mean(resident_.end() - quarter, resident_.end());
     fmt::print("memory: {} MiB in the second quarter, {} MiB in the last, at most {} MiB\n", early / kMiB,
                late / kMiB, *std::ranges::max_element(resident_) / kMiB);
-    EXPECT_LE(late, early + early / 5 + 32 * kMiB);
+    EXPECT_LE(late, early + early / 5 + 16 * kMiB);
   }
 
   const uint64_t seconds_ = FromEnvironment("JAMMI_LOAD_SECONDS", 20);
@@ -164,8 +164,11 @@ TEST_F(LoadTest, ClientsThatAreKilledLoseNothingAndLeaveNothing) {
     for (const auto& life : lives) deliveries += life.records.size();
   fmt::print("{} kills, {} events asked for and acknowledged, {} deliveries\n", kills_,
              history_.published.size() / 2, deliveries);
-  ExpectFlatMemory();
   ExpectDescriptors(descriptors);
+  // Sanitizers keep what is freed.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  ExpectFlatMemory();
+#endif
   tenants_.clear();
   EXPECT_EQ(server_.Stop(), 0);
 }

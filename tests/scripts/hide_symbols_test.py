@@ -21,6 +21,20 @@ extern "C" int arrow_answer() {
   return SSL_version_of_bundle() + 10 * google::protobuf::Version();
 }
 """
+# A class of DuckDB's interface, one of its inside, and what it bundles.
+DUCKDB = """
+namespace icu_66 { int Version() { return 1; } }
+namespace duckdb {
+struct Value { virtual ~Value(); };
+Value::~Value() {}
+struct ValueNode { virtual int Get(); };
+int ValueNode::Get() { return icu_66::Version(); }
+struct PhysicalOperator { template <class T> static T Of(Value) { return T(); } };
+template Value PhysicalOperator::Of<Value>(Value);
+}
+extern "C" int duckdb_open() { return duckdb::ValueNode().Get(); }
+extern "C" int duckdb_je_malloc() { return 0; }
+"""
 COMPILER = os.environ.get("CXX", "g++")
 
 
@@ -40,9 +54,12 @@ class HideSymbols(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
 
     def build(self, version):
-        source = self.folder / f"v{version}.cc"
-        source.write_text(LIBRARY.replace("VERSION", str(version)))
-        library = self.folder / f"libv{version}.so"
+        return self.compile(f"v{version}", LIBRARY.replace("VERSION", str(version)))
+
+    def compile(self, name, text):
+        source = self.folder / f"{name}.cc"
+        source.write_text(text)
+        library = self.folder / f"lib{name}.so"
         subprocess.run([COMPILER, "-shared", "-fPIC", "-O0", "-o", library, source], check=True)
         return library
 
@@ -72,6 +89,16 @@ class HideSymbols(unittest.TestCase):
         self.assertIn("int absl::Of<arrow::Schema>()", names)  # of both: stays
         self.assertNotIn("SSL_version_of_bundle", names)
         self.assertNotIn("google::protobuf::Version()", names)
+
+    def test_the_interface_of_duckdb_stays_and_its_inside_goes(self):
+        library = self.compile("duckdb", DUCKDB)
+        hide_symbols.hide(library)
+        names = offered(library)
+        self.assertLessEqual({"duckdb_open", "duckdb::Value::~Value()", "vtable for duckdb::Value",
+                              "typeinfo for duckdb::Value"}, names)
+        inside = ("icu_66", "ValueNode", "PhysicalOperator", "duckdb_je")
+        self.assertEqual([name for name in names if any(each in name for each in inside)], [])
+        self.assertEqual(ctypes.CDLL(str(library)).duckdb_open(), 1)
 
     def test_twice_changes_nothing_more(self):
         library = self.build(1)

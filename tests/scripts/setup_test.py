@@ -88,6 +88,7 @@ class Setup(unittest.TestCase):
         self.archives = {
             "pyarrow.whl": zip_of({"pyarrow/include/arrow/api.h": b"", "pyarrow/libarrow.so.2600": b"elf",
                                    "pyarrow/libarrow_compute.so.2600": b"elf", "pyarrow/lib.py": b"",
+                                   "pyarrow/libparquet.so.2600": b"elf",
                                    "pyarrow-1.dist-info/licenses/LICENSE.txt": b"Apache"}),
             "duckdb.tgz": tar_of({"package/libduckdb.so": b"elf", "package/LICENSE": b"MIT",
                                   "package/duckdb.node": b""}),
@@ -142,7 +143,8 @@ class Setup(unittest.TestCase):
         self.assertEqual(have, [
             "arrow/LICENSE.txt", "arrow/include/arrow/api.h", "arrow/lib/libarrow.so",
             "arrow/lib/libarrow.so.2600", "arrow/lib/libarrow_compute.so",
-            "arrow/lib/libarrow_compute.so.2600", "duckdb/include/duckdb.hpp", "duckdb/lib/LICENSE",
+            "arrow/lib/libarrow_compute.so.2600", "arrow/lib/libparquet.so", "arrow/lib/libparquet.so.2600",
+            "duckdb/include/duckdb.hpp", "duckdb/lib/LICENSE",
             "duckdb/lib/libduckdb.so", "sqlite/sqlite3.c", "sqlite/sqlite3.h"])
         self.assertEqual(os.readlink(deps / "arrow/lib/libarrow.so"), "libarrow.so.2600")
         self.assertTrue((deps / ".complete").exists())

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "catalog/postgres/commit_mark.h"
 #include "catalog/postgres/statement.h"
 #include "jammi/catalog_backend.h"
@@ -146,10 +147,6 @@ class Connection {
   [[nodiscard]] std::chrono::steady_clock::time_point opened_at() const { return opened_at_; }
 
  private:
-  struct TextHash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-  };
   struct Prepared {
     std::string name;
     bool ready = false;  // the server has said so

@@ -4,6 +4,7 @@
 #include <arrow/api.h>
 
 #include "catalog/proof/map_catalog.h"
+#include "catalog/proof/map_tables.h"
 
 namespace jammi::proof {
 
@@ -43,6 +44,12 @@ class MapSources {
   }
   Result<void> Remove(const std::string& id) {
     return maps_.sources.erase({scope_, id}) == 1 ? Result<void>() : Missing();
+  }
+  Result<std::vector<DeletedResultTable>> RemoveWithTables(const std::string& id) {
+    if (Own(maps_.sources, scope_, id) == nullptr) return Missing();
+    auto deleted = MapTables(maps_, scope_).DeleteForSource(id);
+    if (deleted) maps_.sources.erase({scope_, id});
+    return deleted;
   }
   Result<SourceRecord> Get(const std::string& id) {
     const auto* source = Visible(maps_.sources, scope_, id);

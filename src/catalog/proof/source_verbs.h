@@ -1,6 +1,7 @@
 // The verbs of the registry of sources.
 #pragma once
 
+#include "catalog/proof/table_verbs.h"
 #include "catalog/proof/world.h"
 #include "jammi/sources.h"
 
@@ -54,6 +55,10 @@ std::vector<Verb<W>> SourceVerbs() {
        }},
       {"Sources::Remove", kWrite,
        [](W& w, const Scope& s, Draw& d) { return w.Answered(s, d, w.sources(s).Remove(d.Name())); }},
+      {"Sources::RemoveWithTables", kWrite,
+       [](W& w, const Scope& s, Draw& d) {
+         return w.Answered(s, d, w.sources(s).RemoveWithTables(d.Name()));
+       }},
       {"Sources::Get", kRead,
        [](W& w, const Scope& s, Draw& d) { return w.Answered(s, d, w.sources(s).Get(d.Name())); }},
       {"Sources::List", kRead,

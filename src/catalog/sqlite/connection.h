@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "catalog/catalog.h"
 #include "jammi/catalog_backend.h"
 #include "jammi/clock.h"
@@ -135,10 +136,6 @@ class Connection {
 
  private:
   friend class Statement;
-  struct TextHash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-  };
 
   explicit Connection(sqlite3* db) : db_(db) {}
   [[nodiscard]] Result<void> SetUp(const ConnectionOptions& options);

@@ -1,4 +1,4 @@
-#include "trigger/executor.h"
+#include "base/executor.h"
 
 #include "base/callback.h"
 

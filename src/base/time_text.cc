@@ -1,8 +1,8 @@
-#include "audit/time_text.h"
+#include "base/time_text.h"
 
 #include <chrono>
 
-namespace jammi::audit {
+namespace jammi {
 namespace {
 
 using std::chrono::days;
@@ -61,7 +61,7 @@ bool HasTimeText(UnixMicros time) {
   return time >= kFirst.time_since_epoch().count() && time < kEnd.time_since_epoch().count();
 }
 
-void AppendTime(UnixMicros time, Fraction fraction, std::string& out) {
+void AppendTime(UnixMicros time, TimeFraction fraction, std::string& out) {
   const SysMicros at{microseconds(time)};
   const auto day = floor<days>(at);
   const year_month_day date(day);
@@ -79,10 +79,10 @@ void AppendTime(UnixMicros time, Fraction fraction, std::string& out) {
   out += ':';
   AppendDigits(seconds % 60, 2, out);
   const int64_t part = micros % 1'000'000;
-  if (fraction == Fraction::kMicros || (fraction == Fraction::kShortest && part % 1000 != 0)) {
+  if (fraction == TimeFraction::kMicros || (fraction == TimeFraction::kShortest && part % 1000 != 0)) {
     out += '.';
     AppendDigits(part, 6, out);
-  } else if (fraction == Fraction::kShortest && part != 0) {
+  } else if (fraction == TimeFraction::kShortest && part != 0) {
     out += '.';
     AppendDigits(part / 1000, 3, out);
   }
@@ -120,4 +120,4 @@ std::optional<UnixMicros> ParseTime(std::string_view text) {
   return at.time_since_epoch().count() + ((hour * 60 + minute) * 60 + second) * 1'000'000 + micros;
 }
 
-}  // namespace jammi::audit
+}  // namespace jammi
