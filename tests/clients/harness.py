@@ -1,6 +1,8 @@
 """Runs jammi-server for tests: starts it as the published clients' own harness does, finds its ports in the
 ready line, and fails when it did not end well."""
+import atexit
 import concurrent.futures
+import functools
 import os
 import pathlib
 import re
@@ -30,6 +32,25 @@ def environment(folder, variables):
         "JAMMI_SERVER__HEALTH_LISTEN": "127.0.0.1:0",
         "JAMMI_SERVER__SERVICES": "all",
     } | variables
+
+
+@functools.cache
+def postgres():
+    """The PostgreSQL of this run (postgres.cc), which ends with it; None: the run is on SQLite."""
+    if "JAMMI_TEST_POSTGRES" not in os.environ:
+        return None
+    process = subprocess.Popen([os.environ["JAMMI_TEST_POSTGRES"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               text=True)
+    atexit.register(process.communicate)
+    return process
+
+
+def new_catalog():
+    """The variables of a server whose catalog is a new one."""
+    if not postgres():
+        return {}
+    print(file=postgres().stdin, flush=True)
+    return {"JAMMI_CATALOG__KIND": "postgres", "JAMMI_CATALOG__URL": postgres().stdout.readline().strip()}
 
 
 class Server:
@@ -95,7 +116,7 @@ class Server:
 
 
 class ServerTest(unittest.TestCase):
-    """Tests that share one server, started with VARIABLES on an empty folder."""
+    """Tests that share one server, started with VARIABLES on an empty folder and a new catalog."""
 
     VARIABLES = {}
 
@@ -103,18 +124,19 @@ class ServerTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="jammi_clients_")
         cls.addClassCleanup(cls.folder.cleanup)
+        cls.variables = cls.VARIABLES | new_catalog()
         cls.prepare(cls.folder.name)
-        cls.server = Server(cls.folder.name, **cls.VARIABLES)
+        cls.server = Server(cls.folder.name, **cls.variables)
         cls.addClassCleanup(cls._stop)
 
     @classmethod
     def prepare(cls, folder):
-        """What must lie in the folder before the server starts."""
+        """What must be in the folder, in `variables` and in the catalog before the server starts."""
 
     @classmethod
     def restart(cls, end=Server.stop):
         end(cls.server)
-        cls.server = Server(cls.folder.name, **cls.VARIABLES)
+        cls.server = Server(cls.folder.name, **cls.variables)
 
     @classmethod
     def _stop(cls):

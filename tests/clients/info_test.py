@@ -1,4 +1,5 @@
 """What the server says of itself, and how clients find it."""
+import pathlib
 import tempfile
 import unittest
 
@@ -13,6 +14,9 @@ EMPTY = empty_pb2.Empty()
 class Info(ClientTest):
     def test_the_client_is_the_published_one(self):
         self.assertEqual(PACKAGE.__version__, EXPECTED_VERSION)
+
+    def test_the_catalog_is_where_this_run_is_said_to_have_it(self):
+        self.assertEqual(pathlib.Path(self.folder.name, "catalog.db").exists(), harness.postgres() is None)
 
     def test_srv_070_case_64_server_info(self):
         info = self.connect().get_server_info()

@@ -3,6 +3,7 @@ import os
 import subprocess
 
 from generation import ClientTest
+from harness import environment
 
 A = "018f5a0e-c4c8-7e10-9c4f-3b6f7c5a8e9a"
 
@@ -35,7 +36,7 @@ class RegisteredModels(ClientTest):
 
     @classmethod
     def prepare(cls, folder):
-        subprocess.run([os.environ["JAMMI_TEST_SEED"], folder], check=True)
+        subprocess.run([os.environ["JAMMI_TEST_SEED"]], env=environment(folder, cls.variables), cwd=folder, check=True)
 
     def scoped(self):
         db = self.connect()

@@ -175,7 +175,7 @@ class Publishing(StreamTest):
             self.bare().Publish(self.publish_request(name, table((1, "X")), tenant_id="no-uuid"))
         self.assertEqual(caught.exception.code().name, "INVALID_ARGUMENT")
         # A session that is of one tenant does not speak for another.
-        with self.fails_raw("PERMISSION_DENIED", B):
+        with self.fails_raw("PERMISSION_DENIED", B, "TriggerErrorDetail.publish_tenant_mismatch"):
             self.bare(a).Publish(self.publish_request(name, table((2, "X")), tenant_id=B))
         self.assertEqual(len(self.replay(name, a)), 1)
 
