@@ -30,6 +30,13 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
 
 set(JAMMI_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
     -Wunused-result -Wno-missing-field-initializers)
+if(JAMMI_UNITY)
+  include_directories(${PROJECT_SOURCE_DIR})
+  # What is included may have members of types without linkage.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    list(APPEND JAMMI_WARNINGS -Wno-subobject-linkage)
+  endif()
+endif()
 if(JAMMI_WERROR)
   list(APPEND JAMMI_WARNINGS -Werror)
 endif()

@@ -14,12 +14,14 @@ namespace {
 
 constexpr std::string_view kHeads =
     "SELECT topic_no, low_water, next_offset FROM topic_heads ORDER BY topic_no";
-constexpr std::string_view kHead = "SELECT low_water, next_offset FROM topic_heads WHERE topic_no = $1";
+constexpr std::string_view kAllScopesLogHead =
+    "SELECT low_water, next_offset FROM topic_heads WHERE topic_no = $1";
 constexpr std::string_view kEvents =
     "SELECT event_key, committed_at, scope, row_count, checksum, payload FROM events "
     "WHERE event_key >= $1 AND event_key < $2 ORDER BY event_key LIMIT $3";
 
-constexpr std::array kStatements = {RepoStatement{"head", kHead, 1}, RepoStatement{"events", kEvents, 3}};
+constexpr std::array kAllScopesLogStatements = {RepoStatement{"head", kAllScopesLogHead, 1},
+                                                RepoStatement{"events", kEvents, 3}};
 
 Result<LogHead> ReadHead(const Row& row) {
   JAMMI_ASSIGN(const auto low_water, row.Get<int64_t>("low_water"));
@@ -40,7 +42,7 @@ Result<bool> AddEvent(LogPageBuilder& page, const Row& row) {
 
 }  // namespace
 
-std::span<const RepoStatement> AllScopesLogStatements() { return kStatements; }
+std::span<const RepoStatement> AllScopesLogStatements() { return kAllScopesLogStatements; }
 
 Result<std::vector<TopicHead>> ReadAllHeads(CatalogBackend& backend) {
   return backend.Transact({.read_only = true, .single_statement = true},
@@ -62,7 +64,7 @@ Result<LogPage> ReadAllScopes(CatalogBackend& backend, int64_t topic_no, uint64_
                               const PageLimit& limit) {
   const TxOptions options{.isolation = IsolationLevel::kRepeatableRead, .read_only = true};
   return backend.Transact(options, [&](Transaction& tx) -> Result<LogPage> {
-    JAMMI_ASSIGN(const auto head, tx.QueryFirst(kHead, {topic_no}, ReadHead));
+    JAMMI_ASSIGN(const auto head, tx.QueryFirst(kAllScopesLogHead, {topic_no}, ReadHead));
     if (!head) return Error(ErrorCode::kNotFound, fmt::format("topic {} has no log", topic_no));
     LogPageBuilder page(topic_no, from, limit, *head);
     if (from < head->low_water || from >= head->next_offset) return page.Finish();

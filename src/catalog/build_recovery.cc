@@ -34,7 +34,7 @@ constexpr std::string_view kFailLost =
 constexpr std::string_view kDeleteInputs =
     "DELETE FROM result_table_inputs WHERE made_scope = $1 AND made_table = $2";
 
-constexpr std::array<RepoStatement, 4> kStatements = {{
+constexpr std::array<RepoStatement, 4> kBuildRecoveryStatements = {{
     {"probe", kProbe, 0},
     {"take over", kTakeOver, 2},
     {"fail a lost table", kFailLost, 4},
@@ -50,7 +50,7 @@ Result<std::optional<ResultTableManifest>> Inspect(const InspectBuild& inspect, 
 
 }  // namespace
 
-std::span<const RepoStatement> RecoveryStatements() { return kStatements; }
+std::span<const RepoStatement> RecoveryStatements() { return kBuildRecoveryStatements; }
 
 Result<std::optional<AbandonedBuild>> BuildRecovery::TakeOver() {
   JAMMI_ASSIGN(const int64_t micros, LeaseMicros(lease_));

@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t kPageEvents = 256;
 
-constexpr std::string_view kHead = "SELECT next_offset, low_water FROM topic_heads WHERE topic_no = $1";
+constexpr std::string_view kChangeReaderHead =
+    "SELECT next_offset, low_water FROM topic_heads WHERE topic_no = $1";
 constexpr std::string_view kNextEvents =
     "SELECT event_key, payload FROM events WHERE event_key >= $1 AND event_key < $2 "
     "ORDER BY event_key LIMIT $3";
@@ -59,11 +60,12 @@ struct Head {
 };
 
 Result<Head> ReadHead(Transaction& tx) {
-  JAMMI_ASSIGN(const auto head, tx.QueryFirst(kHead, {kChangesTopicNo}, [](const Row& row) -> Result<Head> {
-    JAMMI_ASSIGN(const auto next_offset, row.Get<int64_t>("next_offset"));
-    JAMMI_ASSIGN(const auto low_water, row.Get<int64_t>("low_water"));
-    return Head{next_offset, low_water};
-  }));
+  JAMMI_ASSIGN(const auto head,
+               tx.QueryFirst(kChangeReaderHead, {kChangesTopicNo}, [](const Row& row) -> Result<Head> {
+                 JAMMI_ASSIGN(const auto next_offset, row.Get<int64_t>("next_offset"));
+                 JAMMI_ASSIGN(const auto low_water, row.Get<int64_t>("low_water"));
+                 return Head{next_offset, low_water};
+               }));
   if (head) return *head;
   return Error(ErrorCode::kDataLoss, "the catalog has lost the topic of its changes");
 }

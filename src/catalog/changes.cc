@@ -18,7 +18,7 @@ constexpr std::string_view kIsThere = "SELECT 1 AS found FROM topic_heads WHERE 
 constexpr std::string_view kInsertTopic =
     "INSERT INTO topics (topic_no, topic_id, scope, name, schema, created_at) "
     "VALUES ($1, $2, '', $3, $4, jammi_now()) ON CONFLICT DO NOTHING";
-constexpr std::string_view kInsertHead =
+constexpr std::string_view kChangesInsertHead =
     "INSERT INTO topic_heads (topic_no) VALUES ($1) ON CONFLICT DO NOTHING";
 
 }  // namespace
@@ -63,7 +63,7 @@ Result<void> EnsureChangesTopic(CatalogBackend& backend) {
   const SqlBytes bytes((*schema)->data(), static_cast<size_t>((*schema)->size()));
   return backend.RunTransaction({}, [&](Transaction& tx) -> Result<void> {
     JAMMI_TRY(tx.Execute(kInsertTopic, {kChangesTopicNo, kChangesTopicId, kChangesTopicName, bytes}));
-    JAMMI_TRY(tx.Execute(kInsertHead, {kChangesTopicNo}));
+    JAMMI_TRY(tx.Execute(kChangesInsertHead, {kChangesTopicNo}));
     return {};
   });
 }

@@ -11,9 +11,9 @@
 namespace jammi {
 namespace {
 
-constexpr size_t kMaxIdBytes = 64;
-constexpr std::array<std::string_view, 6> kTypeTexts = {"Float32", "Float64", "Int32",
-                                                        "Int64",   "Utf8",    "Boolean"};
+constexpr size_t kChannelMaxIdBytes = 64;
+constexpr std::array<std::string_view, 6> kChannelTypeTexts = {"Float32", "Float64", "Int32",
+                                                               "Int64",   "Utf8",    "Boolean"};
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsIdByte(char c) { return IsLower(c) || (c >= '0' && c <= '9') || c == '_'; }
@@ -21,7 +21,7 @@ bool IsIdByte(char c) { return IsLower(c) || (c >= '0' && c <= '9') || c == '_';
 // What is wrong with a name; empty for one that is fine.
 std::string_view ProblemOf(std::string_view id) {
   if (id.empty()) return "must not be empty";
-  if (id.size() > kMaxIdBytes) return "must be at most 64 characters";
+  if (id.size() > kChannelMaxIdBytes) return "must be at most 64 characters";
   if (!IsLower(id.front())) return "must start with a lowercase ASCII letter";
   return std::ranges::all_of(id, IsIdByte) ? "" : "must be [a-z0-9_]";
 }
@@ -44,10 +44,10 @@ Result<ChannelId> ChannelId::Parse(std::string_view text) {
                ChannelDetail{.fault = ChannelFault::kInvalidId, .channel = std::string(text)});
 }
 
-std::string_view ToString(ChannelColumnType type) { return TextOf(kTypeTexts, type); }
+std::string_view ToString(ChannelColumnType type) { return TextOf(kChannelTypeTexts, type); }
 
 Result<ChannelColumnType> ParseChannelColumnType(std::string_view text) {
-  if (const auto type = ValueOf<ChannelColumnType>(kTypeTexts, text)) return *type;
+  if (const auto type = ValueOf<ChannelColumnType>(kChannelTypeTexts, text)) return *type;
   return UnknownType(text);
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 using Batch = std::shared_ptr<arrow::RecordBatch>;
 
-Error OutOfMemory(const arrow::Status& status) {
+Error ChannelMergeOutOfMemory(const arrow::Status& status) {
   return Error(ErrorCode::kResourceExhausted, fmt::format("channel assembly: {}", status.ToString()));
 }
 
@@ -84,7 +84,7 @@ Result<arrow::ArrayVector> ColumnsOf(const ChannelRecord& channel,
   arrow::ArrayVector nulls;
   for (const auto& column : channel.columns) {
     auto array = arrow::MakeArrayOfNull(ToArrow(column.type), rows);
-    if (!array.ok()) return OutOfMemory(array.status());
+    if (!array.ok()) return ChannelMergeOutOfMemory(array.status());
     nulls.push_back(std::move(*array));
   }
   return nulls;
@@ -107,7 +107,7 @@ Result<Batch> MergeBatch(std::span<const ChannelRecord> channels, const arrow::S
   arrow::ArrayVector columns = batch.columns();
   for (const auto* ids : {&merge.retrieved_by, &merge.annotated_by}) {
     auto lists = RepeatIds(*ids, rows);
-    if (!lists.ok()) return OutOfMemory(lists.status());
+    if (!lists.ok()) return ChannelMergeOutOfMemory(lists.status());
     columns.push_back(std::move(*lists));
   }
   for (const auto& channel : channels) {

@@ -19,7 +19,7 @@ using enum ChannelColumnType;
 using Arrays = std::vector<std::shared_ptr<arrow::Array>>;
 using Batch = std::shared_ptr<arrow::RecordBatch>;
 
-ChannelId Id(std::string_view text) { return Ok(ChannelId::Parse(text)); }
+ChannelId MergedId(std::string_view text) { return Ok(ChannelId::Parse(text)); }
 
 template <class Builder, class T>
 std::shared_ptr<arrow::Array> ArrayOf(const std::vector<T>& values) {
@@ -68,19 +68,20 @@ const ChannelDetail* AssemblyRefusal(const Result<T>& result) {
 class ChannelMergeTest : public RepoTest {
  protected:
   void SetUp() override {
-    Ok(As(kA).Register(
-        {.id = Id("scored_by"), .priority = 3, .columns = {{"ranker", kUtf8}, {"rank_score", kFloat32}}}));
+    Ok(As(kA).Register({.id = MergedId("scored_by"),
+                        .priority = 3,
+                        .columns = {{"ranker", kUtf8}, {"rank_score", kFloat32}}}));
   }
   Channels As(const Scope& scope) const { return Channels(Access(scope)); }
 
   // Two rows that vector and scored_by say something about.
   static ChannelMerge TwoRows() {
-    return {.participating = {Id("scored_by"), Id("vector")},
-            .retrieved_by = {Id("vector")},
-            .annotated_by = {Id("scored_by"), Id("vector")},
+    return {.participating = {MergedId("scored_by"), MergedId("vector")},
+            .retrieved_by = {MergedId("vector")},
+            .annotated_by = {MergedId("scored_by"), MergedId("vector")},
             .contributions = {
-                {{.channel = Id("vector"), .columns = {Values(kFloat32, 2)}},
-                 {.channel = Id("scored_by"), .columns = {Values(kUtf8, 2), Values(kFloat32, 2)}}}}};
+                {{.channel = MergedId("vector"), .columns = {Values(kFloat32, 2)}},
+                 {.channel = MergedId("scored_by"), .columns = {Values(kUtf8, 2), Values(kFloat32, 2)}}}}};
   }
   Result<std::vector<Batch>> Merge(const ChannelMerge& merge, std::vector<Batch> batches = {Rows(2)}) const {
     return As(kA).Merge(batches, merge);
@@ -133,7 +134,7 @@ TEST_P(ChannelMergeTest, NothingAndNobody) {
   auto merged = Ok(Merge({.contributions = {{}}}, {Rows(0)})).at(0);
   EXPECT_TRUE(merged->ValidateFull().ok());
   EXPECT_EQ(merged->num_columns(), 3);
-  merged = Ok(Merge({.participating = {Id("vector")}, .contributions = {{}}}, {Rows(1)})).at(0);
+  merged = Ok(Merge({.participating = {MergedId("vector")}, .contributions = {{}}}, {Rows(1)})).at(0);
   ASSERT_TRUE(merged->ValidateFull().ok());
   EXPECT_TRUE(TextsAt(*merged->column(1), 0).empty());
 }
@@ -144,10 +145,10 @@ TEST_P(ChannelMergeTest, Trg127Case40WhatDoesNotFitIsRefused) {
   ExpectRefused(TwoRows(), "'similarity' has 2 values for 3 rows", "vector", {Rows(3)});
 
   auto merge = TwoRows();
-  merge.participating.push_back(Id("no_such"));
+  merge.participating.push_back(MergedId("no_such"));
   ExpectRefused(merge, "is not registered", "no_such");
   merge = TwoRows();
-  merge.participating.push_back(Id("vector"));
+  merge.participating.push_back(MergedId("vector"));
   ExpectRefused(merge, "participates twice", "vector");
   merge = TwoRows();
   merge.participating.pop_back();
@@ -173,9 +174,9 @@ TEST_P(ChannelMergeTest, Trg127Case40WhatDoesNotFitIsRefused) {
 TEST_P(ChannelMergeTest, Ten024EveryScopeMergesItsOwnChannels) {
   const std::vector<Batch> batches = {Rows(2)};
   EXPECT_NE(AssemblyRefusal(As(kB).Merge(batches, TwoRows())), nullptr);
-  Ok(As(kB).Register({.id = Id("vector"), .priority = 1, .columns = {{"mine", kUtf8}}}));
+  Ok(As(kB).Register({.id = MergedId("vector"), .priority = 1, .columns = {{"mine", kUtf8}}}));
   const auto merged =
-      Ok(As(kB).Merge(batches, {.participating = {Id("vector")}, .contributions = {{}}})).at(0);
+      Ok(As(kB).Merge(batches, {.participating = {MergedId("vector")}, .contributions = {{}}})).at(0);
   EXPECT_EQ(merged->schema()->field(3)->name(), "mine");
 }
 
@@ -190,7 +191,8 @@ struct RandomMerge {
 RandomMerge MakeRandomMerge(Random& random) {
   RandomMerge made;
   for (uint64_t i = 0, count = random.Below(5); i < count; ++i) {
-    ChannelRecord channel{.id = Id(fmt::format("c{}", i)), .priority = static_cast<int32_t>(random.Below(3))};
+    ChannelRecord channel{.id = MergedId(fmt::format("c{}", i)),
+                          .priority = static_cast<int32_t>(random.Below(3))};
     for (uint64_t k = 0, columns = random.Below(4); k < columns; ++k) {
       channel.columns.push_back(
           {fmt::format("x{}", random.Below(3)), static_cast<ChannelColumnType>(random.Below(6))});
@@ -269,7 +271,7 @@ bool Spoil(Random& random, RandomMerge& made) {
   const size_t index = random.Below(made.batches.size());
   auto& given = made.merge.contributions[index];
   if (random.Percent(10)) {
-    given.push_back({.channel = Id("stranger"), .columns = {}});
+    given.push_back({.channel = MergedId("stranger"), .columns = {}});
     return true;
   }
   if (given.empty()) return false;

@@ -19,7 +19,7 @@ namespace jammi {
 namespace {
 
 constexpr size_t kMaxColumnNameBytes = 256;
-constexpr std::string_view kList = "channels";
+constexpr std::string_view kChannelList = "channels";
 
 // --- Statements. A channel comes with its columns, a row for each; one row if it has none.
 
@@ -29,7 +29,7 @@ constexpr std::string_view kList = "channels";
   "k.column_type FROM " channels " AS c LEFT JOIN evidence_channel_columns AS k ON k.scope = " whose \
   " AND k.channel = c.channel "
 
-constexpr std::string_view kInsert =
+constexpr std::string_view kChannelInsert =
     "INSERT INTO evidence_channels (" JAMMI_CHANNEL_COLUMNS
     ") SELECT $1, $2, $3, 1, clock.now, clock.now FROM (SELECT jammi_now() AS now) AS clock WHERE TRUE "
     "ON CONFLICT (scope, channel) DO NOTHING RETURNING " JAMMI_CHANNEL_COLUMNS;
@@ -37,10 +37,10 @@ constexpr std::string_view kInsertColumn =
     "INSERT INTO evidence_channel_columns (scope, channel, column_name, column_type, ordinal, declared_at) "
     "VALUES ($1, $2, $3, $4, $5, $6)";
 // Whoever else adds columns to the channel waits here until this transaction has ended.
-constexpr std::string_view kTouch =
+constexpr std::string_view kChannelTouch =
     "UPDATE evidence_channels SET revision = revision + 1, updated_at = jammi_now() "
     "WHERE scope = $1 AND channel = $2";
-constexpr std::string_view kGet =
+constexpr std::string_view kChannelGet =
     JAMMI_WITH_COLUMNS("evidence_channels", "$1") "WHERE c.scope = $1 AND c.channel = $2 ORDER BY k.ordinal";
 
 // The reader is $1. Global channels that one of his own hides are left out.
@@ -51,19 +51,19 @@ constexpr std::string_view kGet =
                      whose)                                                                                 \
   "ORDER BY c.priority, c.channel, k.ordinal"
 
-constexpr std::string_view kOwnPage = JAMMI_CHANNEL_PAGE("$1", "");
-constexpr std::string_view kGlobalPage =
+constexpr std::string_view kChannelOwnPage = JAMMI_CHANNEL_PAGE("$1", "");
+constexpr std::string_view kChannelGlobalPage =
     JAMMI_CHANNEL_PAGE("''",
                        "AND NOT EXISTS (SELECT 1 FROM evidence_channels AS own "
                        "WHERE own.scope = $1 AND own.channel = e.channel) ");
 
-constexpr std::array<RepoStatement, 6> kStatements = {{
-    {"insert", kInsert, 3},
+constexpr std::array<RepoStatement, 6> kChannelStatements = {{
+    {"insert", kChannelInsert, 3},
     {"insert column", kInsertColumn, 6},
-    {"touch", kTouch, 2},
-    {"get", kGet, 2},
-    {"own page", kOwnPage, 4},
-    {"global page", kGlobalPage, 4},
+    {"touch", kChannelTouch, 2},
+    {"get", kChannelGet, 2},
+    {"own page", kChannelOwnPage, 4},
+    {"global page", kChannelGlobalPage, 4},
 }};
 
 // --- Errors and checks.
@@ -156,7 +156,7 @@ Result<void> ReadChannels(Transaction& tx, std::string_view sql, std::initialize
 
 Result<ChannelRecord> FindOwned(Transaction& tx, const Scope& owner, const ChannelId& id) {
   std::vector<ChannelRecord> found;
-  JAMMI_TRY(ReadChannels(tx, kGet, {owner.Key(), id.text()}, found));
+  JAMMI_TRY(ReadChannels(tx, kChannelGet, {owner.Key(), id.text()}, found));
   return found.empty() ? NotRegistered(id) : Result<ChannelRecord>(std::move(found.front()));
 }
 
@@ -184,19 +184,19 @@ Result<void> AddTo(Transaction& tx, ChannelRecord& channel, const std::vector<Ch
 // --- Pages.
 
 // A page starts after a position: the first one before all of them.
-struct Position {
+struct ChannelPosition {
   int64_t priority = std::numeric_limits<int64_t>::min();
   std::string id;
 };
 
-Result<Position> DecodePosition(std::string_view token) {
-  if (token.empty()) return Position();
-  JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "is", token));
-  return Position{std::get<int64_t>(fields[0]), std::get<std::string>(std::move(fields[1]))};
+Result<ChannelPosition> ChannelDecodePosition(std::string_view token) {
+  if (token.empty()) return ChannelPosition();
+  JAMMI_ASSIGN(auto fields, DecodePageToken(kChannelList, "is", token));
+  return ChannelPosition{std::get<int64_t>(fields[0]), std::get<std::string>(std::move(fields[1]))};
 }
 
 std::string TokenOf(const ChannelRecord& last) {
-  return EncodePageToken(kList, {int64_t{last.priority}, last.id.text()});
+  return EncodePageToken(kChannelList, {int64_t{last.priority}, last.id.text()});
 }
 
 bool ComesBefore(const ChannelRecord& a, const ChannelRecord& b) {
@@ -205,14 +205,14 @@ bool ComesBefore(const ChannelRecord& a, const ChannelRecord& b) {
 
 }  // namespace
 
-std::span<const RepoStatement> ChannelStatements() { return kStatements; }
+std::span<const RepoStatement> ChannelStatements() { return kChannelStatements; }
 
 Result<ChannelRecord> Channels::Register(const ChannelSpec& spec) {
   JAMMI_TRY(CheckColumns(spec.columns));
   const std::string owner = access_.scope.Key();
   return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<ChannelRecord> {
     JAMMI_ASSIGN(auto channel,
-                 tx.QueryFirst(kInsert, {owner, spec.id.text(), int64_t{spec.priority}}, ReadChannel));
+                 tx.QueryFirst(kChannelInsert, {owner, spec.id.text(), int64_t{spec.priority}}, ReadChannel));
     if (!channel) {
       return Refused(ErrorCode::kAlreadyExists, "already exists",
                      {.fault = ChannelFault::kAlreadyExists, .channel = spec.id.text()});
@@ -229,7 +229,7 @@ Result<ChannelRecord> Channels::AddColumns(const ChannelId& id, const std::vecto
                                      [&](Transaction& tx) { return FindOwned(tx, access_.scope, id); });
   }
   return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<ChannelRecord> {
-    JAMMI_ASSIGN(const int64_t touched, tx.Execute(kTouch, {access_.scope.Key(), id.text()}));
+    JAMMI_ASSIGN(const int64_t touched, tx.Execute(kChannelTouch, {access_.scope.Key(), id.text()}));
     if (touched != 1) return NotRegistered(id);
     JAMMI_ASSIGN(auto channel, FindOwned(tx, access_.scope, id));
     JAMMI_TRY(AddTo(tx, channel, columns, ChangeVerb::kUpdated));
@@ -256,11 +256,11 @@ Result<std::vector<ChannelRecord>> Channels::GetAll(std::span<const ChannelId> i
 
 Result<Page<ChannelRecord>> Channels::List(int page_size, std::string_view page_token) const {
   JAMMI_TRY(CheckPageSize(page_size));
-  JAMMI_ASSIGN(const Position after, DecodePosition(page_token));
+  JAMMI_ASSIGN(const ChannelPosition after, ChannelDecodePosition(page_token));
   const std::string reader = access_.scope.Key();
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
     const auto query = [&](const std::string& scope, int64_t limit, std::vector<ChannelRecord>& rows) {
-      return ReadChannels(tx, scope == reader ? kOwnPage : kGlobalPage,
+      return ReadChannels(tx, scope == reader ? kChannelOwnPage : kChannelGlobalPage,
                           {reader, after.priority, after.id, limit}, rows);
     };
     return ReadVisiblePage<ChannelRecord>(access_.scope, page_size, query, ComesBefore, TokenOf);

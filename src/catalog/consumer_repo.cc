@@ -17,11 +17,11 @@
 namespace jammi {
 namespace {
 
-constexpr size_t kMaxNameBytes = 128;
+constexpr size_t kConsumerMaxNameBytes = 128;
 constexpr size_t kMaxPredicateBytes = 64 << 10;
 constexpr uint64_t kMaxPosition = static_cast<uint64_t>(kMaxOffset) + 1;
-constexpr std::string_view kList = "consumers";
-constexpr std::string_view kKind = "consumer";
+constexpr std::string_view kConsumerList = "consumers";
+constexpr std::string_view kConsumerKind = "consumer";
 
 // --- Statements.
 
@@ -44,14 +44,14 @@ constexpr std::string_view kKind = "consumer";
 constexpr std::string_view kTopic =
     "SELECT t.topic_id, h.next_offset FROM topics AS t JOIN topic_heads AS h ON h.topic_no = t.topic_no "
     "WHERE t.topic_no = $1 AND t.scope IN ($2, '') AND t.dropped_at IS NULL";
-constexpr std::string_view kInsert =
+constexpr std::string_view kConsumerInsert =
     "INSERT INTO consumers (topic_no, scope, name, predicate, start_position, acked_position, incarnation, "
     "lease_epoch, created_at) SELECT $1, $2, $3, $4, $5, $5, " JAMMI_INCARNATION
     ", clock.now, clock.now FROM (SELECT jammi_now() AS now) AS clock WHERE TRUE "
     "ON CONFLICT (topic_no, scope, name) DO NOTHING";
-constexpr std::string_view kGet = JAMMI_CONSUMER_SELECT "c.name = $3";
-constexpr std::string_view kPage = JAMMI_CONSUMER_SELECT "c.name > $3 ORDER BY c.name LIMIT $4";
-constexpr std::string_view kEpoch = "SELECT lease_epoch FROM consumers WHERE " JAMMI_THIS_CONSUMER;
+constexpr std::string_view kConsumerGet = JAMMI_CONSUMER_SELECT "c.name = $3";
+constexpr std::string_view kConsumerPage = JAMMI_CONSUMER_SELECT "c.name > $3 ORDER BY c.name LIMIT $4";
+constexpr std::string_view kConsumerEpoch = "SELECT lease_epoch FROM consumers WHERE " JAMMI_THIS_CONSUMER;
 constexpr std::string_view kAttach =
     "UPDATE consumers SET " JAMMI_TAKE " WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_SAME_HISTORY
     " AND (lease_holder = $4 OR " JAMMI_UNLEASED_OR("$6") ")";
@@ -66,15 +66,15 @@ constexpr std::string_view kDetach =
 constexpr std::string_view kReset =
     "UPDATE consumers SET acked_position = $4, " JAMMI_SAME_HISTORY ", " JAMMI_LEASE_DROP
     " WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_UNLEASED_OR("$5");
-constexpr std::string_view kDelete =
+constexpr std::string_view kConsumerDelete =
     "DELETE FROM consumers WHERE " JAMMI_THIS_CONSUMER " AND " JAMMI_UNLEASED_OR("$4");
 
-constexpr std::array kStatements = {
-    RepoStatement{"topic", kTopic, 2},   RepoStatement{"get", kGet, 3},
-    RepoStatement{"page", kPage, 4},     RepoStatement{"epoch", kEpoch, 3},
-    RepoStatement{"attach", kAttach, 6}, RepoStatement{"renew", kRenew, 6},
-    RepoStatement{"ack", kAck, 6},       RepoStatement{"detach", kDetach, 5},
-    RepoStatement{"reset", kReset, 5},   RepoStatement{"delete", kDelete, 4},
+constexpr std::array kConsumerStatements = {
+    RepoStatement{"topic", kTopic, 2},       RepoStatement{"get", kConsumerGet, 3},
+    RepoStatement{"page", kConsumerPage, 4}, RepoStatement{"epoch", kConsumerEpoch, 3},
+    RepoStatement{"attach", kAttach, 6},     RepoStatement{"renew", kRenew, 6},
+    RepoStatement{"ack", kAck, 6},           RepoStatement{"detach", kDetach, 5},
+    RepoStatement{"reset", kReset, 5},       RepoStatement{"delete", kConsumerDelete, 4},
 };
 
 // --- Arguments.
@@ -86,7 +86,7 @@ Result<void> CheckTopicNo(int64_t topic_no) {
 
 Result<void> CheckKey(const ConsumerKey& key) {
   JAMMI_TRY(CheckTopicNo(key.topic_no));
-  return CheckText("consumer name", key.name, 1, kMaxNameBytes);
+  return CheckText("consumer name", key.name, 1, kConsumerMaxNameBytes);
 }
 
 Result<int64_t> CheckPosition(uint64_t position) {
@@ -121,7 +121,7 @@ Error Held(const StoredConsumer& consumer) {
   const auto& [token, expires_at, live] = *consumer.lease;
   return Error(ErrorCode::kFailedPrecondition,
                fmt::format("consumer {} is in use by {}", consumer.name, token.holder),
-               LeaseHeldDetail{std::string(kKind), consumer.name, token.holder, expires_at});
+               LeaseHeldDetail{std::string(kConsumerKind), consumer.name, token.holder, expires_at});
 }
 
 // --- Rows.
@@ -180,7 +180,7 @@ Result<std::optional<Topic>> FindTopic(Transaction& tx, const Scope& scope, int6
 
 Result<std::optional<StoredConsumer>> FindConsumer(Transaction& tx, const Scope& scope,
                                                    const ConsumerKey& key) {
-  return tx.QueryFirst(kGet, {key.topic_no, scope.Key(), key.name}, ReadConsumer);
+  return tx.QueryFirst(kConsumerGet, {key.topic_no, scope.Key(), key.name}, ReadConsumer);
 }
 
 Result<StoredConsumer> GetConsumer(Transaction& tx, const Scope& scope, const ConsumerKey& key) {
@@ -195,7 +195,7 @@ bool Holds(const StoredConsumer& consumer, const LeaseToken& token) {
 
 Result<int64_t> EpochOf(Transaction& tx, const Scope& scope, const ConsumerKey& key) {
   JAMMI_ASSIGN(const auto epoch,
-               tx.QueryFirst(kEpoch, {key.topic_no, scope.Key(), key.name},
+               tx.QueryFirst(kConsumerEpoch, {key.topic_no, scope.Key(), key.name},
                              [](const Row& row) { return row.Get<int64_t>("lease_epoch"); }));
   return epoch.value_or(0);
 }
@@ -204,14 +204,14 @@ Result<int64_t> EpochOf(Transaction& tx, const Scope& scope, const ConsumerKey& 
 Result<void> RefuseHolder(Transaction& tx, const Scope& scope, const ConsumerKey& key,
                           const LeaseToken& token) {
   JAMMI_ASSIGN(const int64_t epoch, EpochOf(tx, scope, key));
-  return LeaseLost(kKind, key.name, token, epoch);
+  return LeaseLost(kConsumerKind, key.name, token, epoch);
 }
 
 // Consumers of one name on several topics are told apart by the topic.
 Result<void> Record(Transaction& tx, ChangeVerb verb, const Scope& owner, const Topic& topic,
                     std::string_view name) {
   const std::string full_name = fmt::format("{}/{}", topic.id, name);
-  return RecordChange(tx, {.kind = kKind, .verb = verb, .owner = owner, .name = full_name});
+  return RecordChange(tx, {.kind = kConsumerKind, .verb = verb, .owner = owner, .name = full_name});
 }
 
 Result<void> AckIn(Transaction& tx, const Scope& scope, const ConsumerKey& key, const LeaseToken& token,
@@ -255,7 +255,7 @@ bool IsRefusal(const Error& error) {
 
 }  // namespace
 
-std::span<const RepoStatement> ConsumerStatements() { return kStatements; }
+std::span<const RepoStatement> ConsumerStatements() { return kConsumerStatements; }
 
 ConsumerRepo ConsumerRepo::WithDeadline(Deadline deadline) const {
   return ConsumerRepo(access_.Until(deadline));
@@ -273,8 +273,8 @@ Result<StoredConsumer> ConsumerRepo::Create(const CreateConsumerParams& params) 
     const uint64_t start = params.start.value_or(topic->head);
     if (start > topic->head) return BeyondHead(start, topic->head);
     JAMMI_ASSIGN(const int64_t inserted,
-                 tx.Execute(kInsert, {key.topic_no, scope.Key(), key.name, params.predicate,
-                                      static_cast<int64_t>(start)}));
+                 tx.Execute(kConsumerInsert, {key.topic_no, scope.Key(), key.name, params.predicate,
+                                              static_cast<int64_t>(start)}));
     if (inserted == 0) {
       return Error(ErrorCode::kAlreadyExists, fmt::format("the topic has a consumer '{}' already", key.name));
     }
@@ -295,7 +295,7 @@ Result<Page<StoredConsumer>> ConsumerRepo::List(int64_t topic_no, int page_size,
   JAMMI_TRY(CheckPageSize(page_size));
   std::string after;
   if (!page_token.empty()) {
-    JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "s", page_token));
+    JAMMI_ASSIGN(auto fields, DecodePageToken(kConsumerList, "s", page_token));
     after = std::get<std::string>(std::move(fields[0]));
   }
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<Page<StoredConsumer>> {
@@ -304,10 +304,10 @@ Result<Page<StoredConsumer>> ConsumerRepo::List(int64_t topic_no, int page_size,
       JAMMI_ASSIGN(page.items.emplace_back(), ReadConsumer(row));
       return true;
     };
-    JAMMI_TRY(tx.Query(kPage, {topic_no, access_.scope.Key(), after, page_size + int64_t{1}}, add));
+    JAMMI_TRY(tx.Query(kConsumerPage, {topic_no, access_.scope.Key(), after, page_size + int64_t{1}}, add));
     if (page.items.size() > static_cast<size_t>(page_size)) {
       page.items.pop_back();
-      page.next_page_token = EncodePageToken(kList, {page.items.back().name});
+      page.next_page_token = EncodePageToken(kConsumerList, {page.items.back().name});
     }
     return page;
   });
@@ -383,8 +383,8 @@ Result<void> ConsumerRepo::Delete(const ConsumerKey& key, OnLeased on_leased) {
   return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
     JAMMI_ASSIGN(const auto topic, FindTopic(tx, scope, key.topic_no));
     if (!topic) return NotFound(key);
-    JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {key.topic_no, scope.Key(), key.name,
-                                                             on_leased == OnLeased::kTakeOver}));
+    JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kConsumerDelete, {key.topic_no, scope.Key(), key.name,
+                                                                     on_leased == OnLeased::kTakeOver}));
     if (deleted == 1) return Record(tx, ChangeVerb::kDeleted, scope, *topic, key.name);
     JAMMI_ASSIGN(const auto consumer, GetConsumer(tx, scope, key));
     return Held(consumer);

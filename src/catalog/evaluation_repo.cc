@@ -22,7 +22,7 @@ namespace jammi {
 namespace {
 
 constexpr size_t kMaxRunIdBytes = 128;
-constexpr size_t kMaxNameBytes = 512;  // of queries and sources
+constexpr size_t kEvaluationMaxNameBytes = 512;  // of queries and sources
 constexpr size_t kMaxUidBytes = 36;
 constexpr size_t kMaxRunMetricsBytes = 64 << 10;
 constexpr size_t kMaxCohortsBytes = 4 << 10;
@@ -30,8 +30,8 @@ constexpr size_t kMaxRowMetricsBytes = 16 << 10;
 constexpr std::string_view kRunList = "eval_runs";
 constexpr std::string_view kRowList = "eval_per_query";
 
-constexpr std::array<std::string_view, 5> kTypeTexts = {"embedding", "classification", "ner",
-                                                        "calibration_gaussian", "calibration_sample"};
+constexpr std::array<std::string_view, 5> kEvaluationTypeTexts = {
+    "embedding", "classification", "ner", "calibration_gaussian", "calibration_sample"};
 
 // --- Statements.
 
@@ -47,7 +47,7 @@ constexpr std::string_view kInsertRun = "INSERT INTO eval_runs (" JAMMI_RUN_COLU
                                         "ON CONFLICT (scope, run_id) DO NOTHING RETURNING " JAMMI_RUN_COLUMNS;
 constexpr std::string_view kGetRun =
     "SELECT " JAMMI_RUN_COLUMNS " FROM eval_runs WHERE run_id = $1 AND scope IN ($2, '')";
-constexpr std::string_view kPage = JAMMI_RUN_PAGE("");
+constexpr std::string_view kEvaluationPage = JAMMI_RUN_PAGE("");
 constexpr std::string_view kPageOfType = JAMMI_RUN_PAGE("eval_type = $6 AND ");
 constexpr std::string_view kPageOfModel = JAMMI_RUN_PAGE("model_uid = $6 AND ");
 constexpr std::string_view kPageOfModelAndType = JAMMI_RUN_PAGE("model_uid = $6 AND eval_type = $7 AND ");
@@ -106,8 +106,8 @@ Result<void> Check(const RecordEvalRunParams& params) {
   JAMMI_TRY(CheckRunId(params.run_id));
   JAMMI_TRY(CheckUid(params.model));
   JAMMI_TRY(CheckType(params.type));
-  JAMMI_TRY(CheckText("source_id", params.source_id, 1, kMaxNameBytes));
-  JAMMI_TRY(CheckText("golden_source", params.golden_source, 0, kMaxNameBytes));
+  JAMMI_TRY(CheckText("source_id", params.source_id, 1, kEvaluationMaxNameBytes));
+  JAMMI_TRY(CheckText("golden_source", params.golden_source, 0, kEvaluationMaxNameBytes));
   if (params.k && *params.k < 1)
     return InvalidArgument("k", fmt::format("must be 1 or more, not {}", *params.k));
   return CheckJsonObject("metrics", params.metrics, kMaxRunMetricsBytes);
@@ -125,7 +125,7 @@ Result<SortedRows> CheckRows(std::span<const EvalQueryResult> rows) {
   sorted.reserve(rows.size());
   size_t bytes = 0;
   for (const EvalQueryResult& row : rows) {
-    JAMMI_TRY(CheckText("query_id", row.query_id, 1, kMaxNameBytes));
+    JAMMI_TRY(CheckText("query_id", row.query_id, 1, kEvaluationMaxNameBytes));
     JAMMI_TRY(CheckJsonObject("cohorts", row.cohorts, kMaxCohortsBytes));
     JAMMI_TRY(CheckJsonObject("metrics of a row", row.metrics, kMaxRowMetricsBytes));
     bytes += row.query_id.size() + row.cohorts.size() + row.metrics.size();
@@ -261,17 +261,17 @@ Result<std::optional<std::string>> OwnerOfRun(Transaction& tx, const Scope& read
 // --- Pages.
 
 // The place of a run in a list; at first one in front of all.
-struct Position {
+struct EvaluationPosition {
   UnixMicros created_at = std::numeric_limits<UnixMicros>::max();
   std::string run_id;
   bool own = false;  // of the reader's scope
 };
 
-Result<Position> DecodePosition(std::string_view token) {
-  if (token.empty()) return Position();
+Result<EvaluationPosition> EvaluationDecodePosition(std::string_view token) {
+  if (token.empty()) return EvaluationPosition();
   JAMMI_ASSIGN(const auto fields, DecodePageToken(kRunList, "isi", token));
-  return Position{std::get<int64_t>(fields[0]), std::get<std::string>(fields[1]),
-                  std::get<int64_t>(fields[2]) != 0};
+  return EvaluationPosition{std::get<int64_t>(fields[0]), std::get<std::string>(fields[1]),
+                            std::get<int64_t>(fields[2]) != 0};
 }
 
 std::string TokenOf(const EvalRun& run) {
@@ -284,11 +284,11 @@ bool ComesBefore(const EvalRun& a, const EvalRun& b) {
 
 std::string_view PageText(const EvalRunFilter& filter) {
   if (filter.model) return filter.type ? kPageOfModelAndType : kPageOfModel;
-  return filter.type ? kPageOfType : kPage;
+  return filter.type ? kPageOfType : kEvaluationPage;
 }
 
 Result<Page<EvalRun>> ReadRunPage(Transaction& tx, const Scope& reader, const EvalRunFilter& filter,
-                                  const Position& after, int page_size) {
+                                  const EvaluationPosition& after, int page_size) {
   const std::string after_scope = after.own ? reader.Key() : "";
   const auto query = [&](const std::string& scope, int64_t limit,
                          std::vector<EvalRun>& runs) -> Result<void> {
@@ -304,7 +304,7 @@ Result<Page<EvalRun>> ReadRunPage(Transaction& tx, const Scope& reader, const Ev
 
 Result<std::optional<EvalRun>> ReadLatest(Transaction& tx, const Scope& reader, const ModelUid& model,
                                           EvalType type) {
-  JAMMI_ASSIGN(auto page, ReadRunPage(tx, reader, {.model = model, .type = type}, Position(), 1));
+  JAMMI_ASSIGN(auto page, ReadRunPage(tx, reader, {.model = model, .type = type}, EvaluationPosition(), 1));
   if (page.items.empty()) return std::optional<EvalRun>();
   return std::optional(std::move(page.items.front()));
 }
@@ -327,19 +327,19 @@ Result<Page<EvalQueryResult>> ReadRows(Transaction& tx, const std::string& scope
 
 }  // namespace
 
-std::string_view ToString(EvalType type) { return TextOf(kTypeTexts, type); }
+std::string_view ToString(EvalType type) { return TextOf(kEvaluationTypeTexts, type); }
 
 Result<EvalType> ParseEvalType(std::string_view text) {
-  if (const auto type = ValueOf<EvalType>(kTypeTexts, text)) return *type;
-  return Error(ErrorCode::kInvalidArgument,
-               fmt::format("Unknown evaluation type '{}'. Expected: {}", text, fmt::join(kTypeTexts, ", ")));
+  if (const auto type = ValueOf<EvalType>(kEvaluationTypeTexts, text)) return *type;
+  return Error(ErrorCode::kInvalidArgument, fmt::format("Unknown evaluation type '{}'. Expected: {}", text,
+                                                        fmt::join(kEvaluationTypeTexts, ", ")));
 }
 
 std::span<const RepoStatement> EvaluationStatements() {
   static const std::array statements = {
       RepoStatement{"get run", kGetRun, 2},
       RepoStatement{"get runs", GetRunsText(), 1 + static_cast<int>(Evaluations::kMaxCompared)},
-      RepoStatement{"page", kPage, 5},
+      RepoStatement{"page", kEvaluationPage, 5},
       RepoStatement{"page of type", kPageOfType, 6},
       RepoStatement{"page of model", kPageOfModel, 6},
       RepoStatement{"page of model and type", kPageOfModelAndType, 7},
@@ -434,7 +434,7 @@ Result<Page<EvalRun>> Evaluations::List(const EvalRunFilter& filter, int page_si
   JAMMI_TRY(CheckUid(filter.model));
   if (filter.type) JAMMI_TRY(CheckType(*filter.type));
   JAMMI_TRY(CheckPageSize(page_size));
-  JAMMI_ASSIGN(const Position after, DecodePosition(page_token));
+  JAMMI_ASSIGN(const EvaluationPosition after, EvaluationDecodePosition(page_token));
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
     return ReadRunPage(tx, access_.scope, filter, after, page_size);
   });

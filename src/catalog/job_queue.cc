@@ -14,7 +14,7 @@
 namespace jammi {
 namespace {
 
-constexpr std::string_view kKind = "training job";
+constexpr std::string_view kJobQueueKind = "training job";
 constexpr std::string_view kExpiredMessage = "training job lease expired after exhausting max attempts";
 
 // --- Statements. On PostgreSQL `lock` keeps what was read until the end of the transaction.
@@ -41,14 +41,15 @@ constexpr std::string_view kExpiredMessage = "training job lease expired after e
 
 constexpr std::string_view kWaiting =
     "SELECT (" JAMMI_JOB_NEXT ") AS next, (" JAMMI_JOB_NEXT_EXPIRY ") AS next_expiry, jammi_now() AS now";
-constexpr std::string_view kClaim = JAMMI_JOB_CLAIM("");
+constexpr std::string_view kJobQueueClaim = JAMMI_JOB_CLAIM("");
 constexpr std::string_view kClaimLocked = JAMMI_JOB_CLAIM(" FOR UPDATE SKIP LOCKED");
-constexpr std::string_view kHeartbeat =
+constexpr std::string_view kJobQueueHeartbeat =
     "UPDATE training_jobs SET " JAMMI_LEASE_RENEW("$4") " WHERE sequence = $1 AND status = 'running' AND "
     JAMMI_LEASE_HELD("$2", "$3") " RETURNING lease_expires_at, cancel_requested";
 constexpr std::string_view kHeld = JAMMI_JOB_HELD("");
 constexpr std::string_view kHeldLocked = JAMMI_JOB_HELD(" FOR UPDATE");
-constexpr std::string_view kEpoch = "SELECT job_id, lease_epoch FROM training_jobs WHERE sequence = $1";
+constexpr std::string_view kJobQueueEpoch =
+    "SELECT job_id, lease_epoch FROM training_jobs WHERE sequence = $1";
 constexpr std::string_view kSetMetrics =
     "UPDATE training_jobs SET metrics = $2, updated_at = (SELECT jammi_now()) WHERE sequence = $1 "
     "RETURNING " JAMMI_JOB_COLUMNS;
@@ -64,7 +65,7 @@ struct Locking {
 };
 Locking StatementsFor(BackendKind kind) {
   if (kind == BackendKind::kPostgres) return {kClaimLocked, kHeldLocked, kExpiredLocked};
-  return {kClaim, kHeld, kExpired};
+  return {kJobQueueClaim, kHeld, kExpired};
 }
 
 // --- Arguments.
@@ -103,12 +104,12 @@ std::optional<std::string> Merge(const std::optional<std::string>& metrics,
 Error Lost(Transaction& tx, const JobClaim& claim) {
   std::string name = fmt::format("number {}", claim.sequence);
   int64_t epoch = 0;
-  const auto read = tx.Query(kEpoch, {claim.sequence}, [&](const Row& row) -> Result<bool> {
+  const auto read = tx.Query(kJobQueueEpoch, {claim.sequence}, [&](const Row& row) -> Result<bool> {
     JAMMI_ASSIGN(name, row.Get<std::string>("job_id"));
     JAMMI_ASSIGN(epoch, row.Get<int64_t>("lease_epoch"));
     return false;
   });
-  return read ? LeaseLost(kKind, name, claim.lease, epoch) : read.error();
+  return read ? LeaseLost(kJobQueueKind, name, claim.lease, epoch) : read.error();
 }
 
 // The job, if the claim still holds it, with `metrics` added to its own; nobody else changes it until this
@@ -185,8 +186,8 @@ Result<LeaseRenewal> ReadRenewal(const Row& row) {
 
 std::vector<RepoStatement> JobQueueStatements(BackendKind kind) {
   const Locking locking = StatementsFor(kind);
-  return {{"waiting", kWaiting, 0},  {"claim", locking.claim, 2},    {"heartbeat", kHeartbeat, 4},
-          {"held", locking.held, 3}, {"epoch", kEpoch, 1},           {"set metrics", kSetMetrics, 2},
+  return {{"waiting", kWaiting, 0},  {"claim", locking.claim, 2},    {"heartbeat", kJobQueueHeartbeat, 4},
+          {"held", locking.held, 3}, {"epoch", kJobQueueEpoch, 1},   {"set metrics", kSetMetrics, 2},
           {"requeue", kRequeue, 3},  {"expired", locking.expired, 1}};
 }
 
@@ -217,8 +218,8 @@ Result<LeaseRenewal> JobQueue::Heartbeat(const JobClaim& claim, std::chrono::mic
   JAMMI_ASSIGN(const int64_t micros, LeaseMicros(lease));
   return backend_->Transact(Writing(Lane::kUrgent), [&](Transaction& tx) -> Result<LeaseRenewal> {
     JAMMI_ASSIGN(const auto renewed,
-                 tx.QueryFirst(kHeartbeat, {claim.sequence, claim.lease.holder, claim.lease.epoch, micros},
-                               ReadRenewal));
+                 tx.QueryFirst(kJobQueueHeartbeat,
+                               {claim.sequence, claim.lease.holder, claim.lease.epoch, micros}, ReadRenewal));
     if (renewed) return *renewed;
     return Lost(tx, claim);
   });

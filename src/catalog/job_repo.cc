@@ -17,7 +17,7 @@
 namespace jammi {
 namespace {
 
-constexpr size_t kMaxIdBytes = 128;
+constexpr size_t kJobMaxIdBytes = 128;
 constexpr size_t kMaxSourceBytes = 4096;
 constexpr size_t kMaxLossTypeBytes = 128;
 constexpr size_t kMaxHyperparamsBytes = 256 << 10;
@@ -35,18 +35,18 @@ constexpr size_t kMaxSpecBytes = 1 << 20;
 constexpr std::string_view kNextSequence =
     "UPDATE catalog_counters SET next_value = next_value + 1 WHERE name = 'training_job' "
     "RETURNING next_value - 1 AS sequence";
-constexpr std::string_view kInsert =
+constexpr std::string_view kJobInsert =
     "INSERT INTO training_jobs (sequence, scope, job_id, kind, base_model_uid, output_model_id, "
     "output_model_uid, training_source, loss_type, hyperparams, training_spec, priority, claimable, "
     "created_at, updated_at) "
     "SELECT CAST($1 AS BIGINT), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CAST($12 AS BIGINT), "
     "CAST($13 AS BIGINT), clock.now, clock.now FROM (SELECT jammi_now() AS now) AS clock WHERE TRUE "
     "ON CONFLICT (scope, job_id) DO NOTHING RETURNING " JAMMI_JOB_COLUMNS;
-constexpr std::string_view kGet = JAMMI_JOB_GET;
+constexpr std::string_view kJobGet = JAMMI_JOB_GET;
 constexpr std::string_view kGetLocked = JAMMI_JOB_GET " FOR UPDATE";
-constexpr std::string_view kPage = JAMMI_JOB_PAGE("");
+constexpr std::string_view kJobPage = JAMMI_JOB_PAGE("");
 constexpr std::string_view kPageOfStatus = JAMMI_JOB_PAGE("status = $4 AND ");
-constexpr std::string_view kCount =
+constexpr std::string_view kJobCount =
     "SELECT status, COUNT(*) AS jobs FROM training_jobs WHERE scope IN ($1, '') GROUP BY status";
 #define JAMMI_JOB_SET(assignment)        \
   "UPDATE training_jobs SET " assignment \
@@ -55,14 +55,14 @@ constexpr std::string_view kCount =
 constexpr std::string_view kRequestCancel = JAMMI_JOB_SET("cancel_requested = $2");
 constexpr std::string_view kSetPriority = JAMMI_JOB_SET("priority = $2");
 constexpr std::string_view kSetClaimable = JAMMI_JOB_SET("claimable = $2");
-constexpr std::string_view kDelete = "DELETE FROM training_jobs WHERE sequence = $1";
+constexpr std::string_view kJobDelete = "DELETE FROM training_jobs WHERE sequence = $1";
 constexpr std::string_view kOldFinished =
     "SELECT sequence, job_id FROM training_jobs WHERE scope = $1 AND " JAMMI_JOB_IS_FINISHED
     " AND updated_at < $2 ORDER BY updated_at LIMIT $3";
 
 // --- Arguments.
 
-Result<void> CheckJobId(std::string_view job_id) { return CheckText("job_id", job_id, 1, kMaxIdBytes); }
+Result<void> CheckJobId(std::string_view job_id) { return CheckText("job_id", job_id, 1, kJobMaxIdBytes); }
 
 Result<void> CheckModels(const CreateTrainingJobParams& params) {
   JAMMI_TRY(CheckModelKey("base_model_id", params.base_model_id, params.base_model_version));
@@ -89,7 +89,7 @@ Result<void> Check(const CreateTrainingJobParams& params) {
 
 // --- Errors.
 
-Error NotFound(std::string_view job_id) {
+Error NoSuchJob(std::string_view job_id) {
   return Error(ErrorCode::kNotFound, fmt::format("training job not found: {}", job_id),
                TrainingJobDetail{std::string(job_id), {}});
 }
@@ -119,7 +119,7 @@ Result<TrainingJobRecord> Insert(Transaction& tx, const Scope& owner, const Crea
                tx.QueryFirst(kNextSequence, {}, [](const Row& row) { return row.Get<int64_t>("sequence"); }));
   if (!sequence) return Error(ErrorCode::kDataLoss, "the counter of training jobs is not there");
   const std::string scope = owner.Key();
-  JAMMI_ASSIGN(auto job, QueryJob(tx, kInsert,
+  JAMMI_ASSIGN(auto job, QueryJob(tx, kJobInsert,
                                   {*sequence, scope, job_id, ToString(params.kind), base.uid.value, output,
                                    reserved ? SqlValue(reserved->value) : SqlValue(std::nullopt),
                                    params.training_source, params.loss_type, params.hyperparams,
@@ -136,9 +136,10 @@ Result<TrainingJobRecord> Insert(Transaction& tx, const Scope& owner, const Crea
 Result<TrainingJobRecord> LockOwn(Transaction& tx, BackendKind kind, const Scope& owner,
                                   std::string_view job_id) {
   const std::string scope = owner.Key();
-  JAMMI_ASSIGN(auto job, QueryJob(tx, kind == BackendKind::kPostgres ? kGetLocked : kGet, {scope, job_id}));
+  JAMMI_ASSIGN(auto job,
+               QueryJob(tx, kind == BackendKind::kPostgres ? kGetLocked : kJobGet, {scope, job_id}));
   if (job) return std::move(*job);
-  return NotFound(job_id);
+  return NoSuchJob(job_id);
 }
 
 Result<TrainingJobRecord> Set(Transaction& tx, std::string_view sql, const TrainingJobRecord& job,
@@ -211,16 +212,16 @@ Result<bool> ReadCount(const Row& row, TrainingJobCounts& counts) {
 
 std::vector<RepoStatement> TrainingJobStatements(BackendKind kind) {
   return {{"next sequence", kNextSequence, 0},
-          {"insert", kInsert, 13},
-          {"get", kGet, 2},
-          {"lock own", kind == BackendKind::kPostgres ? kGetLocked : kGet, 2},
-          {"page", kPage, 3},
+          {"insert", kJobInsert, 13},
+          {"get", kJobGet, 2},
+          {"lock own", kind == BackendKind::kPostgres ? kGetLocked : kJobGet, 2},
+          {"page", kJobPage, 3},
           {"page of status", kPageOfStatus, 4},
-          {"count", kCount, 1},
+          {"count", kJobCount, 1},
           {"request cancel", kRequestCancel, 2},
           {"set priority", kSetPriority, 2},
           {"set claimable", kSetClaimable, 2},
-          {"delete", kDelete, 1},
+          {"delete", kJobDelete, 1},
           {"old finished", kOldFinished, 3}};
 }
 
@@ -233,12 +234,12 @@ Result<TrainingJobRecord> TrainingJobs::Get(std::string_view job_id) const {
   JAMMI_TRY(CheckJobId(job_id));
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<TrainingJobRecord> {
     const std::string own = access_.scope.Key();
-    JAMMI_ASSIGN(auto job, QueryJob(tx, kGet, {own, job_id}));
+    JAMMI_ASSIGN(auto job, QueryJob(tx, kJobGet, {own, job_id}));
     if (!job && !own.empty()) {
-      JAMMI_ASSIGN(job, QueryJob(tx, kGet, {"", job_id}));
+      JAMMI_ASSIGN(job, QueryJob(tx, kJobGet, {"", job_id}));
     }
     if (job) return std::move(*job);
-    return NotFound(job_id);
+    return NoSuchJob(job_id);
   });
 }
 
@@ -256,7 +257,7 @@ Result<Page<TrainingJobRecord>> TrainingJobs::List(const TrainingJobFilter& filt
         JAMMI_ASSIGN(rows.emplace_back(), ReadJob(row));
         return true;
       };
-      if (!filter.status) return tx.Query(kPage, {scope, before, limit}, take);
+      if (!filter.status) return tx.Query(kJobPage, {scope, before, limit}, take);
       return tx.Query(kPageOfStatus, {scope, before, limit, ToString(*filter.status)}, take);
     };
     return ReadVisiblePage<TrainingJobRecord>(
@@ -270,7 +271,7 @@ Result<TrainingJobCounts> TrainingJobs::CountByStatus() const {
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<TrainingJobCounts> {
     TrainingJobCounts counts;
     const std::string own = access_.scope.Key();
-    JAMMI_TRY(tx.Query(kCount, {own}, [&](const Row& row) { return ReadCount(row, counts); }));
+    JAMMI_TRY(tx.Query(kJobCount, {own}, [&](const Row& row) { return ReadCount(row, counts); }));
     return counts;
   });
 }
@@ -304,8 +305,8 @@ Result<void> TrainingJobs::Delete(std::string_view job_id) {
   return access_.backend->RunTransaction(access_.Writing(), [&](Transaction& tx) -> Result<void> {
     JAMMI_ASSIGN(const auto job, LockOwn(tx, access_.backend->kind(), access_.scope, job_id));
     if (!IsFinal(job.status)) return WrongStatus(job);
-    JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {job.sequence}));
-    if (deleted != 1) return NotFound(job_id);
+    JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kJobDelete, {job.sequence}));
+    if (deleted != 1) return NoSuchJob(job_id);
     return RecordJobChange(tx, ChangeVerb::kDeleted, job);
   });
 }
@@ -316,7 +317,7 @@ Result<int64_t> TrainingJobs::DeleteFinishedBefore(UnixMicros time, int limit) {
     JAMMI_ASSIGN(const auto old, FindOldFinished(tx, access_.scope, time, limit));
     int64_t deleted = 0;
     for (const TrainingJobRecord& job : old) {
-      JAMMI_ASSIGN(const int64_t rows, tx.Execute(kDelete, {job.sequence}));
+      JAMMI_ASSIGN(const int64_t rows, tx.Execute(kJobDelete, {job.sequence}));
       if (rows == 0) continue;  // somebody else deletes at the same time
       JAMMI_TRY(RecordJobChange(tx, ChangeVerb::kDeleted, job));
       ++deleted;

@@ -9,9 +9,10 @@
 namespace jammi {
 namespace {
 
-constexpr std::array<std::string_view, 3> kKindTexts = {"fine_tune", "graph_fine_tune", "context_predictor"};
-constexpr std::array<std::string_view, 5> kStatusTexts = {"queued", "running", "completed", "failed",
-                                                          "cancelled"};
+constexpr std::array<std::string_view, 3> kJobRowsKindTexts = {"fine_tune", "graph_fine_tune",
+                                                               "context_predictor"};
+constexpr std::array<std::string_view, 5> kJobRowsStatusTexts = {"queued", "running", "completed", "failed",
+                                                                 "cancelled"};
 constexpr std::string_view kFinish = JAMMI_JOB_FINISH;
 
 // CAT-052: what is no text, or no JSON, is not there.
@@ -58,17 +59,17 @@ Result<void> ReadWork(const Row& row, TrainingJobRecord& job) {
 
 }  // namespace
 
-std::string_view ToString(TrainingJobKind kind) { return TextOf(kKindTexts, kind); }
+std::string_view ToString(TrainingJobKind kind) { return TextOf(kJobRowsKindTexts, kind); }
 
 Result<TrainingJobKind> ParseTrainingJobKind(std::string_view text) {
-  if (const auto kind = ValueOf<TrainingJobKind>(kKindTexts, text)) return *kind;
+  if (const auto kind = ValueOf<TrainingJobKind>(kJobRowsKindTexts, text)) return *kind;
   return Error(ErrorCode::kInvalidArgument, fmt::format("Unknown training job kind: '{}'", text));
 }
 
-std::string_view ToString(TrainingJobStatus status) { return TextOf(kStatusTexts, status); }
+std::string_view ToString(TrainingJobStatus status) { return TextOf(kJobRowsStatusTexts, status); }
 
 Result<TrainingJobStatus> ParseTrainingJobStatus(std::string_view text) {
-  if (const auto status = ValueOf<TrainingJobStatus>(kStatusTexts, text)) return *status;
+  if (const auto status = ValueOf<TrainingJobStatus>(kJobRowsStatusTexts, text)) return *status;
   return Error(ErrorCode::kInvalidArgument, fmt::format("Unknown training job status: '{}'", text));
 }
 

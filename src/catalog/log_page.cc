@@ -19,7 +19,7 @@ namespace {
 // Where a payload begins in its page: Arrow reads buffers that begin so without copying them.
 constexpr int64_t kPayloadAlignment = 64;
 
-Error OutOfMemory(const arrow::Status& status) {
+Error LogPageOutOfMemory(const arrow::Status& status) {
   return Error(ErrorCode::kResourceExhausted, status.ToString());
 }
 
@@ -86,11 +86,11 @@ Result<LogPageBuilder::Extent> LogPageBuilder::Copy(SqlBytes payload) {
   const int64_t begin = (used_ + kPayloadAlignment - 1) / kPayloadAlignment * kPayloadAlignment;
   if (const int64_t needed = begin + length; buffer_ == nullptr) {
     auto made = arrow::AllocateResizableBuffer(needed);
-    if (!made.ok()) return OutOfMemory(made.status());
+    if (!made.ok()) return LogPageOutOfMemory(made.status());
     buffer_ = std::move(*made);
   } else if (needed > buffer_->size()) {
     const auto grown = buffer_->Resize(std::max(needed, 2 * buffer_->size()), /*shrink_to_fit=*/false);
-    if (!grown.ok()) return OutOfMemory(grown);
+    if (!grown.ok()) return LogPageOutOfMemory(grown);
   }
   if (length > 0) std::memcpy(buffer_->mutable_data() + begin, payload.data(), payload.size());
   used_ = begin + length;
@@ -102,7 +102,8 @@ Result<LogPage> LogPageBuilder::Finish() {
     JAMMI_TRY(EndBefore(DamagedEvent(topic_no_, expected_, "is missing")));
   }
   if (buffer_ != nullptr) {  // only now does it stay where it is
-    if (const auto cut = buffer_->Resize(used_, /*shrink_to_fit=*/false); !cut.ok()) return OutOfMemory(cut);
+    if (const auto cut = buffer_->Resize(used_, /*shrink_to_fit=*/false); !cut.ok())
+      return LogPageOutOfMemory(cut);
     const std::shared_ptr<arrow::Buffer> whole = std::move(buffer_);
     for (size_t i = 0; i < extents_.size(); ++i) {
       if (extents_[i].begin < 0) continue;

@@ -58,21 +58,21 @@ constexpr std::string_view kFirstDropped =
     "SELECT topic_no FROM topics WHERE dropped_at IS NOT NULL ORDER BY topic_no LIMIT 1";
 constexpr std::string_view kDeleteTopic = "DELETE FROM topics WHERE topic_no = $1";
 
-constexpr std::string_view kClaim =
+constexpr std::string_view kLogTrimClaim =
     "UPDATE log_trimmer SET " JAMMI_LEASE_TAKE("$1", "$2") " WHERE id = 1 AND (lease_holder IS NULL OR "
     "lease_holder = $1 OR CAST($3 AS BIGINT) = 1 OR " JAMMI_LEASE_EXPIRED ") RETURNING lease_epoch";
-constexpr std::string_view kHold =
+constexpr std::string_view kLogTrimHold =
     "UPDATE log_trimmer SET " JAMMI_LEASE_RENEW("$3") " WHERE id = 1 AND " JAMMI_LEASE_HELD("$1", "$2");
 constexpr std::string_view kRelease =
     "UPDATE log_trimmer SET " JAMMI_LEASE_DROP " WHERE id = 1 AND lease_holder = $1 AND lease_epoch = $2";
-constexpr std::string_view kEpoch = "SELECT lease_epoch FROM log_trimmer WHERE id = 1";
+constexpr std::string_view kLogTrimEpoch = "SELECT lease_epoch FROM log_trimmer WHERE id = 1";
 
-constexpr std::array kStatements = {RepoStatement{"find due", kFindDue, 6},
-                                    RepoStatement{"state", kState, 5},
-                                    RepoStatement{"oldest", kOldest, 3},
-                                    RepoStatement{"move low water", kMoveLowWater, 4},
-                                    RepoStatement{"remove events", kRemoveEvents, 2},
-                                    RepoStatement{"first dropped", kFirstDropped, 0}};
+constexpr std::array kLogTrimStatements = {RepoStatement{"find due", kFindDue, 6},
+                                           RepoStatement{"state", kState, 5},
+                                           RepoStatement{"oldest", kOldest, 3},
+                                           RepoStatement{"move low water", kMoveLowWater, 4},
+                                           RepoStatement{"remove events", kRemoveEvents, 2},
+                                           RepoStatement{"first dropped", kFirstDropped, 0}};
 
 int64_t LeaseLength() { return std::chrono::microseconds(kLease).count(); }
 
@@ -96,7 +96,7 @@ Result<std::optional<int64_t>> FirstDropped(Transaction& tx) {
 
 }  // namespace
 
-std::span<const RepoStatement> LogTrimStatements() { return kStatements; }
+std::span<const RepoStatement> LogTrimStatements() { return kLogTrimStatements; }
 
 Result<void> RemoveEvents(Transaction& tx, int64_t topic_no, int64_t first, int64_t last) {
   JAMMI_TRY(DeleteProducerKeys(tx, topic_no, last + 1));
@@ -170,7 +170,7 @@ Result<std::vector<int64_t>> LogTrim::FindDue(int64_t after) {
 Result<bool> LogTrim::Claim(Deadline deadline) {
   const bool alone = backend_.kind() == BackendKind::kSqlite;
   JAMMI_ASSIGN(const auto epoch, backend_.Transact({.deadline = deadline}, [&](Transaction& tx) {
-    return tx.QueryFirst(kClaim, {lease_.holder, LeaseLength(), alone},
+    return tx.QueryFirst(kLogTrimClaim, {lease_.holder, LeaseLength(), alone},
                          [](const Row& row) { return row.Get<int64_t>("lease_epoch"); });
   }));
   lease_.epoch = epoch.value_or(0);
@@ -186,10 +186,11 @@ Result<void> LogTrim::Release(Deadline deadline) {
 
 // The first statement of every step: two engines that both take themselves for the holder meet here.
 Result<void> LogTrim::HoldLease(Transaction& tx) const {
-  JAMMI_ASSIGN(const int64_t held, tx.Execute(kHold, {lease_.holder, lease_.epoch, LeaseLength()}));
+  JAMMI_ASSIGN(const int64_t held, tx.Execute(kLogTrimHold, {lease_.holder, lease_.epoch, LeaseLength()}));
   if (held == 1) return {};
-  JAMMI_ASSIGN(const auto epoch,
-               tx.QueryFirst(kEpoch, {}, [](const Row& row) { return row.Get<int64_t>("lease_epoch"); }));
+  JAMMI_ASSIGN(const auto epoch, tx.QueryFirst(kLogTrimEpoch, {}, [](const Row& row) {
+    return row.Get<int64_t>("lease_epoch");
+  }));
   return LeaseLost("the log's", "trimmer", lease_, epoch.value_or(0));
 }
 

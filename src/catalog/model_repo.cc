@@ -18,17 +18,17 @@
 namespace jammi {
 namespace {
 
-constexpr size_t kMaxNameBytes = 512;
+constexpr size_t kModelMaxNameBytes = 512;
 constexpr size_t kMaxKindBytes = 128;  // model_type, backend
-constexpr size_t kMaxPathBytes = 4096;
+constexpr size_t kModelMaxPathBytes = 4096;
 constexpr size_t kMaxConfigBytes = 256 << 10;
 constexpr int32_t kMaxVersion = std::numeric_limits<int32_t>::max();  // what the published clients can hold
 constexpr int kMaxAttempts = 100;
-constexpr std::string_view kList = "models";
+constexpr std::string_view kModelList = "models";
 
 constexpr std::array<std::string_view, 6> kTaskTexts = {
     "text_embedding", "image_embedding", "audio_embedding", "classification", "ner", "regression"};
-constexpr std::array<std::string_view, 3> kStatusTexts = {"registered", "loaded", "failed"};
+constexpr std::array<std::string_view, 3> kModelStatusTexts = {"registered", "loaded", "failed"};
 
 // --- Statements. A read of what is visible asks for the own row first and for the global one if there
 // --- is none: each is a probe of the primary key, whatever the number of versions and scopes.
@@ -48,7 +48,7 @@ constexpr std::array<std::string_view, 3> kStatusTexts = {"registered", "loaded"
   "WHERE scope = $1 AND (created_at, name, version, scope) > ($2, $3, $4, $5) " \
   "ORDER BY created_at, name, version LIMIT $6"
 
-constexpr std::string_view kInsert = JAMMI_MODEL_INSERT "NOTHING RETURNING " JAMMI_MODEL_COLUMNS;
+constexpr std::string_view kModelInsert = JAMMI_MODEL_INSERT "NOTHING RETURNING " JAMMI_MODEL_COLUMNS;
 constexpr std::string_view kUpsert = JAMMI_MODEL_INSERT
     "UPDATE SET model_type = excluded.model_type, task = excluded.task, backend = excluded.backend, "
     "base_model_id = excluded.base_model_id, config_json = excluded.config_json, "
@@ -61,7 +61,7 @@ constexpr std::string_view kGetHighest =
 constexpr std::string_view kGetVersion =
     "SELECT " JAMMI_MODEL_COLUMNS " FROM models WHERE scope = $1 AND name = $2 AND version = $3";
 constexpr std::string_view kGetByUid = "SELECT " JAMMI_MODEL_COLUMNS " FROM models WHERE model_uid = $1";
-constexpr std::string_view kPage = JAMMI_MODEL_PAGE(JAMMI_MODEL_COLUMNS);
+constexpr std::string_view kModelPage = JAMMI_MODEL_PAGE(JAMMI_MODEL_COLUMNS);
 constexpr std::string_view kDescriptorPage =
     JAMMI_MODEL_PAGE("scope, name, version, task, backend, status, created_at");
 constexpr std::string_view kSetStatus =
@@ -73,10 +73,10 @@ constexpr std::string_view kSetArtifactPath =
 constexpr std::string_view kPublish =
     "UPDATE models SET artifact_path = $1, revision = revision + 1, updated_at = jammi_now() "
     "WHERE model_uid = $2 RETURNING " JAMMI_MODEL_COLUMNS;
-constexpr std::string_view kDelete = "DELETE FROM models WHERE model_uid = $1";
+constexpr std::string_view kModelDelete = "DELETE FROM models WHERE model_uid = $1";
 // Where writers run side by side. Whoever adds a reference locks what he refers to, so he has done it before,
 // and is seen by the next statement, or he comes too late.
-constexpr std::string_view kLock = "SELECT 1 AS found FROM models WHERE model_uid = $1 FOR UPDATE";
+constexpr std::string_view kModelLock = "SELECT 1 AS found FROM models WHERE model_uid = $1 FOR UPDATE";
 
 // Result tables and outputs belong to the model whatever the version (CAT-010), base models and
 // evaluations to the version.
@@ -97,19 +97,19 @@ constexpr std::array<ModelEdge, 4> kEdges = {{
     {"eval_runs", "eval_runs", "model_uid", JAMMI_THIS_VERSION("eval_runs", "model_uid")},
 }};
 
-constexpr std::array<RepoStatement, 16> kStatements = {{
-    {"insert", kInsert, 10},
+constexpr std::array<RepoStatement, 16> kModelStatements = {{
+    {"insert", kModelInsert, 10},
     {"upsert", kUpsert, 10},
     {"highest version", kHighest, 2},
     {"get", kGetHighest, 2},
     {"get version", kGetVersion, 3},
     {"get by uid", kGetByUid, 1},
-    {"page", kPage, 6},
+    {"page", kModelPage, 6},
     {"descriptor page", kDescriptorPage, 6},
     {"set status", kSetStatus, 3},
     {"set artifact path", kSetArtifactPath, 3},
     {"publish", kPublish, 2},
-    {"delete", kDelete, 1},
+    {"delete", kModelDelete, 1},
     {kEdges[0].name, kEdges[0].sql, 1},
     {kEdges[1].name, kEdges[1].sql, 1},
     {kEdges[2].name, kEdges[2].sql, 1},
@@ -128,7 +128,7 @@ Result<void> CheckKey(std::string_view model_id, std::optional<int32_t> version)
 }
 
 Result<void> CheckArtifactPath(const std::optional<std::string>& path) {
-  return CheckOptionalText("artifact_path", path, 1, kMaxPathBytes);
+  return CheckOptionalText("artifact_path", path, 1, kModelMaxPathBytes);
 }
 
 std::string Describe(std::string_view model_id, std::optional<int32_t> version) {
@@ -255,7 +255,7 @@ Result<std::vector<std::string>> ReferencesTo(Transaction& tx, const ModelUid& u
 // --- Pages.
 
 // The place of a version in a list. A page starts after a position: the first one before all of them.
-struct Position {
+struct ModelPosition {
   UnixMicros created_at = std::numeric_limits<UnixMicros>::min();
   std::string name;
   int64_t version = 0;
@@ -269,13 +269,13 @@ bool ComesBefore(const ModelRecord& a, const ModelRecord& b) {
 
 std::string EncodeToken(const ModelRecord& last) {
   return EncodePageToken(
-      kList, {last.created_at, int64_t{last.version}, int64_t{!last.owner.is_global()}, last.model_id});
+      kModelList, {last.created_at, int64_t{last.version}, int64_t{!last.owner.is_global()}, last.model_id});
 }
 
-Result<Position> DecodeToken(std::string_view token, const Scope& reader) {
-  Position position;
+Result<ModelPosition> DecodeToken(std::string_view token, const Scope& reader) {
+  ModelPosition position;
   if (token.empty()) return position;
-  JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "iiis", token));
+  JAMMI_ASSIGN(auto fields, DecodePageToken(kModelList, "iiis", token));
   position.created_at = std::get<int64_t>(fields[0]);
   position.version = std::get<int64_t>(fields[1]);
   position.own = std::get<int64_t>(fields[2]) != 0;
@@ -292,7 +292,7 @@ using ReadFn = Result<void> (*)(const Row&, ModelRecord&);
 Result<Page<ModelRecord>> ListPage(const CatalogAccess& access, int page_size, std::string_view page_token,
                                    std::string_view sql, ReadFn read) {
   JAMMI_TRY(CheckPageSize(page_size));
-  JAMMI_ASSIGN(const Position after, DecodeToken(page_token, access.scope));
+  JAMMI_ASSIGN(const ModelPosition after, DecodeToken(page_token, access.scope));
   const std::string own = access.scope.Key();
   return access.backend->Transact(access.Reading(), [&](Transaction& tx) {
     const auto query = [&](const std::string& scope, int64_t limit, std::vector<ModelRecord>& rows) {
@@ -326,19 +326,19 @@ std::string ModelRecord::CatalogPk() const {
                            : fmt::format("{}::{}::{}", owner.Key(), model_id, version);
 }
 
-std::string_view ToString(ModelStatus status) { return TextOf(kStatusTexts, status); }
+std::string_view ToString(ModelStatus status) { return TextOf(kModelStatusTexts, status); }
 
 Result<ModelStatus> ParseModelStatus(std::string_view text) {
-  if (const auto status = ValueOf<ModelStatus>(kStatusTexts, text)) return *status;
+  if (const auto status = ValueOf<ModelStatus>(kModelStatusTexts, text)) return *status;
   return Error(ErrorCode::kInvalidArgument, fmt::format("Unknown model status: '{}'", text));
 }
 
 std::span<const ModelEdge> ModelEdges() { return kEdges; }
-std::span<const RepoStatement> ModelStatements() { return kStatements; }
+std::span<const RepoStatement> ModelStatements() { return kModelStatements; }
 
 Result<void> CheckModelKey(std::string_view field, std::string_view model_id,
                            std::optional<int32_t> version) {
-  JAMMI_TRY(CheckText(field, model_id, 1, kMaxNameBytes));
+  JAMMI_TRY(CheckText(field, model_id, 1, kModelMaxNameBytes));
   return version ? CheckVersion("version", *version) : Result<void>();
 }
 
@@ -347,7 +347,7 @@ Result<void> CheckModel(const RegisterModelParams& params) {
   JAMMI_TRY(CheckText("model_type", params.model_type, 1, kMaxKindBytes));
   JAMMI_TRY(CheckText("backend", params.backend, 0, kMaxKindBytes));
   if (ToString(params.task).empty()) return InvalidArgument("task", "is none of the known tasks");
-  JAMMI_TRY(CheckOptionalText("base_model_id", params.base_model_id, 1, kMaxNameBytes));
+  JAMMI_TRY(CheckOptionalText("base_model_id", params.base_model_id, 1, kModelMaxNameBytes));
   JAMMI_TRY(CheckArtifactPath(params.artifact_path));
   return params.config_json ? CheckJson("config_json", *params.config_json, kMaxConfigBytes) : Result<void>();
 }
@@ -385,7 +385,7 @@ Result<ModelRecord> RegisterNextModel(Transaction& tx, const Scope& owner,
       return Error(ErrorCode::kFailedPrecondition,
                    fmt::format("model {} has no version left after {}", params.model_id, kMaxVersion));
     }
-    JAMMI_ASSIGN(auto inserted, Put(tx, kInsert, owner, params, highest.value_or(0) + 1));
+    JAMMI_ASSIGN(auto inserted, Put(tx, kModelInsert, owner, params, highest.value_or(0) + 1));
     if (inserted) return std::move(*inserted);
   }
   return Error(ErrorCode::kAborted,
@@ -410,7 +410,7 @@ Result<ModelRecord> Models::Register(const RegisterModelParams& params) {
   JAMMI_TRY(CheckModel(params));
   const int32_t version = params.version.value_or(1);
   JAMMI_ASSIGN(auto inserted, access_.backend->Transact(access_.Writing(), [&](Transaction& tx) {
-    return Put(tx, kInsert, access_.scope, params, version);
+    return Put(tx, kModelInsert, access_.scope, params, version);
   }));
   if (inserted) return std::move(*inserted);
   return Error(ErrorCode::kAlreadyExists,
@@ -453,7 +453,7 @@ Result<ModelRecord> Models::GetVersion(std::string_view model_id, int32_t versio
 }
 
 Result<Models::Page> Models::List(int page_size, std::string_view page_token) const {
-  return ListPage(access_, page_size, page_token, kPage, ReadRecord);
+  return ListPage(access_, page_size, page_token, kModelPage, ReadRecord);
 }
 
 Result<Models::DescriptorPage> Models::ListDescriptors(int page_size, std::string_view page_token) const {
@@ -507,7 +507,7 @@ Result<void> Models::Delete(std::string_view model_id, std::optional<int32_t> ve
     if (!target && on_missing == OnMissing::kIgnore) return {};
     if (!target || target->owner != access_.scope) return NotFound(model_id, version);
     // A reference added beside us must not slip in between the scan and the deletion.
-    if (must_lock) JAMMI_TRY(tx.Execute(kLock, {target->uid.value}));
+    if (must_lock) JAMMI_TRY(tx.Execute(kModelLock, {target->uid.value}));
     JAMMI_ASSIGN(auto referenced_by, ReferencesTo(tx, target->uid));
     if (!referenced_by.empty()) {
       std::string message =
@@ -515,7 +515,7 @@ Result<void> Models::Delete(std::string_view model_id, std::optional<int32_t> ve
       return Error(ErrorCode::kFailedPrecondition, std::move(message),
                    ModelReferencedDetail{std::string(model_id), std::move(referenced_by)});
     }
-    JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {target->uid.value}));
+    JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kModelDelete, {target->uid.value}));
     if (deleted != 1) return NotFound(model_id, version);
     return RecordChange(tx, ChangeVerb::kDeleted, *target);
   });

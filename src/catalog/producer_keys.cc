@@ -11,7 +11,8 @@ namespace {
 
 constexpr size_t kMaxKeyBytes = 256;
 
-constexpr std::string_view kDelete = "DELETE FROM producer_keys WHERE topic_no = $1 AND first_offset < $2";
+constexpr std::string_view kProducerKeysDelete =
+    "DELETE FROM producer_keys WHERE topic_no = $1 AND first_offset < $2";
 
 Error Conflict(const AppendRequest& request, uint64_t first_offset) {
   return Error(ErrorCode::kAlreadyExists,
@@ -74,7 +75,7 @@ void KeyedAppends::Finish() {
 }
 
 Result<void> DeleteProducerKeys(Transaction& tx, int64_t topic_no, int64_t below_offset) {
-  JAMMI_TRY(tx.Execute(kDelete, {topic_no, below_offset}));
+  JAMMI_TRY(tx.Execute(kProducerKeysDelete, {topic_no, below_offset}));
   return {};
 }
 

@@ -15,8 +15,8 @@
 namespace jammi {
 namespace {
 
-constexpr size_t kMaxPathBytes = 4096;
-constexpr size_t kMaxColumnBytes = 512;
+constexpr size_t kResultTableBuildMaxPathBytes = 4096;
+constexpr size_t kResultTableBuildMaxColumnBytes = 512;
 constexpr size_t kMaxColumnsBytes = 64 << 10;
 constexpr size_t kMaxHashBytes = 128;
 constexpr size_t kMaxInputs = 256;
@@ -28,7 +28,7 @@ constexpr size_t kNamePartBytes = 64;
   " WHERE scope = $1 AND table_name = $2 AND status = 'building' AND " JAMMI_LEASE_HELD("$3", "$4")
 #define JAMMI_END_BUILD "completed_at = (SELECT jammi_now()), " JAMMI_LEASE_DROP
 
-constexpr std::string_view kInsert =
+constexpr std::string_view kResultTableBuildInsert =
     "INSERT INTO result_tables (scope, table_name, kind, source_id, model_uid, task, parquet_path, "
     "dimensions, storage_precision, oversample, key_column, text_columns, derived_scope, derived_from, "
     "lease_holder, lease_epoch, lease_expires_at, status, created_at) "
@@ -37,7 +37,7 @@ constexpr std::string_view kInsert =
     "ON CONFLICT (scope, table_name) DO NOTHING "
     "RETURNING " JAMMI_RESULT_TABLE_COLUMNS ", lease_epoch, lease_expires_at";
 constexpr std::string_view kModelOwner = "SELECT scope FROM models WHERE model_uid = $1";
-constexpr std::string_view kHeartbeat =
+constexpr std::string_view kResultTableBuildHeartbeat =
     "UPDATE result_tables SET " JAMMI_LEASE_RENEW("$5") JAMMI_HELD_BUILD " RETURNING lease_expires_at";
 constexpr std::string_view kCheckpoint = "UPDATE result_tables SET checkpoint = $5" JAMMI_HELD_BUILD;
 constexpr std::string_view kPromote = "UPDATE result_tables SET status = 'ready', " JAMMI_END_BUILD
@@ -48,18 +48,18 @@ constexpr std::string_view kInsertInput =
 constexpr std::string_view kFail =
     "UPDATE result_tables SET status = 'failed', " JAMMI_END_BUILD ", row_count = 0" JAMMI_HELD_BUILD
     " RETURNING " JAMMI_RESULT_TABLE_COLUMNS;
-constexpr std::string_view kEpoch =
+constexpr std::string_view kResultTableBuildEpoch =
     "SELECT lease_epoch FROM result_tables WHERE scope = $1 AND table_name = $2";
 
-constexpr std::array<RepoStatement, 8> kStatements = {{
-    {"create", kInsert, 16},
+constexpr std::array<RepoStatement, 8> kResultTableBuildStatements = {{
+    {"create", kResultTableBuildInsert, 16},
     {"owner of a model", kModelOwner, 1},
-    {"heartbeat", kHeartbeat, 5},
+    {"heartbeat", kResultTableBuildHeartbeat, 5},
     {"checkpoint", kCheckpoint, 5},
     {"promote", kPromote, 7},
     {"add an input", kInsertInput, 4},
     {"fail", kFail, 4},
-    {"epoch", kEpoch, 2},
+    {"epoch", kResultTableBuildEpoch, 2},
 }};
 
 // --- Arguments.
@@ -72,7 +72,7 @@ Result<void> CheckAtLeast(std::string_view field, int64_t least, const std::opti
 Result<void> CheckColumns(const std::vector<std::string>& columns) {
   size_t bytes = 0;
   for (const std::string& column : columns) {
-    JAMMI_TRY(CheckText("text_columns", column, 1, kMaxColumnBytes));
+    JAMMI_TRY(CheckText("text_columns", column, 1, kResultTableBuildMaxColumnBytes));
     bytes += column.size();
   }
   if (bytes <= kMaxColumnsBytes) return {};
@@ -84,18 +84,18 @@ Result<void> Check(const CreateResultTableParams& params) {
   if (ToString(params.kind).empty()) return InvalidArgument("kind", "is none of the known kinds");
   JAMMI_TRY(CheckSourceId("source_id", params.source_id));
   if (params.model_uid) {
-    JAMMI_TRY(CheckText("model_uid", params.model_uid->value, 1, kMaxColumnBytes));
+    JAMMI_TRY(CheckText("model_uid", params.model_uid->value, 1, kResultTableBuildMaxColumnBytes));
   } else if (params.kind == ResultTableKind::kModel) {
     return InvalidArgument("model_uid", "must be given for a table of kind model");
   }
   if (ToString(params.task).empty()) return InvalidArgument("task", "is none of the known tasks");
-  JAMMI_TRY(CheckText("parquet_path", params.parquet_path, 1, kMaxPathBytes));
+  JAMMI_TRY(CheckText("parquet_path", params.parquet_path, 1, kResultTableBuildMaxPathBytes));
   JAMMI_TRY(CheckAtLeast("dimensions", 1, params.dimensions));
   if (params.storage_precision && ToString(*params.storage_precision).empty()) {
     return InvalidArgument("storage_precision", "is none of the known precisions");
   }
   JAMMI_TRY(CheckAtLeast("oversample", 1, params.oversample));
-  JAMMI_TRY(CheckOptionalText("key_column", params.key_column, 1, kMaxColumnBytes));
+  JAMMI_TRY(CheckOptionalText("key_column", params.key_column, 1, kResultTableBuildMaxColumnBytes));
   JAMMI_TRY(CheckColumns(params.text_columns));
   return params.derived_from ? CheckResultTableName(*params.derived_from) : Result<void>();
 }
@@ -135,7 +135,7 @@ Result<std::optional<ResultTables::Build>> Insert(Transaction& tx, const Scope& 
     return build;
   };
   return tx.QueryFirst(
-      kInsert,
+      kResultTableBuildInsert,
       {key, params.table_name, ToString(params.kind), params.source_id,
        params.model_uid ? SqlValue(params.model_uid->value) : SqlValue(std::nullopt), ToString(params.task),
        params.parquet_path, params.dimensions, precision, params.oversample, params.key_column, text_columns,
@@ -166,7 +166,7 @@ std::string NamePart(std::string_view text) {
 
 }  // namespace
 
-std::span<const RepoStatement> BuildStatements() { return kStatements; }
+std::span<const RepoStatement> BuildStatements() { return kResultTableBuildStatements; }
 
 std::string MakeResultTableName(std::string_view source_id, ModelTask task, std::string_view model_id,
                                 UnixMicros now) {
@@ -187,7 +187,7 @@ Result<void> CheckManifest(const ResultTableManifest& manifest) {
   }
   for (const InputAnchor& input : manifest.inputs) {
     JAMMI_TRY(CheckSourceId("inputs.source", input.source));
-    JAMMI_TRY(CheckText("inputs.anchor", input.anchor, 1, kMaxPathBytes));
+    JAMMI_TRY(CheckText("inputs.anchor", input.anchor, 1, kResultTableBuildMaxPathBytes));
     if (ToString(input.kind).empty()) return InvalidArgument("inputs.kind", "is none of the known kinds");
   }
   return {};
@@ -218,7 +218,7 @@ Result<ResultTableRecord> FailBuild(Transaction& tx, const Scope& owner, std::st
 
 Error WhyNoBuild(Transaction& tx, const Scope& owner, std::string_view table_name, const LeaseToken& token) {
   const std::string key = owner.Key();
-  const auto epoch = tx.QueryFirst(kEpoch, {key, table_name},
+  const auto epoch = tx.QueryFirst(kResultTableBuildEpoch, {key, table_name},
                                    [](const Row& row) { return row.Get<int64_t>("lease_epoch"); });
   if (!epoch) return epoch.error();
   if (!*epoch) return ResultTableNotFound(table_name);
@@ -259,9 +259,10 @@ Result<UnixMicros> ResultTables::Heartbeat(std::string_view table_name, const Le
   return access_.backend->Transact(
       access_.Writing(Lane::kUrgent), [&](Transaction& tx) -> Result<UnixMicros> {
         const std::string key = access_.scope.Key();
-        JAMMI_ASSIGN(const auto expires_at,
-                     tx.QueryFirst(kHeartbeat, {key, table_name, token.holder, token.epoch, micros},
-                                   [](const Row& row) { return row.Get<int64_t>("lease_expires_at"); }));
+        JAMMI_ASSIGN(
+            const auto expires_at,
+            tx.QueryFirst(kResultTableBuildHeartbeat, {key, table_name, token.holder, token.epoch, micros},
+                          [](const Row& row) { return row.Get<int64_t>("lease_expires_at"); }));
         if (!expires_at) return WhyNoBuild(tx, access_.scope, table_name, token);
         return *expires_at;
       });

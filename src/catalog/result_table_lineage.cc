@@ -25,7 +25,8 @@ constexpr std::string_view kMadeFrom =
     "AND source IN ($3, $4, $5, $6, $7, $8, $9, $10) LIMIT $11";
 constexpr size_t kMadeFromParams = 3 + kInputsAtOnce;
 
-constexpr std::array<RepoStatement, 1> kStatements = {{{"made from", kMadeFrom, kMadeFromParams}}};
+constexpr std::array<RepoStatement, 1> kResultTableLineageStatements = {
+    {{"made from", kMadeFrom, kMadeFromParams}}};
 
 using Edges = std::set<LineageEdge>;
 
@@ -128,7 +129,7 @@ Result<std::vector<LineageEdge>> InOrder(const Edges& edges, std::string_view so
 
 }  // namespace
 
-std::span<const RepoStatement> LineageStatements() { return kStatements; }
+std::span<const RepoStatement> LineageStatements() { return kResultTableLineageStatements; }
 
 Result<std::vector<LineageEdge>> ResultTables::Descendants(std::string_view source, int max_edges) const {
   JAMMI_TRY(CheckSourceId("source", source));

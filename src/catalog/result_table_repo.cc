@@ -30,7 +30,7 @@ namespace {
   "models.model_uid FROM models WHERE models.scope IN ($1, '') AND models.name = $7)) AND "
 #define JAMMI_NEWEST_FIRST "ORDER BY created_at DESC, table_name DESC LIMIT "
 
-constexpr std::string_view kPage = JAMMI_TABLES "WHERE scope = $1 AND " JAMMI_FILTERED JAMMI_AFTER;
+constexpr std::string_view kResultTablePage = JAMMI_TABLES "WHERE scope = $1 AND " JAMMI_FILTERED JAMMI_AFTER;
 constexpr std::string_view kPageByStatus =
     JAMMI_TABLES "WHERE scope = $1 AND status = $8 AND " JAMMI_FILTERED JAMMI_AFTER;
 constexpr std::string_view kPageBySource = JAMMI_TABLES
@@ -57,18 +57,18 @@ constexpr std::string_view kDerivedOutsideSource =
     "WHERE parent.scope = $1 AND parent.source_id = $2 AND (child.scope <> $1 OR child.source_id <> $2) "
     "LIMIT 1";
 // Where writers run side by side. Whoever adds a segment to a table or derives another from it locks its row.
-constexpr std::string_view kLock =
+constexpr std::string_view kResultTableLock =
     "SELECT table_name FROM result_tables WHERE scope = $1 AND table_name = $2 FOR UPDATE";
 constexpr std::string_view kLockForSource =
     "SELECT table_name FROM result_tables WHERE scope = $1 AND source_id = $2 ORDER BY table_name FOR UPDATE";
-constexpr std::string_view kDelete =
+constexpr std::string_view kResultTableDelete =
     "DELETE FROM result_tables WHERE scope = $1 AND table_name = $2 RETURNING " JAMMI_RESULT_TABLE_COLUMNS;
 constexpr std::string_view kDeleteForSource =
     "DELETE FROM result_tables WHERE scope = $1 AND source_id = $2 RETURNING " JAMMI_RESULT_TABLE_COLUMNS;
 
-constexpr std::array<RepoStatement, 11> kStatements = {{
+constexpr std::array<RepoStatement, 11> kResultTableStatements = {{
     {"get", kGetResultTable, 2},
-    {"page", kPage, 7},
+    {"page", kResultTablePage, 7},
     {"page by status", kPageByStatus, 8},
     {"page by source", kPageBySource, 9},
     {"page by definition", kPageByDefinition, 6},
@@ -76,7 +76,7 @@ constexpr std::array<RepoStatement, 11> kStatements = {{
     {"newest embedding", kNewestEmbedding, 2},
     {"derived from", kDerivedFrom, 2},
     {"derived outside of the source", kDerivedOutsideSource, 2},
-    {"delete", kDelete, 2},
+    {"delete", kResultTableDelete, 2},
     {"delete for a source", kDeleteForSource, 2},
 }};
 
@@ -92,7 +92,7 @@ std::tuple<UnixMicros, std::string_view, bool> Rank(const ResultTableRecord& tab
   return {table.created_at, table.table_name, !table.owner.is_global()};
 }
 
-struct Position {
+struct ResultTablePosition {
   UnixMicros created_at = 0;
   std::string table_name;
   bool own = false;  // of the reader's scope; the global one of the same rank is the lesser
@@ -103,13 +103,14 @@ std::string EncodeToken(Order order, const ResultTableRecord& last) {
                          {last.created_at, int64_t{!last.owner.is_global()}, last.table_name});
 }
 
-Result<Position> DecodeToken(Order order, std::string_view token, const Scope& reader) {
+Result<ResultTablePosition> DecodeToken(Order order, std::string_view token, const Scope& reader) {
   using Limits = std::numeric_limits<UnixMicros>;
-  if (token.empty()) return Position{order == Order::kOldestFirst ? Limits::min() : Limits::max(), {}, false};
+  if (token.empty())
+    return ResultTablePosition{order == Order::kOldestFirst ? Limits::min() : Limits::max(), {}, false};
   JAMMI_ASSIGN(auto fields, DecodePageToken(ListName(order), "iis", token));
   // To a reader without a scope of its own no row of the list is "own".
-  return Position{std::get<int64_t>(fields[0]), std::get<std::string>(std::move(fields[2])),
-                  std::get<int64_t>(fields[1]) != 0 && !reader.is_global()};
+  return ResultTablePosition{std::get<int64_t>(fields[0]), std::get<std::string>(std::move(fields[2])),
+                             std::get<int64_t>(fields[1]) != 0 && !reader.is_global()};
 }
 
 // The page of `sql` after `page_token`; `filters` are the parameters from $6 on.
@@ -117,7 +118,7 @@ Result<ResultTables::Page> ReadPage(const CatalogAccess& access, Order order, st
                                     std::initializer_list<SqlValue> filters, int page_size,
                                     std::string_view page_token) {
   JAMMI_TRY(CheckPageSize(page_size));
-  JAMMI_ASSIGN(const Position after, DecodeToken(order, page_token, access.scope));
+  JAMMI_ASSIGN(const ResultTablePosition after, DecodeToken(order, page_token, access.scope));
   const std::string after_scope = after.own ? access.scope.Key() : "";
   const auto before = [order](const ResultTableRecord& a, const ResultTableRecord& b) {
     return order == Order::kOldestFirst ? Rank(a) < Rank(b) : Rank(b) < Rank(a);
@@ -167,7 +168,7 @@ struct Deletion {
   std::string_view remove;
   Result<SegmentsByTable> (*segments)(Transaction& tx, const Scope& owner, std::string_view what);
 };
-constexpr Deletion kOneTable = {kLock, kDerivedFrom, kDelete, SegmentsOfTable};
+constexpr Deletion kOneTable = {kResultTableLock, kDerivedFrom, kResultTableDelete, SegmentsOfTable};
 constexpr Deletion kTablesOfSource = {kLockForSource, kDerivedOutsideSource, kDeleteForSource,
                                       SegmentsOfSource};
 
@@ -226,7 +227,7 @@ Result<std::vector<DeletedResultTable>> DeleteTablesOfSource(Transaction& tx, Ba
   return DeleteTables(tx, kind, kTablesOfSource, owner, source_id);
 }
 
-std::span<const RepoStatement> ResultTableStatements() { return kStatements; }
+std::span<const RepoStatement> ResultTableStatements() { return kResultTableStatements; }
 
 ResultTables ResultTables::WithDeadline(Deadline deadline) const {
   return ResultTables(access_.Until(deadline));
@@ -252,7 +253,7 @@ Result<ResultTables::Page> ResultTables::List(const ResultTableFilter& filter, i
   };
   if (filter.source_id) return read(kPageBySource, {task, filter.model_id, status, filter.source_id});
   if (status) return read(kPageByStatus, {task, filter.model_id, status});
-  return read(kPage, {task, filter.model_id});
+  return read(kResultTablePage, {task, filter.model_id});
 }
 
 Result<ResultTables::Page> ResultTables::FindReadyByDefinition(std::string_view definition_hash,

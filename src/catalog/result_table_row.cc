@@ -13,10 +13,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMaxNameBytes = 512;
+constexpr size_t kResultTableRowMaxNameBytes = 512;
 
-constexpr std::array<std::string_view, 3> kKindTexts = {"model", "neighbor_graph", "asof_join"};
-constexpr std::array<std::string_view, 3> kStatusTexts = {"building", "ready", "failed"};
+constexpr std::array<std::string_view, 3> kResultTableRowKindTexts = {"model", "neighbor_graph", "asof_join"};
+constexpr std::array<std::string_view, 3> kResultTableRowStatusTexts = {"building", "ready", "failed"};
 constexpr std::array<std::string_view, 4> kAnchorTexts = {"result_digest", "mutable_version",
                                                           "source_version", "unpinned_at_instant"};
 constexpr std::array<std::string_view, 4> kPrecisionTexts = {"f32", "f16", "int8", "binary"};
@@ -139,11 +139,11 @@ Error ResultTableNotFound(std::string_view table_name) {
 }
 
 Result<void> CheckResultTableName(std::string_view table_name) {
-  return CheckText("table_name", table_name, 1, kMaxNameBytes);
+  return CheckText("table_name", table_name, 1, kResultTableRowMaxNameBytes);
 }
 
 Result<void> CheckSourceId(std::string_view field, std::string_view source_id) {
-  return CheckText(field, source_id, 1, kMaxNameBytes);
+  return CheckText(field, source_id, 1, kResultTableRowMaxNameBytes);
 }
 
 std::string ToJson(const std::vector<std::string>& texts) { return Json(texts).dump(); }
@@ -156,18 +156,18 @@ std::string ToJson(const std::vector<InputAnchor>& inputs) {
   return array.dump();
 }
 
-std::string_view ToString(ResultTableKind kind) { return TextOf(kKindTexts, kind); }
+std::string_view ToString(ResultTableKind kind) { return TextOf(kResultTableRowKindTexts, kind); }
 
 Result<ResultTableKind> ParseResultTableKind(std::string_view text) {
-  if (const auto kind = ValueOf<ResultTableKind>(kKindTexts, text)) return *kind;
+  if (const auto kind = ValueOf<ResultTableKind>(kResultTableRowKindTexts, text)) return *kind;
   return Error(ErrorCode::kInvalidArgument, fmt::format("Unknown result-table kind '{}'. Expected: {}", text,
-                                                        fmt::join(kKindTexts, ", ")));
+                                                        fmt::join(kResultTableRowKindTexts, ", ")));
 }
 
-std::string_view ToString(ResultTableStatus status) { return TextOf(kStatusTexts, status); }
+std::string_view ToString(ResultTableStatus status) { return TextOf(kResultTableRowStatusTexts, status); }
 
 Result<ResultTableStatus> ParseResultTableStatus(std::string_view text) {
-  if (const auto status = ValueOf<ResultTableStatus>(kStatusTexts, text)) return *status;
+  if (const auto status = ValueOf<ResultTableStatus>(kResultTableRowStatusTexts, text)) return *status;
   return Error(ErrorCode::kInvalidArgument, fmt::format("Unknown result table status: '{}'", text));
 }
 

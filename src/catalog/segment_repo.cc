@@ -14,8 +14,8 @@
 namespace jammi {
 namespace {
 
-constexpr size_t kMaxPathBytes = 4096;
-constexpr std::string_view kList = "index_segments";
+constexpr size_t kSegmentMaxPathBytes = 4096;
+constexpr std::string_view kSegmentList = "index_segments";
 
 // --- Statements.
 
@@ -33,11 +33,11 @@ constexpr std::string_view kTakeId =
     "WHERE scope = $1 AND table_name = $2 AND (status = 'ready' OR " JAMMI_OWN_BUILD
     ") "
     "RETURNING next_segment_id - 1 AS segment_id, storage_precision";
-constexpr std::string_view kInsert =
+constexpr std::string_view kSegmentInsert =
     "INSERT INTO index_segments (scope, table_name, segment_id, bundle_path, row_count, created_at) "
     "VALUES ($1, $2, $3, $4, $5, jammi_now()) ON CONFLICT (scope, table_name, bundle_path) DO NOTHING "
     "RETURNING " JAMMI_SEGMENT_COLUMNS;
-constexpr std::string_view kPage =
+constexpr std::string_view kSegmentPage =
     JAMMI_SEGMENTS "WHERE scope = $1 AND table_name = $2 AND segment_id > $3 ORDER BY segment_id LIMIT $4";
 constexpr std::string_view kMaxId =
     "SELECT segment_id FROM index_segments WHERE scope = $1 AND table_name = $2 "
@@ -55,10 +55,10 @@ constexpr std::string_view kOfSource = JAMMI_SEGMENTS
     "AND result_tables.table_name = index_segments.table_name "
     "WHERE result_tables.scope = $1 AND result_tables.source_id = $2 AND index_segments.scope = $1";
 
-constexpr std::array<RepoStatement, 8> kStatements = {{
+constexpr std::array<RepoStatement, 8> kSegmentStatements = {{
     {"take an id", kTakeId, 4},
-    {"insert", kInsert, 5},
-    {"page", kPage, 4},
+    {"insert", kSegmentInsert, 5},
+    {"page", kSegmentPage, 4},
     {"largest id", kMaxId, 2},
     {"lock the table", kLockTable, 4},
     {"delete", kDeleteAll, 2},
@@ -140,14 +140,14 @@ Result<TakenId> ReadTakenId(const Row& row) {
   return taken;
 }
 
-struct Position {
+struct SegmentPosition {
   bool own = false;  // whose table the first page was of
   int64_t segment_id = -1;
 };
 
 // The owner of the table whose segments are read: that of the first page, when there was one.
 Result<Scope> OwnerOf(Transaction& tx, const Scope& reader, std::string_view table_name,
-                      const std::optional<Position>& after) {
+                      const std::optional<SegmentPosition>& after) {
   const Scope from = after && !after->own ? Scope::Global() : reader;
   JAMMI_ASSIGN(const auto table, FindVisibleResultTable(tx, from, table_name));
   return table.owner;
@@ -155,7 +155,7 @@ Result<Scope> OwnerOf(Transaction& tx, const Scope& reader, std::string_view tab
 
 }  // namespace
 
-std::span<const RepoStatement> SegmentStatements() { return kStatements; }
+std::span<const RepoStatement> SegmentStatements() { return kSegmentStatements; }
 
 Result<SegmentsByTable> SegmentsOfTable(Transaction& tx, const Scope& owner, std::string_view table_name) {
   return ReadByTable(tx, kOfTable, owner, table_name);
@@ -172,7 +172,7 @@ IndexSegments IndexSegments::WithDeadline(Deadline deadline) const {
 Result<IndexSegment> IndexSegments::Append(std::string_view table_name, const AppendSegmentParams& params,
                                            const std::optional<LeaseToken>& lease) {
   JAMMI_TRY(Check(table_name, lease));
-  JAMMI_TRY(CheckText("bundle_path", params.bundle_path, 1, kMaxPathBytes));
+  JAMMI_TRY(CheckText("bundle_path", params.bundle_path, 1, kSegmentMaxPathBytes));
   if (params.row_count < 0) return InvalidArgument("row_count", "must be 0 or more");
   const std::string_view precision = ToString(params.precision);
   if (precision.empty()) return InvalidArgument("precision", "is none of the known precisions");
@@ -185,10 +185,10 @@ Result<IndexSegment> IndexSegments::Append(std::string_view table_name, const Ap
       return Error(ErrorCode::kFailedPrecondition, fmt::format("result table '{}' stores {}, not {}",
                                                                table_name, taken->precision, precision));
     }
-    JAMMI_ASSIGN(
-        auto segment,
-        tx.QueryFirst(kInsert, {key, table_name, taken->segment_id, params.bundle_path, params.row_count},
-                      ReadSegment));
+    JAMMI_ASSIGN(auto segment,
+                 tx.QueryFirst(kSegmentInsert,
+                               {key, table_name, taken->segment_id, params.bundle_path, params.row_count},
+                               ReadSegment));
     if (!segment) {
       return Error(ErrorCode::kAlreadyExists,
                    fmt::format("result table '{}' has a segment {} already", table_name, params.bundle_path));
@@ -202,22 +202,22 @@ Result<IndexSegments::Page> IndexSegments::List(std::string_view table_name, int
                                                 std::string_view page_token) const {
   JAMMI_TRY(CheckResultTableName(table_name));
   JAMMI_TRY(CheckPageSize(page_size));
-  std::optional<Position> after;
+  std::optional<SegmentPosition> after;
   if (!page_token.empty()) {
-    JAMMI_ASSIGN(const auto fields, DecodePageToken(kList, "ii", page_token));
-    after = Position{std::get<int64_t>(fields[0]) != 0, std::get<int64_t>(fields[1])};
+    JAMMI_ASSIGN(const auto fields, DecodePageToken(kSegmentList, "ii", page_token));
+    after = SegmentPosition{std::get<int64_t>(fields[0]) != 0, std::get<int64_t>(fields[1])};
   }
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<Page> {
     JAMMI_ASSIGN(const Scope owner, OwnerOf(tx, access_.scope, table_name, after));
     const std::string key = owner.Key();
     Page page;
-    JAMMI_ASSIGN(
-        page.items,
-        ReadSegments(tx, kPage, {key, table_name, after ? after->segment_id : -1, int64_t{page_size} + 1}));
+    JAMMI_ASSIGN(page.items,
+                 ReadSegments(tx, kSegmentPage,
+                              {key, table_name, after ? after->segment_id : -1, int64_t{page_size} + 1}));
     if (page.items.size() > static_cast<size_t>(page_size)) {
       page.items.pop_back();
       page.next_page_token =
-          EncodePageToken(kList, {int64_t{!owner.is_global()}, page.items.back().segment_id});
+          EncodePageToken(kSegmentList, {int64_t{!owner.is_global()}, page.items.back().segment_id});
     }
     return page;
   });

@@ -13,7 +13,7 @@
 namespace jammi {
 namespace {
 
-constexpr size_t kMaxIdBytes = 256;
+constexpr size_t kSessionBindingsMaxIdBytes = 256;
 constexpr std::chrono::microseconds kShortestKeep = std::chrono::seconds(1);
 constexpr std::chrono::microseconds kLongest = std::chrono::days(3653);
 
@@ -26,11 +26,11 @@ constexpr std::string_view kUnbind = "DELETE FROM session_bindings WHERE session
 constexpr std::string_view kFind =
     "SELECT scope, expires_at <= (SELECT jammi_now()) AS expired, "
     "expires_at <= (SELECT jammi_now()) + $2 AS touch_due FROM session_bindings WHERE session_hash = $1";
-constexpr std::string_view kTouch =
+constexpr std::string_view kSessionBindingsTouch =
     "UPDATE session_bindings SET expires_at = (SELECT jammi_now()) + $2 "
     "WHERE session_hash = $1 AND expires_at > (SELECT jammi_now()) "
     "AND expires_at <= (SELECT jammi_now()) + $3";
-constexpr std::string_view kCount = "SELECT sessions FROM session_totals WHERE id = 1";
+constexpr std::string_view kSessionBindingsCount = "SELECT sessions FROM session_totals WHERE id = 1";
 constexpr std::string_view kAdd =
     "UPDATE session_totals SET sessions = sessions + $1 WHERE id = 1 RETURNING sessions";
 
@@ -75,14 +75,14 @@ Result<int64_t> Add(Transaction& tx, int64_t count) {
 std::span<const RepoStatement> SessionStatements() {
   static const std::array statements = {
       RepoStatement{"bind", kBind, 3},        RepoStatement{"unbind", kUnbind, 1},
-      RepoStatement{"find", kFind, 2},        RepoStatement{"touch", kTouch, 3},
+      RepoStatement{"find", kFind, 2},        RepoStatement{"touch", kSessionBindingsTouch, 3},
       RepoStatement{"sweep", SweepText(), 1},
   };
   return statements;
 }
 
 Result<SessionKey> SessionKey::Of(std::string_view session_id, std::string_view principal) {
-  JAMMI_TRY(CheckText("session id", session_id, 1, kMaxIdBytes));
+  JAMMI_TRY(CheckText("session id", session_id, 1, kSessionBindingsMaxIdBytes));
   if (HasControlCharacter(session_id)) {
     return InvalidArgument("session id", "must not hold control characters");
   }
@@ -172,7 +172,8 @@ Result<std::optional<SessionBinding>> SessionBindings::Find(const SessionKey& se
 Result<bool> SessionBindings::Touch(const SessionKey& session, Deadline deadline) {
   const int64_t fresh = (limits_.keep - limits_.touch_after).count();
   return backend_->Transact({.deadline = deadline}, [&](Transaction& tx) -> Result<bool> {
-    JAMMI_ASSIGN(const int64_t touched, tx.Execute(kTouch, {BytesOf(session), limits_.keep.count(), fresh}));
+    JAMMI_ASSIGN(const int64_t touched,
+                 tx.Execute(kSessionBindingsTouch, {BytesOf(session), limits_.keep.count(), fresh}));
     return touched > 0;
   });
 }
@@ -191,9 +192,10 @@ Result<int64_t> SessionBindings::SweepStep(Deadline deadline) { return Sweep(lim
 Result<int64_t> SessionBindings::Count(Deadline deadline) const {
   return backend_->Transact({.read_only = true, .single_statement = true, .deadline = deadline},
                             [](Transaction& tx) -> Result<int64_t> {
-                              JAMMI_ASSIGN(const auto count, tx.QueryFirst(kCount, {}, [](const Row& row) {
-                                return row.Get<int64_t>("sessions");
-                              }));
+                              JAMMI_ASSIGN(const auto count,
+                                           tx.QueryFirst(kSessionBindingsCount, {}, [](const Row& row) {
+                                             return row.Get<int64_t>("sessions");
+                                           }));
                               if (count) return *count;
                               return CountIsLost();
                             });

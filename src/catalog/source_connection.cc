@@ -14,11 +14,11 @@ namespace {
 
 constexpr size_t kMaxUrlBytes = 4096;
 constexpr size_t kMaxWordBytes = 64;  // file_extension, cloud
-constexpr size_t kMaxColumnBytes = 512;
+constexpr size_t kSourceConnectionMaxColumnBytes = 512;
 constexpr size_t kMaxOptionNameBytes = 256;
 constexpr size_t kMaxOptionsBytes = 64 << 10;
 
-constexpr std::array<std::string_view, 3> kTypeTexts = {"file", "postgres", "mysql"};
+constexpr std::array<std::string_view, 3> kSourceConnectionTypeTexts = {"file", "postgres", "mysql"};
 constexpr std::array<std::string_view, 4> kFormatTexts = {"parquet", "csv", "json", "avro"};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -75,12 +75,12 @@ Result<void> CheckReferences(const SourceConnection& connection) {
 
 }  // namespace
 
-std::string_view ToString(SourceType type) { return TextOf(kTypeTexts, type); }
+std::string_view ToString(SourceType type) { return TextOf(kSourceConnectionTypeTexts, type); }
 
 Result<SourceType> ParseSourceType(std::string_view text) {
-  if (const auto type = ValueOf<SourceType>(kTypeTexts, text)) return *type;
-  return Error(ErrorCode::kInvalidArgument,
-               fmt::format("Invalid source_type: '{}'. Expected: {}", text, fmt::join(kTypeTexts, ", ")));
+  if (const auto type = ValueOf<SourceType>(kSourceConnectionTypeTexts, text)) return *type;
+  return Error(ErrorCode::kInvalidArgument, fmt::format("Invalid source_type: '{}'. Expected: {}", text,
+                                                        fmt::join(kSourceConnectionTypeTexts, ", ")));
 }
 
 std::string_view ToString(FileFormat format) { return TextOf(kFormatTexts, format); }
@@ -128,7 +128,7 @@ Result<void> CheckConnection(SourceType type, const SourceConnection& connection
   JAMMI_TRY(CheckText("url", connection.url.Reveal(), 1, kMaxUrlBytes));
   JAMMI_TRY(CheckText("file_extension", connection.file_extension, 0, kMaxWordBytes));
   JAMMI_TRY(CheckText("cloud", connection.cloud, 0, kMaxWordBytes));
-  JAMMI_TRY(CheckText("tenant_column", connection.tenant_column, 0, kMaxColumnBytes));
+  JAMMI_TRY(CheckText("tenant_column", connection.tenant_column, 0, kSourceConnectionMaxColumnBytes));
   JAMMI_TRY(CheckOptions(connection.options));
   return CheckReferences(connection);
 }

@@ -21,7 +21,7 @@
 namespace jammi {
 namespace {
 
-constexpr size_t kMaxIdBytes = 512;
+constexpr size_t kSourceMaxIdBytes = 512;
 constexpr std::array<std::string_view, 8> kReservedIds = {
     "mutable", "jammi", "main", "temp", "memory", "system", "information_schema", "pg_catalog"};
 constexpr std::string_view kReservedPrefix = "_jammi";
@@ -33,7 +33,7 @@ constexpr std::string_view kReservedPrefix = "_jammi";
   "revision, "                                                                                       \
   "created_at, updated_at"
 
-constexpr std::string_view kInsert =
+constexpr std::string_view kSourceInsert =
     "INSERT INTO sources (" JAMMI_SOURCE_COLUMNS
     ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, 1, clock.now, clock.now "
     "FROM (SELECT jammi_now() AS now) AS clock WHERE TRUE "
@@ -42,8 +42,8 @@ constexpr std::string_view kUpdate =
     "UPDATE sources SET url = $1, format = $2, file_extension = $3, cloud = $4, options_json = $5, "
     "tenant_column = $6, revision = revision + 1, updated_at = jammi_now() "
     "WHERE scope = $7 AND source_id = $8 AND revision = $9 RETURNING " JAMMI_SOURCE_COLUMNS;
-constexpr std::string_view kDelete = "DELETE FROM sources WHERE scope = $1 AND source_id = $2";
-constexpr std::string_view kGet =
+constexpr std::string_view kSourceDelete = "DELETE FROM sources WHERE scope = $1 AND source_id = $2";
+constexpr std::string_view kSourceGet =
     "SELECT " JAMMI_SOURCE_COLUMNS " FROM sources WHERE scope = $1 AND source_id = $2";
 
 // The reader is $1. Global sources that one of his own hides are left out.
@@ -57,8 +57,8 @@ constexpr std::string_view kGet =
 #define JAMMI_OWN_SOURCES JAMMI_SOURCE_PAGE("$1") JAMMI_SOURCE_PAGE_END
 #define JAMMI_GLOBAL_SOURCES JAMMI_SOURCE_PAGE("''") JAMMI_SOURCE_NOT_HIDDEN JAMMI_SOURCE_PAGE_END
 
-constexpr std::string_view kOwnPage = JAMMI_OWN_SOURCES;
-constexpr std::string_view kGlobalPage = JAMMI_GLOBAL_SOURCES;
+constexpr std::string_view kSourceOwnPage = JAMMI_OWN_SOURCES;
+constexpr std::string_view kSourceGlobalPage = JAMMI_GLOBAL_SOURCES;
 constexpr std::string_view kPageOfAll = "SELECT " JAMMI_SOURCE_COLUMNS
                                         " FROM sources WHERE (scope, created_at, source_id) > ($1, $2, $3) "
                                         "ORDER BY scope, created_at, source_id LIMIT $4";
@@ -81,13 +81,13 @@ constexpr std::string_view kTables =
 constexpr std::string_view kOwnWithTables = JAMMI_SOURCES_WITH_TABLES(JAMMI_OWN_SOURCES, "= $1");
 constexpr std::string_view kGlobalWithTables = JAMMI_SOURCES_WITH_TABLES(JAMMI_GLOBAL_SOURCES, "IN ('', $1)");
 
-constexpr std::array<RepoStatement, 10> kStatements = {{
-    {"insert", kInsert, 9},
+constexpr std::array<RepoStatement, 10> kSourceStatements = {{
+    {"insert", kSourceInsert, 9},
     {"update", kUpdate, 9},
-    {"delete", kDelete, 2},
-    {"get", kGet, 2},
-    {"own page", kOwnPage, 4},
-    {"global page", kGlobalPage, 4},
+    {"delete", kSourceDelete, 2},
+    {"get", kSourceGet, 2},
+    {"own page", kSourceOwnPage, 4},
+    {"global page", kSourceGlobalPage, 4},
     {"page of all", kPageOfAll, 4},
     {"tables", kTables, 6},
     {"own with tables", kOwnWithTables, 5},
@@ -96,7 +96,7 @@ constexpr std::array<RepoStatement, 10> kStatements = {{
 
 // --- Errors and checks.
 
-Error NotFound(std::string_view source_id) {
+Error NoSuchSource(std::string_view source_id) {
   return Error(ErrorCode::kNotFound, fmt::format("source '{}' not found", source_id),
                SourceDetail{std::string(source_id)});
 }
@@ -107,7 +107,9 @@ bool IsReserved(std::string_view source_id) {
   return lower.starts_with(kReservedPrefix) || std::ranges::find(kReservedIds, lower) != kReservedIds.end();
 }
 
-Result<void> CheckId(std::string_view source_id) { return CheckText("source_id", source_id, 1, kMaxIdBytes); }
+Result<void> CheckId(std::string_view source_id) {
+  return CheckText("source_id", source_id, 1, kSourceMaxIdBytes);
+}
 
 // --- Rows.
 
@@ -148,7 +150,7 @@ Result<SourceTable> ReadTable(const Row& row) {
 // The row of `owner`; nullopt when there is none.
 Result<std::optional<SourceRecord>> FindOwned(Transaction& tx, const Scope& owner,
                                               std::string_view source_id) {
-  return tx.QueryFirst(kGet, {owner.Key(), source_id}, ReadSource);
+  return tx.QueryFirst(kSourceGet, {owner.Key(), source_id}, ReadSource);
 }
 
 Result<SourceRecord> FindVisible(Transaction& tx, const Scope& reader, std::string_view source_id) {
@@ -156,7 +158,7 @@ Result<SourceRecord> FindVisible(Transaction& tx, const Scope& reader, std::stri
   if (!found && !reader.is_global()) {
     JAMMI_ASSIGN(found, FindOwned(tx, Scope::Global(), source_id));
   }
-  return found ? Result<SourceRecord>(std::move(*found)) : NotFound(source_id);
+  return found ? Result<SourceRecord>(std::move(*found)) : NoSuchSource(source_id);
 }
 
 Result<void> RecordSourceChange(Transaction& tx, ChangeVerb verb, const Scope& owner,
@@ -165,29 +167,29 @@ Result<void> RecordSourceChange(Transaction& tx, ChangeVerb verb, const Scope& o
 }
 
 Result<void> DeleteSource(Transaction& tx, const Scope& owner, std::string_view source_id) {
-  JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kDelete, {owner.Key(), source_id}));
-  if (deleted != 1) return NotFound(source_id);
+  JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kSourceDelete, {owner.Key(), source_id}));
+  if (deleted != 1) return NoSuchSource(source_id);
   return RecordSourceChange(tx, ChangeVerb::kDeleted, owner, source_id);
 }
 
 // --- Pages.
 
 // The place of a source in a list. A page starts after one: the first page before all of them.
-struct Position {
+struct SourcePosition {
   UnixMicros created_at = std::numeric_limits<UnixMicros>::min();
   std::string source_id;
 };
 
-constexpr std::string_view kList = "sources";
+constexpr std::string_view kSourceList = "sources";
 
-Result<Position> DecodePosition(std::string_view token) {
-  if (token.empty()) return Position();
-  JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "is", token));
-  return Position{std::get<int64_t>(fields[0]), std::get<std::string>(std::move(fields[1]))};
+Result<SourcePosition> SourceDecodePosition(std::string_view token) {
+  if (token.empty()) return SourcePosition();
+  JAMMI_ASSIGN(auto fields, DecodePageToken(kSourceList, "is", token));
+  return SourcePosition{std::get<int64_t>(fields[0]), std::get<std::string>(std::move(fields[1]))};
 }
 
 std::string TokenOf(const SourceRecord& last) {
-  return EncodePageToken(kList, {last.created_at, last.source_id});
+  return EncodePageToken(kSourceList, {last.created_at, last.source_id});
 }
 
 bool ComesBefore(const SourceRecord& a, const SourceRecord& b) {
@@ -264,12 +266,12 @@ std::ostream& operator<<(std::ostream& out, const SourceRecord& record) {
              << record.connection;
 }
 
-std::span<const RepoStatement> SourceStatements() { return kStatements; }
+std::span<const RepoStatement> SourceStatements() { return kSourceStatements; }
 
 Result<Page<SourceRecord>> AllSources::List(int page_size, std::string_view page_token) const {
   constexpr std::string_view kAll = "sources of all";
   JAMMI_TRY(CheckPageSize(page_size));
-  Position after;
+  SourcePosition after;
   std::string after_scope;
   if (!page_token.empty()) {
     JAMMI_ASSIGN(auto fields, DecodePageToken(kAll, "iss", page_token));
@@ -306,7 +308,7 @@ Result<SourceRecord> Sources::Register(std::string_view source_id, SourceType ty
   return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<SourceRecord> {
     JAMMI_ASSIGN(
         auto inserted,
-        tx.QueryFirst(kInsert,
+        tx.QueryFirst(kSourceInsert,
                       {owner, source_id, ToString(type), connection.url.Reveal(),
                        connection.format.transform([](FileFormat format) { return ToString(format); }),
                        connection.file_extension, connection.cloud, options, connection.tenant_column},
@@ -326,7 +328,7 @@ Result<SourceRecord> Sources::Update(std::string_view source_id, const SourceCon
   const std::string owner = access_.scope.Key();
   return access_.backend->Transact(access_.Writing(), [&](Transaction& tx) -> Result<SourceRecord> {
     JAMMI_ASSIGN(const auto current, FindOwned(tx, access_.scope, source_id));
-    if (!current) return NotFound(source_id);
+    if (!current) return NoSuchSource(source_id);
     JAMMI_TRY(CheckConnection(current->type, connection));
     if (expected_revision && *expected_revision != current->revision) {
       return Error(ErrorCode::kFailedPrecondition,
@@ -376,11 +378,11 @@ Result<SourceRecord> Sources::Get(std::string_view source_id) const {
 
 Result<Page<SourceRecord>> Sources::List(int page_size, std::string_view page_token) const {
   JAMMI_TRY(CheckPageSize(page_size));
-  JAMMI_ASSIGN(const Position after, DecodePosition(page_token));
+  JAMMI_ASSIGN(const SourcePosition after, SourceDecodePosition(page_token));
   const std::string reader = access_.scope.Key();
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
     const auto query = [&](const std::string& scope, int64_t limit, std::vector<SourceRecord>& rows) {
-      return tx.Query(scope == reader ? kOwnPage : kGlobalPage,
+      return tx.Query(scope == reader ? kSourceOwnPage : kSourceGlobalPage,
                       {reader, after.created_at, after.source_id, limit},
                       [&](const Row& row) -> Result<bool> {
                         JAMMI_ASSIGN(rows.emplace_back(), ReadSource(row));
@@ -406,7 +408,7 @@ Result<SourceDescription> Sources::Describe(std::string_view source_id, int page
 
 Result<Page<SourceDescription>> Sources::ListDescriptions(int page_size, std::string_view page_token) const {
   JAMMI_TRY(CheckPageSize(page_size));
-  JAMMI_ASSIGN(const Position after, DecodePosition(page_token));
+  JAMMI_ASSIGN(const SourcePosition after, SourceDecodePosition(page_token));
   const std::string reader = access_.scope.Key();
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
     const auto query = [&](const std::string& scope, int64_t limit, std::vector<SourceDescription>& rows) {

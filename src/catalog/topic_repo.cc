@@ -16,9 +16,9 @@
 namespace jammi {
 namespace {
 
-constexpr size_t kMaxNameBytes = 512;
+constexpr size_t kTopicMaxNameBytes = 512;
 constexpr std::string_view kEnginePrefix = "jammi.";
-constexpr std::string_view kList = "topics";
+constexpr std::string_view kTopicList = "topics";
 constexpr size_t kMaxMetadataBytes = 64 << 10;
 
 #define JAMMI_RETENTION_COLUMNS "max_age_us, max_bytes, max_events, keep_for_consumers"
@@ -28,10 +28,10 @@ constexpr size_t kMaxMetadataBytes = 64 << 10;
 
 constexpr std::string_view kTakeNumber =
     "UPDATE catalog_counters SET next_value = next_value + 1 WHERE name = 'topic_no' RETURNING next_value";
-constexpr std::string_view kInsert =
+constexpr std::string_view kTopicInsert =
     "INSERT INTO topics (" JAMMI_TOPIC_COLUMNS
     ") VALUES ($1, $2, $3, $4, $5, $6, jammi_now(), '[]', $7, $8, $9, $10) RETURNING created_at";
-constexpr std::string_view kInsertHead = "INSERT INTO topic_heads (topic_no) VALUES ($1)";
+constexpr std::string_view kTopicInsertHead = "INSERT INTO topic_heads (topic_no) VALUES ($1)";
 // '' sorts before every tenant, so the scope's own topic comes first.
 constexpr std::string_view kFindByName =
     "SELECT " JAMMI_TOPIC_COLUMNS
@@ -44,12 +44,12 @@ constexpr std::string_view kFindByNumber =
 constexpr std::string_view kAnyAfter =
     "SELECT " JAMMI_TOPIC_COLUMNS
     " FROM topics WHERE topic_no > $1 AND dropped_at IS NULL ORDER BY topic_no LIMIT $2";
-constexpr std::string_view kPage =
+constexpr std::string_view kTopicPage =
     "SELECT " JAMMI_TOPIC_COLUMNS
     " FROM topics WHERE scope = $1 AND dropped_at IS NULL "
     "AND (created_at, topic_id) > ($2, $3) AND topic_no <> $4 ORDER BY created_at, topic_id LIMIT $5";
 // Whoever would change the row waits from here to the commit.
-constexpr std::string_view kHold =
+constexpr std::string_view kTopicHold =
     "UPDATE topics SET schema = schema WHERE topic_id = $1 AND scope = $2 AND dropped_at IS NULL "
     "RETURNING " JAMMI_TOPIC_COLUMNS;
 constexpr std::string_view kSetSchema =
@@ -61,7 +61,7 @@ constexpr std::string_view kDeleteHead = "DELETE FROM topic_heads WHERE topic_no
 constexpr std::string_view kSetRetention =
     "UPDATE topics SET max_age_us = $3, max_bytes = $4, max_events = $5, keep_for_consumers = $6 "
     "WHERE topic_id = $1 AND scope = $2 AND dropped_at IS NULL RETURNING " JAMMI_TOPIC_COLUMNS;
-constexpr std::string_view kCount =
+constexpr std::string_view kTopicCount =
     "SELECT COUNT(*) AS topics FROM topics WHERE scope = $1 AND dropped_at IS NULL "
     "AND substr(name, 1, 6) <> 'jammi.'";
 constexpr std::string_view kStats =
@@ -74,13 +74,13 @@ constexpr std::string_view kRetainedBytes =
     "SELECT CAST(COALESCE(SUM(h.bytes), 0) AS BIGINT) AS bytes FROM topics AS t "
     "JOIN topic_heads AS h ON h.topic_no = t.topic_no WHERE t.scope = $1 AND t.dropped_at IS NULL";
 
-Error NotFound(std::string_view topic) {
+Error NoSuchTopic(std::string_view topic) {
   return Error(ErrorCode::kNotFound, fmt::format("topic not found: {}", topic),
                TopicNotFoundDetail{std::string(topic)});
 }
 
 Result<void> CheckName(std::string_view name) {
-  JAMMI_TRY(CheckText("topic name", name, 1, kMaxNameBytes));
+  JAMMI_TRY(CheckText("topic name", name, 1, kTopicMaxNameBytes));
   if (!IsEngineTopicName(name)) return {};
   return InvalidArgument(
       "topic name", fmt::format("must not begin with '{}': such topics are the engine's own", kEnginePrefix));
@@ -171,20 +171,20 @@ Result<StoredTopic> ReadTopic(const Row& row) {
 }
 
 // A page starts after a position: the first one before all of them.
-struct Position {
+struct TopicPosition {
   UnixMicros created_at = std::numeric_limits<UnixMicros>::min();
   std::string topic_id;
 };
 
-Result<Position> DecodeToken(std::string_view token) {
-  Position position;
+Result<TopicPosition> DecodeToken(std::string_view token) {
+  TopicPosition position;
   if (token.empty()) return position;
-  JAMMI_ASSIGN(auto fields, DecodePageToken(kList, "is", token));
-  return Position{std::get<int64_t>(fields[0]), std::get<std::string>(std::move(fields[1]))};
+  JAMMI_ASSIGN(auto fields, DecodePageToken(kTopicList, "is", token));
+  return TopicPosition{std::get<int64_t>(fields[0]), std::get<std::string>(std::move(fields[1]))};
 }
 
 std::string EncodeToken(const StoredTopic& last) {
-  return EncodePageToken(kList, {last.created_at, last.id.ToString()});
+  return EncodePageToken(kTopicList, {last.created_at, last.id.ToString()});
 }
 
 bool ComesBefore(const StoredTopic& a, const StoredTopic& b) {
@@ -209,18 +209,18 @@ Result<void> RefuseEnginesOwn(std::string_view name) {
   return Error(ErrorCode::kPermissionDenied, fmt::format("topic '{}' is the engine's own", name));
 }
 
-constexpr std::array kStatements = {RepoStatement{"find by name", kFindByName, 2},
-                                    RepoStatement{"find by id", kFindById, 1},
-                                    RepoStatement{"find by number", kFindByNumber, 1},
-                                    RepoStatement{"any after", kAnyAfter, 2},
-                                    RepoStatement{"page", kPage, 5},
-                                    RepoStatement{"hold", kHold, 2},
-                                    RepoStatement{"set schema", kSetSchema, 3},
-                                    RepoStatement{"mark dropped", kMarkDropped, 2},
-                                    RepoStatement{"set retention", kSetRetention, 6},
-                                    RepoStatement{"count", kCount, 1},
-                                    RepoStatement{"stats", kStats, 1},
-                                    RepoStatement{"retained bytes", kRetainedBytes, 1}};
+constexpr std::array kTopicStatements = {RepoStatement{"find by name", kFindByName, 2},
+                                         RepoStatement{"find by id", kFindById, 1},
+                                         RepoStatement{"find by number", kFindByNumber, 1},
+                                         RepoStatement{"any after", kAnyAfter, 2},
+                                         RepoStatement{"page", kTopicPage, 5},
+                                         RepoStatement{"hold", kTopicHold, 2},
+                                         RepoStatement{"set schema", kSetSchema, 3},
+                                         RepoStatement{"mark dropped", kMarkDropped, 2},
+                                         RepoStatement{"set retention", kSetRetention, 6},
+                                         RepoStatement{"count", kTopicCount, 1},
+                                         RepoStatement{"stats", kStats, 1},
+                                         RepoStatement{"retained bytes", kRetainedBytes, 1}};
 
 // The number after the last one given to a topic, taken for good.
 Result<int64_t> TakeTopicNumber(Transaction& tx) {
@@ -243,7 +243,7 @@ Error TooManyTopics(int64_t limit, int64_t used) {
 // Whoever registers has taken a number, whose row he holds until his transaction ends: nobody is between
 // this look and its commit.
 Result<void> CheckTopicQuota(Transaction& tx, const Scope& owner, int64_t max_topics) {
-  JAMMI_ASSIGN(const auto topics, tx.QueryFirst(kCount, {owner.Key()},
+  JAMMI_ASSIGN(const auto topics, tx.QueryFirst(kTopicCount, {owner.Key()},
                                                 [](const Row& row) { return row.Get<int64_t>("topics"); }));
   if (topics.value_or(0) <= max_topics) return {};
   return TooManyTopics(max_topics, *topics - 1);
@@ -261,7 +261,7 @@ TopicRetention Effective(const TopicRetention& own, const TopicRetention& defaul
 
 bool IsEngineTopicName(std::string_view name) { return name.starts_with(kEnginePrefix); }
 
-std::span<const RepoStatement> TopicStatements() { return kStatements; }
+std::span<const RepoStatement> TopicStatements() { return kTopicStatements; }
 
 std::optional<std::vector<int64_t>> ParseColumnCounts(std::string_view text) {
   const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -291,7 +291,7 @@ Result<StoredTopic> TopicRepo::Register(const Scope& owner, std::string_view nam
 
 Result<StoredTopic> TopicRepo::RegisterEngines(const Scope& owner, std::string_view name,
                                                std::string_view schema) {
-  JAMMI_TRY(CheckText("topic name", name, 1, kMaxNameBytes));
+  JAMMI_TRY(CheckText("topic name", name, 1, kTopicMaxNameBytes));
   if (!IsEngineTopicName(name)) {
     return InvalidArgument("topic name", fmt::format("of the engine's must begin with '{}'", kEnginePrefix));
   }
@@ -307,14 +307,14 @@ Result<StoredTopic> TopicRepo::Insert(StoredTopic topic, std::optional<int64_t> 
   const auto stored = backend_.RunTransaction({}, [&](Transaction& tx) -> Result<void> {
     JAMMI_ASSIGN(topic.topic_no, TakeTopicNumber(tx));
     JAMMI_ASSIGN(const auto created_at,
-                 tx.QueryFirst(kInsert,
+                 tx.QueryFirst(kTopicInsert,
                                {topic.topic_no, topic.id.ToString(), owner, topic.name, schema, metadata,
                                 MicrosOf(retention), retention.max_bytes, retention.max_events,
                                 retention.keep_for_consumers},
                                [](const Row& row) { return row.Get<int64_t>("created_at"); }));
     topic.created_at = created_at.value_or(0);
     if (max_topics) JAMMI_TRY(CheckTopicQuota(tx, topic.owner, *max_topics));
-    JAMMI_TRY(tx.Execute(kInsertHead, {topic.topic_no}));
+    JAMMI_TRY(tx.Execute(kTopicInsertHead, {topic.topic_no}));
     return RecordChange(tx, ChangeVerb::kRegistered, topic.owner, topic.name);
   });
   if (stored) return topic;
@@ -329,7 +329,7 @@ Result<StoredTopic> TopicRepo::FindOne(std::string_view sql, std::initializer_li
   auto topic = backend_.Transact({.read_only = true},
                                  [&](Transaction& tx) { return tx.QueryFirst(sql, params, ReadTopic); });
   if (!topic) return std::move(topic).error();
-  if (!*topic) return NotFound(asked);
+  if (!*topic) return NoSuchTopic(asked);
   return std::move(**topic);
 }
 
@@ -348,7 +348,7 @@ Result<StoredTopic> TopicRepo::FindAnyByNumber(int64_t topic_no) {
 
 Result<StoredTopic> TopicRepo::FindById(const Scope& scope, const TopicId& id) {
   auto topic = FindAnyById(id);
-  if (topic && !scope.Sees(topic->owner)) return NotFound(id.ToString());
+  if (topic && !scope.Sees(topic->owner)) return NoSuchTopic(id.ToString());
   return topic;
 }
 
@@ -358,8 +358,8 @@ Result<StoredTopic> TopicRepo::AppendColumns(
   const std::string text = id.ToString();
   JAMMI_TRY(RefuseChangesTopic(text));
   return backend_.Transact({}, [&](Transaction& tx) -> Result<StoredTopic> {
-    JAMMI_ASSIGN(auto topic, tx.QueryFirst(kHold, {text, owner.Key()}, ReadTopic));
-    if (!topic) return NotFound(text);
+    JAMMI_ASSIGN(auto topic, tx.QueryFirst(kTopicHold, {text, owner.Key()}, ReadTopic));
+    if (!topic) return NoSuchTopic(text);
     JAMMI_TRY(RefuseEnginesOwn(topic->name));
     JAMMI_ASSIGN(auto grown, grow(*topic));
     topic->schema = std::move(grown.schema);
@@ -388,10 +388,10 @@ Result<std::vector<StoredTopic>> TopicRepo::ListAny(int64_t after, int limit) {
 
 Result<Page<StoredTopic>> TopicRepo::List(const Scope& scope, int page_size, std::string_view page_token) {
   JAMMI_TRY(CheckPageSize(page_size));
-  JAMMI_ASSIGN(const Position after, DecodeToken(page_token));
+  JAMMI_ASSIGN(const TopicPosition after, DecodeToken(page_token));
   return backend_.Transact({.read_only = true}, [&](Transaction& tx) {
     const auto query = [&](const std::string& owner, int64_t limit, std::vector<StoredTopic>& topics) {
-      return tx.Query(kPage, {owner, after.created_at, after.topic_id, kChangesTopicNo, limit},
+      return tx.Query(kTopicPage, {owner, after.created_at, after.topic_id, kChangesTopicNo, limit},
                       [&](const Row& row) -> Result<bool> {
                         JAMMI_ASSIGN(auto topic, ReadTopic(row));
                         topics.push_back(std::move(topic));
@@ -417,7 +417,7 @@ Result<int64_t> TopicRepo::Drop(const Scope& owner, const TopicId& id,
                    JAMMI_ASSIGN(auto name, row.Get<std::string>("name"));
                    return Marked{topic_no, std::move(name)};
                  }));
-    if (!marked) return NotFound(text);
+    if (!marked) return NoSuchTopic(text);
     JAMMI_TRY(RefuseEnginesOwn(marked->name));
     JAMMI_TRY(tx.Execute(kDeleteHead, {marked->topic_no}));
     JAMMI_TRY(RecordChange(tx, ChangeVerb::kDeleted, owner, marked->name));
@@ -436,7 +436,7 @@ Result<StoredTopic> TopicRepo::SetRetention(const Scope& owner, const TopicId& i
                                            {text, owner.Key(), MicrosOf(retention), retention.max_bytes,
                                             retention.max_events, retention.keep_for_consumers},
                                            ReadTopic));
-    if (!topic) return NotFound(text);
+    if (!topic) return NoSuchTopic(text);
     JAMMI_TRY(RefuseEnginesOwn(topic->name));
     JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, owner, topic->name));
     return std::move(*topic);
@@ -467,7 +467,7 @@ Result<TopicStats> TopicRepo::Stats(const Scope& scope, const TopicId& id, const
   JAMMI_ASSIGN(const auto stats, backend_.Transact({.read_only = true}, [&](Transaction& tx) {
     return tx.QueryFirst(kStats, {text}, read);
   }));
-  if (!stats || !*stats) return NotFound(text);
+  if (!stats || !*stats) return NoSuchTopic(text);
   return **stats;
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 namespace audit = v1::audit;
 
-struct Arguments {
+struct AuditArguments {
   std::string id;
   uint32_t limit = 10;
   int64_t first = 0;
@@ -39,7 +39,7 @@ nlohmann::ordered_json RecordJson(const audit::PerQueryAudit& record) {
       {"signature", record.signature()}};
 }
 
-Result<void> Recent(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Recent(const RemoteCall& call, const AuditArguments& arguments) {
   audit::AuditFetchRecentRequest request;
   request.set_limit(arguments.limit);
   JAMMI_ASSIGN(const auto answer, call.channel.Call<audit::AuditFetchRecentResponse>(
@@ -63,7 +63,7 @@ Result<void> Recent(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<audit::PerQueryAudit> Fetch(const RemoteCall& call, const Arguments& arguments) {
+Result<audit::PerQueryAudit> Fetch(const RemoteCall& call, const AuditArguments& arguments) {
   audit::AuditFetchByQueryIdRequest request;
   request.set_query_id(arguments.id);
   JAMMI_ASSIGN(auto answer, call.channel.Call<audit::AuditFetchByQueryIdResponse>(
@@ -73,7 +73,7 @@ Result<audit::PerQueryAudit> Fetch(const RemoteCall& call, const Arguments& argu
   return std::move(*answer.mutable_record());
 }
 
-Result<void> Get(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Get(const RemoteCall& call, const AuditArguments& arguments) {
   JAMMI_ASSIGN(const auto record, Fetch(call, arguments));
   if (call.json()) {
     PrintJson(call.out, RecordJson(record));
@@ -90,7 +90,7 @@ Result<void> Get(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Verify(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Verify(const RemoteCall& call, const AuditArguments& arguments) {
   audit::VerifyRequest request;
   JAMMI_ASSIGN(*request.mutable_record(), Fetch(call, arguments));
   JAMMI_ASSIGN(const auto answer,
@@ -104,7 +104,7 @@ Result<void> Verify(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Chain(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Chain(const RemoteCall& call, const AuditArguments& arguments) {
   ext::v1::VerifyChainRequest request;
   request.set_first(arguments.first);
   request.set_last(arguments.last);
@@ -137,10 +137,10 @@ Result<void> Chain(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-using Verb = Result<void> (*)(const RemoteCall&, const Arguments&);
+using Verb = Result<void> (*)(const RemoteCall&, const AuditArguments&);
 
 // The server does not know of options.
-RemoteVerb WithHint(const std::shared_ptr<Arguments>& arguments, Verb verb) {
+RemoteVerb WithHint(const std::shared_ptr<AuditArguments>& arguments, Verb verb) {
   return [arguments, verb](const RemoteCall& call) -> Result<void> {
     auto done = verb(call, *arguments);
     if (done || done.error().code() != ErrorCode::kFailedPrecondition ||
@@ -154,7 +154,7 @@ RemoteVerb WithHint(const std::shared_ptr<Arguments>& arguments, Verb verb) {
 }  // namespace
 
 void AddAuditCommand(CLI::App& app, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<AuditArguments>();
   auto* group = AddGroup(app, "audit", "The signed log of a tenant's searches");
   const auto add_id = [&](CLI::App* command) {
     command->add_option("id", arguments->id, "The query")->type_name("UUID")->required();

@@ -15,7 +15,7 @@
 namespace jammi {
 namespace {
 
-struct Arguments {
+struct CatalogArguments {
   std::string config;  // empty: the usual search
   bool config_given = false;
   std::string catalog;  // empty: the configuration's
@@ -28,7 +28,7 @@ struct Arguments {
 
 // --- Which catalog
 
-Result<CatalogLocation> Configured(const Arguments& arguments) {
+Result<CatalogLocation> Configured(const CatalogArguments& arguments) {
   LoadOptions options{.log_warnings = false};
   if (arguments.config_given) options.path = arguments.config;
   JAMMI_ASSIGN(const LoadedConfig loaded, LoadConfig(options));
@@ -38,7 +38,7 @@ Result<CatalogLocation> Configured(const Arguments& arguments) {
   return CatalogLocation{.kind = BackendKind::kSqlite, .path = loaded.config.CatalogPath()};
 }
 
-Result<CatalogLocation> Locate(const Arguments& arguments, const std::string& given) {
+Result<CatalogLocation> Locate(const CatalogArguments& arguments, const std::string& given) {
   return given.empty() ? Configured(arguments) : ParseCatalogLocation(given);
 }
 
@@ -136,7 +136,7 @@ void PrintJson(const CatalogStatus& status, std::ostream& out) {
   out << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
-Exit Status(const Program& program, const Arguments& arguments) {
+Exit Status(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
   if (!location) return Fail(program, location.error());
   const auto status = ReadCatalogStatus(*location);
@@ -151,7 +151,7 @@ Exit Status(const Program& program, const Arguments& arguments) {
 
 // --- The others
 
-Exit Check(const Program& program, const Arguments& arguments) {
+Exit CheckCatalog(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
   if (!location) return Fail(program, location.error());
   const auto report = CheckCatalog(*location, [&](const CheckFinding& finding) {
@@ -164,7 +164,7 @@ Exit Check(const Program& program, const Arguments& arguments) {
   return report->findings == 0 ? Exit::kDone : Exit::kFailed;
 }
 
-Exit Migrate(const Program& program, const Arguments& arguments) {
+Exit Migrate(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
   if (!location) return Fail(program, location.error());
   const auto applied = MigrateCatalog(*location);
@@ -174,7 +174,7 @@ Exit Migrate(const Program& program, const Arguments& arguments) {
   return Exit::kDone;
 }
 
-Exit Backup(const Program& program, const Arguments& arguments) {
+Exit Backup(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
   if (!location) return Fail(program, location.error());
   const auto report = BackupCatalog(*location, arguments.file);
@@ -184,7 +184,7 @@ Exit Backup(const Program& program, const Arguments& arguments) {
   return Exit::kDone;
 }
 
-Exit Renew(const Program& program, const Arguments& arguments) {
+Exit Renew(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
   if (!location) return Fail(program, location.error());
   const auto incarnation = NewIncarnation(*location);
@@ -193,7 +193,7 @@ Exit Renew(const Program& program, const Arguments& arguments) {
   return Exit::kDone;
 }
 
-Exit Copy(const Program& program, const Arguments& arguments) {
+Exit Copy(const Program& program, const CatalogArguments& arguments) {
   const auto from = Locate(arguments, arguments.from);
   if (!from) return Fail(program, from.error());
   const auto to = ParseCatalogLocation(arguments.to);
@@ -216,12 +216,12 @@ Exit Copy(const Program& program, const Arguments& arguments) {
 
 // --- The command line
 
-using Verb = Exit (*)(const Program&, const Arguments&);
+using Verb = Exit (*)(const Program&, const CatalogArguments&);
 
 struct Builder {
   CLI::App& parent;
   Program& program;
-  std::shared_ptr<Arguments> arguments;
+  std::shared_ptr<CatalogArguments> arguments;
 
   CLI::App* Add(const char* name, const char* description, Verb verb, const char* footer) const {
     auto* command = parent.add_subcommand(name, description);
@@ -253,7 +253,7 @@ struct Builder {
 }  // namespace
 
 void AddCatalogCommand(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<CatalogArguments>();
   auto* catalog = app.add_subcommand("catalog", "Look at the catalog, check it, back it up, move it");
   catalog->require_subcommand(1);
   const Builder builder{*catalog, program, arguments};
@@ -268,7 +268,7 @@ void AddCatalogCommand(CLI::App& app, Program& program) {
       ->option_text("text|json  (default: text)");
 
   builder.AddForOne(
-      "check", "Read all of it and say what is wrong", Check,
+      "check", "Read all of it and say what is wrong", CheckCatalog,
       "\nIt changes nothing and works beside a running engine.\n\nExample:\n  jammi catalog check\n\n"
       "Exit status: 0 nothing is wrong, 1 something is, or it could not be read, 2 wrong usage.");
 

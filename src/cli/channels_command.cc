@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "base/invalid.h"
 #include "cli/remote.h"
 #include "cli/report.h"
 #include "jammi/v1/catalog.pb.h"
@@ -16,7 +17,7 @@ namespace {
 
 namespace catalog = v1::catalog;
 
-struct Arguments {
+struct ChannelsArguments {
   std::string name;
   int32_t priority = 0;
   std::vector<std::string> columns;
@@ -31,20 +32,18 @@ std::string_view TypeText(catalog::ChannelColumnType type) {
   return index >= 1 && index <= kTypes.size() ? kTypes[index - 1] : "?";
 }
 
-Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
-
-Result<void> AddColumns(const Arguments& arguments,
+Result<void> AddColumns(const ChannelsArguments& arguments,
                         google::protobuf::RepeatedPtrField<catalog::ChannelColumn>* columns) {
-  if (arguments.columns.empty()) return Bad("at least one --column is required");
+  if (arguments.columns.empty()) return Invalid("at least one --column is required");
   for (const std::string& text : arguments.columns) {
     const size_t colon = text.find(':');
-    if (colon == std::string::npos) return Bad(fmt::format("--column '{}': expected name:Type", text));
-    if (colon == 0) return Bad(fmt::format("--column '{}': empty column name", text));
+    if (colon == std::string::npos) return Invalid(fmt::format("--column '{}': expected name:Type", text));
+    if (colon == 0) return Invalid(fmt::format("--column '{}': empty column name", text));
     const auto type = std::string_view(text).substr(colon + 1);
     const auto* const known = std::ranges::find(kTypes, type);
     if (known == kTypes.end()) {
-      return Bad(fmt::format("--column '{}': unknown column type '{}', expected name:Type with one of {}",
-                             text, type, fmt::join(kTypes, ", ")));
+      return Invalid(fmt::format("--column '{}': unknown column type '{}', expected name:Type with one of {}",
+                                 text, type, fmt::join(kTypes, ", ")));
     }
     auto& column = *columns->Add();
     column.set_name(text.substr(0, colon));
@@ -53,7 +52,7 @@ Result<void> AddColumns(const Arguments& arguments,
   return {};
 }
 
-Result<void> List(const RemoteCall& call) {
+Result<void> ListChannels(const RemoteCall& call) {
   JAMMI_ASSIGN(const auto answer,
                call.channel.Call<catalog::ListChannelsResponse>(
                    "/jammi.v1.catalog.CatalogService/ListChannels", catalog::ListChannelsRequest()));
@@ -85,7 +84,7 @@ Result<void> List(const RemoteCall& call) {
   return {};
 }
 
-Result<void> Register(const RemoteCall& call, const Arguments& arguments) {
+Result<void> RegisterChannel(const RemoteCall& call, const ChannelsArguments& arguments) {
   catalog::RegisterChannelRequest request;
   request.set_channel_id(arguments.name);
   request.set_priority(arguments.priority);
@@ -101,7 +100,7 @@ Result<void> Register(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Extend(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Extend(const RemoteCall& call, const ChannelsArguments& arguments) {
   catalog::AddChannelColumnsRequest request;
   request.set_channel_id(arguments.name);
   JAMMI_TRY(AddColumns(arguments, request.mutable_columns()));
@@ -120,7 +119,7 @@ Result<void> Extend(const RemoteCall& call, const Arguments& arguments) {
 }  // namespace
 
 void AddChannelsCommand(CLI::App& app, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ChannelsArguments>();
   auto* group = AddGroup(app, "channels", "Evidence channels of search");
   const auto add_columns = [&](CLI::App* command) {
     command
@@ -131,13 +130,13 @@ void AddChannelsCommand(CLI::App& app, const RemotePtr& remote) {
   };
   AddRemoteCommand(
       *group, remote,
-      {.name = "list", .description = "List them", .examples = "jammi channels list", .verb = List});
+      {.name = "list", .description = "List them", .examples = "jammi channels list", .verb = ListChannels});
   auto* add = AddRemoteCommand(
       *group, remote,
       {.name = "register",
        .description = "Make one",
        .examples = "jammi channels register --name rerank --priority 4 --column rerank_score:Float32",
-       .verb = [arguments](const RemoteCall& call) { return Register(call, *arguments); }});
+       .verb = [arguments](const RemoteCall& call) { return RegisterChannel(call, *arguments); }});
   add->add_option("--name", arguments->name, "The channel")->type_name("NAME")->required();
   add->add_option("--priority", arguments->priority, "Its place among the others; the least comes first")
       ->type_name("N")

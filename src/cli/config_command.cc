@@ -12,23 +12,23 @@
 namespace jammi {
 namespace {
 
-struct Arguments {
+struct ConfigArguments {
   std::string path;  // empty: the usual search
   bool path_given = false;
   std::string output = "toml";
 };
 
-LoadOptions Options(const Arguments& arguments) {
+LoadOptions Options(const ConfigArguments& arguments) {
   LoadOptions options;
   if (arguments.path_given) options.path = arguments.path;
   return options;
 }
 
-Exit Check(const Program& program, const Arguments& arguments) {
+Exit CheckConfig(const Program& program, const ConfigArguments& arguments) {
   return Exit{CheckConfiguration(Options(arguments), program.out, program.err)};
 }
 
-Exit Show(const Program& program, const Arguments& arguments) {
+Exit Show(const Program& program, const ConfigArguments& arguments) {
   const auto form = arguments.output == "json" ? ConfigurationForm::kJson : ConfigurationForm::kToml;
   return Exit{PrintConfiguration(Options(arguments), form, program.out, program.err)};
 }
@@ -36,7 +36,7 @@ Exit Show(const Program& program, const Arguments& arguments) {
 }  // namespace
 
 void AddConfigCommand(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ConfigArguments>();
   auto* config = app.add_subcommand("config", "Check, show and explain the configuration");
   config->require_subcommand(1);
   const auto add_path = [&](CLI::App* command) {
@@ -57,7 +57,7 @@ void AddConfigCommand(CLI::App& app, Program& program) {
       "\nExample:\n  jammi config check --config /etc/jammi.toml\n\n"
       "Exit status: 0 it can (there may be warnings), 1 it cannot, 2 wrong usage.");
   check->callback([&program, arguments] {
-    program.action = [&program, arguments] { return Check(program, *arguments); };
+    program.action = [&program, arguments] { return CheckConfig(program, *arguments); };
   });
 
   auto* show = config->add_subcommand(

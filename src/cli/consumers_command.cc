@@ -18,7 +18,7 @@ namespace {
 
 namespace streams = ext::v1;
 
-struct Arguments {
+struct ConsumersArguments {
   std::string topic;
   std::string name;
   std::string where;
@@ -61,7 +61,7 @@ Result<void> SetStart(std::string_view option, const std::string& text, streams:
   return {};
 }
 
-Result<void> List(const RemoteCall& call, const Arguments& arguments) {
+Result<void> List(const RemoteCall& call, const ConsumersArguments& arguments) {
   auto json = nlohmann::ordered_json::array();
   const TextTable table(call.out, {{"Name", 30}, {"Offset", 12}, {"Lag", 12}, {"Reader"}}, 80);
   streams::ListConsumersRequest request;
@@ -102,7 +102,7 @@ void Print(const RemoteCall& call, const streams::Consumer& consumer) {
       consumer.needs_reset() ? "It must be reset: its position is of an earlier life of the catalog.\n" : "");
 }
 
-Result<void> Describe(const RemoteCall& call, const Arguments& arguments) {
+Result<void> DescribeConsumer(const RemoteCall& call, const ConsumersArguments& arguments) {
   streams::GetConsumerRequest request;
   request.set_topic(arguments.topic);
   request.set_name(arguments.name);
@@ -112,7 +112,7 @@ Result<void> Describe(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Create(const RemoteCall& call, const Arguments& arguments) {
+Result<void> CreateConsumer(const RemoteCall& call, const ConsumersArguments& arguments) {
   streams::CreateConsumerRequest request;
   request.set_topic(arguments.topic);
   request.set_name(arguments.name);
@@ -129,7 +129,7 @@ Result<void> Create(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Reset(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Reset(const RemoteCall& call, const ConsumersArguments& arguments) {
   streams::ResetConsumerRequest request;
   request.set_topic(arguments.topic);
   request.set_name(arguments.name);
@@ -146,7 +146,7 @@ Result<void> Reset(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Delete(const RemoteCall& call, const Arguments& arguments) {
+Result<void> DeleteConsumer(const RemoteCall& call, const ConsumersArguments& arguments) {
   streams::DeleteConsumerRequest request;
   request.set_topic(arguments.topic);
   request.set_name(arguments.name);
@@ -164,9 +164,9 @@ Result<void> Delete(const RemoteCall& call, const Arguments& arguments) {
 }  // namespace
 
 void AddConsumersCommand(CLI::App& app, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ConsumersArguments>();
   auto* group = AddGroup(app, "consumers", "Named consumers of a topic, whose place the server keeps");
-  using Verb = Result<void> (*)(const RemoteCall&, const Arguments&);
+  using Verb = Result<void> (*)(const RemoteCall&, const ConsumersArguments&);
   const auto add = [&](const char* name, const char* description, const char* examples, Verb verb) {
     auto* command = AddRemoteCommand(
         *group, remote,
@@ -186,10 +186,11 @@ void AddConsumersCommand(CLI::App& app, const RemotePtr& remote) {
     command->add_flag("--take-over", arguments->take_over, "Also while somebody reads");
   };
   add("list", "List those of a topic", "jammi consumers list --topic quakes", List);
-  add_one("describe", "Say where one is", "jammi consumers describe billing --topic quakes", Describe);
-  auto* create =
-      add_one("create", "Make one",
-              "jammi consumers create billing --topic quakes --from begin --where 'magnitude > 5'", Create);
+  add_one("describe", "Say where one is", "jammi consumers describe billing --topic quakes",
+          DescribeConsumer);
+  auto* create = add_one("create", "Make one",
+                         "jammi consumers create billing --topic quakes --from begin --where 'magnitude > 5'",
+                         CreateConsumer);
   create->add_option("--from", arguments->from, "Where it begins")
       ->option_text(fmt::format("{}  (default: end)", kStartValues));
   create->add_option("--where", arguments->where, "Which rows it gets")->type_name("PREDICATE");
@@ -199,7 +200,8 @@ void AddConsumersCommand(CLI::App& app, const RemotePtr& remote) {
       ->required()
       ->option_text(fmt::format("{} REQUIRED", kStartValues));
   add_take_over(reset);
-  add_take_over(add_one("delete", "Delete one", "jammi consumers delete billing --topic quakes", Delete));
+  add_take_over(
+      add_one("delete", "Delete one", "jammi consumers delete billing --topic quakes", DeleteConsumer));
 }
 
 }  // namespace jammi

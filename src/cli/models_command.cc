@@ -15,7 +15,7 @@ namespace {
 
 namespace catalog = v1::catalog;
 
-struct Arguments {
+struct ModelsArguments {
   std::string id;
   int32_t version = 0;
   bool version_given = false;
@@ -51,7 +51,7 @@ void PrintTable(std::ostream& out, const Models& models) {
     table.Row({model.model_id(), model.backend(), TaskText(model.task()), model.status()});
 }
 
-Result<void> List(const RemoteCall& call) {
+Result<void> ListModels(const RemoteCall& call) {
   JAMMI_ASSIGN(const auto answer,
                call.channel.Call<catalog::ListModelsResponse>("/jammi.v1.catalog.CatalogService/ListModels",
                                                               catalog::ListModelsRequest()));
@@ -67,7 +67,7 @@ Result<void> List(const RemoteCall& call) {
   return {};
 }
 
-Result<void> Describe(const RemoteCall& call, const Arguments& arguments) {
+Result<void> DescribeModel(const RemoteCall& call, const ModelsArguments& arguments) {
   catalog::DescribeModelRequest request;
   request.set_model_id(arguments.id);
   const auto model =
@@ -83,7 +83,7 @@ Result<void> Describe(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Delete(const RemoteCall& call, const Arguments& arguments) {
+Result<void> DeleteModel(const RemoteCall& call, const ModelsArguments& arguments) {
   catalog::DeleteModelRequest request;
   request.set_model_id(arguments.id);
   request.set_if_exists(arguments.if_exists);
@@ -101,7 +101,7 @@ Result<void> Delete(const RemoteCall& call, const Arguments& arguments) {
 }  // namespace
 
 void AddModelsCommand(CLI::App& app, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ModelsArguments>();
   auto* group = AddGroup(app, "models", "Models of the registry");
   const auto add_id = [&](CLI::App* command) {
     command->add_option("id", arguments->id, "The model")->type_name("ID")->required();
@@ -111,20 +111,20 @@ void AddModelsCommand(CLI::App& app, const RemotePtr& remote) {
                    {.name = "list",
                     .description = "List them, each version",
                     .examples = "jammi models list",
-                    .verb = List});
-  add_id(
-      AddRemoteCommand(*group, remote,
-                       {.name = "describe",
-                        .description = "Say what one is; absent is an answer too",
-                        .examples = "jammi models describe org/name",
-                        .verb = [arguments](const RemoteCall& call) { return Describe(call, *arguments); }}));
-  auto* remove = add_id(
-      AddRemoteCommand(*group, remote,
-                       {.name = "delete",
-                        .description = "Delete the newest version of one, or another",
-                        .examples = "jammi models delete org/name\n"
-                                    "jammi models delete org/name --model-version 2 --if-exists",
-                        .verb = [arguments](const RemoteCall& call) { return Delete(call, *arguments); }}));
+                    .verb = ListModels});
+  add_id(AddRemoteCommand(
+      *group, remote,
+      {.name = "describe",
+       .description = "Say what one is; absent is an answer too",
+       .examples = "jammi models describe org/name",
+       .verb = [arguments](const RemoteCall& call) { return DescribeModel(call, *arguments); }}));
+  auto* remove = add_id(AddRemoteCommand(
+      *group, remote,
+      {.name = "delete",
+       .description = "Delete the newest version of one, or another",
+       .examples = "jammi models delete org/name\n"
+                   "jammi models delete org/name --model-version 2 --if-exists",
+       .verb = [arguments](const RemoteCall& call) { return DeleteModel(call, *arguments); }}));
   remove->add_flag("--if-exists", arguments->if_exists, "No error if there is none");
   remove
       ->add_option_function<int32_t>(

@@ -19,7 +19,7 @@ namespace {
 
 namespace catalog = v1::catalog;
 
-struct Arguments {
+struct MutableArguments {
   std::string name;
   std::string schema_file;
   std::string primary_key;
@@ -51,7 +51,7 @@ nlohmann::ordered_json DefinitionJson(const catalog::MutableTableDefinition& def
   return json;
 }
 
-Result<void> List(const RemoteCall& call) {
+Result<void> ListTables(const RemoteCall& call) {
   JAMMI_ASSIGN(const auto answer, call.channel.Call<catalog::ListMutableTablesResponse>(
                                       "/jammi.v1.catalog.CatalogService/ListMutableTables",
                                       catalog::ListMutableTablesRequest()));
@@ -78,7 +78,7 @@ Result<void> List(const RemoteCall& call) {
   return {};
 }
 
-Result<catalog::MutableTableDefinition> Definition(const Arguments& arguments) {
+Result<catalog::MutableTableDefinition> Definition(const MutableArguments& arguments) {
   catalog::MutableTableDefinition definition;
   definition.set_id(arguments.name);
   JAMMI_ASSIGN(const auto schema, ReadTableSchema(arguments.schema_file));
@@ -96,7 +96,7 @@ Result<catalog::MutableTableDefinition> Definition(const Arguments& arguments) {
   return definition;
 }
 
-Result<void> Create(const RemoteCall& call, const Arguments& arguments) {
+Result<void> CreateTable(const RemoteCall& call, const MutableArguments& arguments) {
   catalog::CreateMutableTableRequest request;
   JAMMI_ASSIGN(*request.mutable_definition(), Definition(arguments));
   JAMMI_ASSIGN(const auto answer, call.channel.Call<catalog::CreateMutableTableResponse>(
@@ -115,7 +115,7 @@ Result<void> Create(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Drop(const RemoteCall& call, const Arguments& arguments) {
+Result<void> DropTable(const RemoteCall& call, const MutableArguments& arguments) {
   catalog::DropMutableTableRequest request;
   request.set_mutable_table_id(arguments.name);
   google::protobuf::Empty nothing;
@@ -135,14 +135,14 @@ Result<void> Drop(const RemoteCall& call, const Arguments& arguments) {
 }  // namespace
 
 void AddMutableCommand(CLI::App& app, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<MutableArguments>();
   auto* group = AddGroup(app, "mutable", "Mutable tables");
   group->alias("tables");
   AddRemoteCommand(*group, remote,
                    {.name = "list",
                     .description = "List them",
                     .examples = "jammi mutable list\njammi tables list --output json",
-                    .verb = List});
+                    .verb = ListTables});
   auto* create = AddRemoteCommand(
       *group, remote,
       {.name = "create",
@@ -150,7 +150,7 @@ void AddMutableCommand(CLI::App& app, const RemotePtr& remote) {
        .examples = "jammi mutable create --name notes --schema notes.json --primary-key note_id\n"
                    "jammi mutable create --name orders --schema orders.json --primary-key id "
                    "--index name=by_day,columns=day+shop,unique=false",
-       .verb = [arguments](const RemoteCall& call) { return Create(call, *arguments); }});
+       .verb = [arguments](const RemoteCall& call) { return CreateTable(call, *arguments); }});
   create->add_option("--name", arguments->name, "The table")->type_name("NAME")->required();
   create
       ->add_option(
@@ -171,7 +171,7 @@ void AddMutableCommand(CLI::App& app, const RemotePtr& remote) {
                        {.name = "drop",
                         .description = "Drop one and its rows",
                         .examples = "jammi mutable drop notes --if-exists",
-                        .verb = [arguments](const RemoteCall& call) { return Drop(call, *arguments); }});
+                        .verb = [arguments](const RemoteCall& call) { return DropTable(call, *arguments); }});
   drop->add_option("name", arguments->name, "The table")->type_name("NAME")->required();
   drop->add_flag("--if-exists", arguments->if_exists, "No error if there is none");
 }

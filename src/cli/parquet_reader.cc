@@ -16,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/invalid.h"
 #include "rows/fit.h"
 
 namespace jammi {
@@ -23,8 +24,6 @@ namespace {
 
 constexpr std::string_view kMagic = "PAR1";           // at both ends of a file
 constexpr std::string_view kEncryptedMagic = "PARE";  // at the end, if the footer is encrypted
-
-Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
 
 // The library throws where a file is damaged in ways that it does not foresee.
 template <class Run>
@@ -40,9 +39,9 @@ auto Guarded(Run run) -> decltype(run()) {
 Result<void> CheckEnds(int descriptor) {
   struct stat status = {};
   const bool known = ::fstat(descriptor, &status) == 0;
-  if (known && S_ISDIR(status.st_mode)) return Bad("this is a directory, and no Parquet file");
+  if (known && S_ISDIR(status.st_mode)) return Invalid("this is a directory, and no Parquet file");
   if (!known || !S_ISREG(status.st_mode)) {
-    return Bad(
+    return Invalid(
         "Parquet is read from its end, and this input has none yet: put it into a file, and give that "
         "with --file");
   }
@@ -52,9 +51,10 @@ Result<void> CheckEnds(int descriptor) {
     return std::string(bytes.data(), static_cast<size_t>(std::max<ssize_t>(0, got)));
   };
   const std::string tail = read(status.st_size - 4);
-  if (tail == kEncryptedMagic || read(0) == kEncryptedMagic) return Bad("encrypted Parquet is not read");
-  if (read(0) != kMagic) return Bad("this is no Parquet file: it does not begin with PAR1");
-  if (tail != kMagic || status.st_size < 12) return Bad("the Parquet file is cut off: its end is not there");
+  if (tail == kEncryptedMagic || read(0) == kEncryptedMagic) return Invalid("encrypted Parquet is not read");
+  if (read(0) != kMagic) return Invalid("this is no Parquet file: it does not begin with PAR1");
+  if (tail != kMagic || status.st_size < 12)
+    return Invalid("the Parquet file is cut off: its end is not there");
   return {};
 }
 
@@ -88,10 +88,11 @@ Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(int descriptor,
                                                            int64_t rows_per_batch) {
   JAMMI_TRY(CheckEnds(descriptor));
   auto file = Guarded([&] { return OpenFile(descriptor, rows_per_batch); });
-  if (!file.ok()) return Bad(fmt::format("the Parquet file is damaged: {}", file.status().message()));
+  if (!file.ok()) return Invalid(fmt::format("the Parquet file is damaged: {}", file.status().message()));
   std::shared_ptr<arrow::Schema> given;
   const auto read = Guarded([&] { return (*file)->GetSchema(&given); });
-  if (!read.ok()) return Bad(fmt::format("the Parquet file's columns cannot be read: {}", read.message()));
+  if (!read.ok())
+    return Invalid(fmt::format("the Parquet file's columns cannot be read: {}", read.message()));
   JAMMI_TRY(CheckFits(*given, *schema));
   auto state = std::make_unique<State>();
   state->schema = std::move(schema);
@@ -102,7 +103,7 @@ Result<std::unique_ptr<ParquetReader>> ParquetReader::Open(int descriptor,
 Result<std::shared_ptr<arrow::RecordBatch>> ParquetReader::Next() {
   State& state = *state_;
   const auto failed = [&](const arrow::Status& status) {
-    return Bad(fmt::format("row group {}: {}", state.next_group, status.message()));
+    return Invalid(fmt::format("row group {}: {}", state.next_group, status.message()));
   };
   for (;;) {
     if (!state.group) {

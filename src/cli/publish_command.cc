@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "base/invalid.h"
 #include "cli/input.h"
 #include "cli/parquet_reader.h"
 #include "cli/publication.h"
@@ -21,7 +22,7 @@
 namespace jammi {
 namespace {
 
-struct Arguments {
+struct PublishArguments {
   std::string topic;
   std::string file = "-";
   std::string format;  // empty: by the file's name
@@ -32,10 +33,8 @@ struct Arguments {
 // A row group may be of a million rows, and be more than a call may carry.
 constexpr int64_t kParquetRowsPerEvent = 1000;
 
-Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
-
 // nullopt: Parquet, which is not read as it comes, but from its end.
-Result<std::optional<RowFormat>> FormatOf(const Arguments& arguments) {
+Result<std::optional<RowFormat>> FormatOf(const PublishArguments& arguments) {
   const std::string extension = std::filesystem::path(arguments.file).extension().string();
   const auto is = [&](std::string_view format, std::initializer_list<std::string_view> extensions) {
     return arguments.format.empty() ? std::ranges::find(extensions, extension) != extensions.end()
@@ -46,7 +45,8 @@ Result<std::optional<RowFormat>> FormatOf(const Arguments& arguments) {
   if (is("arrow", {".arrow", ".arrows", ".ipc", ".feather"})) return RowFormat::kArrow;
   if (is("parquet", {".parquet", ".pq"})) return std::optional<RowFormat>();
   if (arguments.file == "-") return RowFormat::kJson;
-  return Bad(fmt::format("--file {}: its name does not say what is in it: give --format", arguments.file));
+  return Invalid(
+      fmt::format("--file {}: its name does not say what is in it: give --format", arguments.file));
 }
 
 std::optional<uint64_t> SizeOf(const std::string& file) {
@@ -90,7 +90,7 @@ Result<void> PublishParquet(ParquetReader& reader, Publication& publication, Pro
   }
 }
 
-Result<void> PublishAll(const Arguments& arguments, std::optional<RowFormat> format, Input& input,
+Result<void> PublishAll(const PublishArguments& arguments, std::optional<RowFormat> format, Input& input,
                         std::shared_ptr<arrow::Schema> schema, Publication& publication, Progress& progress,
                         const StopSignal& stop) {
   const int64_t rows = arguments.rows_per_event;
@@ -121,7 +121,7 @@ void Print(const RemoteCall& call, const std::string& topic, const Publication::
                                      : ".\n");
 }
 
-Result<void> Publish(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Publish(const RemoteCall& call, const PublishArguments& arguments) {
   JAMMI_ASSIGN(const auto format, FormatOf(arguments));
   JAMMI_ASSIGN(Input input, Input::Open(arguments.file));
   JAMMI_ASSIGN(const auto topic, FindTopic(call.channel, arguments.topic));
@@ -146,7 +146,7 @@ Result<void> Publish(const RemoteCall& call, const Arguments& arguments) {
 }  // namespace
 
 void AddPublishCommand(CLI::App& parent, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<PublishArguments>();
   auto* publish = AddRemoteCommand(
       parent, remote,
       {.name = "publish",

@@ -16,7 +16,7 @@ namespace {
 
 namespace catalog = v1::catalog;
 
-struct Arguments {
+struct SourcesArguments {
   std::string name;
   std::string url;
   std::string format;
@@ -61,7 +61,7 @@ nlohmann::ordered_json SourceJson(const catalog::SourceDescriptor& source) {
   return json;
 }
 
-Result<void> List(const RemoteCall& call) {
+Result<void> ListSources(const RemoteCall& call) {
   JAMMI_ASSIGN(const auto answer,
                call.channel.Call<catalog::ListSourcesResponse>("/jammi.v1.catalog.CatalogService/ListSources",
                                                                catalog::ListSourcesRequest()));
@@ -84,7 +84,7 @@ Result<void> List(const RemoteCall& call) {
   return {};
 }
 
-Result<void> Describe(const RemoteCall& call, const Arguments& arguments) {
+Result<void> DescribeSource(const RemoteCall& call, const SourcesArguments& arguments) {
   catalog::DescribeSourceRequest request;
   request.set_source_id(arguments.name);
   JAMMI_ASSIGN(const auto source, call.channel.Call<catalog::SourceDescriptor>(
@@ -123,7 +123,7 @@ std::string UrlOf(const std::string& text) {
   return "file://" + std::filesystem::absolute(text).lexically_normal().string();
 }
 
-Result<void> Add(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Add(const RemoteCall& call, const SourcesArguments& arguments) {
   catalog::AddSourceRequest request;
   request.set_source_id(arguments.name);
   request.set_source_kind(catalog::SOURCE_KIND_FILE);
@@ -139,7 +139,7 @@ Result<void> Add(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Remove(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Remove(const RemoteCall& call, const SourcesArguments& arguments) {
   catalog::RemoveSourceRequest request;
   request.set_source_id(arguments.name);
   google::protobuf::Empty nothing;
@@ -155,7 +155,7 @@ Result<void> Remove(const RemoteCall& call, const Arguments& arguments) {
 }  // namespace
 
 void AddSourcesCommand(CLI::App& app, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<SourcesArguments>();
   auto* group = AddGroup(app, "sources", "Files and databases that are read");
   const auto add_name = [&](CLI::App* command) {
     command->add_option("name", arguments->name, "The source")->type_name("NAME")->required();
@@ -164,13 +164,13 @@ void AddSourcesCommand(CLI::App& app, const RemotePtr& remote) {
                    {.name = "list",
                     .description = "List them",
                     .examples = "jammi sources list\njammi sources list --output json",
-                    .verb = List});
-  add_name(
-      AddRemoteCommand(*group, remote,
-                       {.name = "describe",
-                        .description = "Say what one is, with its result tables",
-                        .examples = "jammi sources describe patents",
-                        .verb = [arguments](const RemoteCall& call) { return Describe(call, *arguments); }}));
+                    .verb = ListSources});
+  add_name(AddRemoteCommand(
+      *group, remote,
+      {.name = "describe",
+       .description = "Say what one is, with its result tables",
+       .examples = "jammi sources describe patents",
+       .verb = [arguments](const RemoteCall& call) { return DescribeSource(call, *arguments); }}));
   auto* add =
       AddRemoteCommand(*group, remote,
                        {.name = "add",

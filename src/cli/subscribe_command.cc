@@ -20,7 +20,7 @@ namespace {
 
 namespace trigger = v1::trigger;
 
-struct Arguments {
+struct SubscribeArguments {
   std::string topic;
   std::string from;  // empty: the end, or with no_follow the beginning
   std::string where;
@@ -43,7 +43,7 @@ Result<std::optional<uint64_t>> OffsetOf(const RpcChannel& channel, const std::s
   return std::optional(page.events().empty() ? page.head() : page.events(0).offset());
 }
 
-Result<trigger::SubscribeRequest> Request(const RpcChannel& channel, const Arguments& arguments) {
+Result<trigger::SubscribeRequest> Request(const RpcChannel& channel, const SubscribeArguments& arguments) {
   trigger::SubscribeRequest request;
   request.mutable_topic()->set_name(arguments.topic);
   request.set_predicate(arguments.where);
@@ -64,7 +64,7 @@ Result<void> PrintEvent(const trigger::SubscribedBatch& event, EventPrinter& pri
   return {};
 }
 
-Result<void> Subscribe(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Subscribe(const RemoteCall& call, const SubscribeArguments& arguments) {
   JAMMI_ASSIGN(const auto request, Request(call.channel, arguments));
   JAMMI_ASSIGN(const auto topic, FindTopic(call.channel, arguments.topic));
   JAMMI_ASSIGN(const auto schema, DecodeSchemaStream(topic.schema()));
@@ -91,7 +91,7 @@ Result<void> Subscribe(const RemoteCall& call, const Arguments& arguments) {
 }  // namespace
 
 void AddSubscribeCommand(CLI::App& parent, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<SubscribeArguments>();
   auto* subscribe = AddRemoteCommand(
       parent, remote,
       {.name = "subscribe",

@@ -8,30 +8,30 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/invalid.h"
 #include "cli/lists.h"
 #include "rows/type_name.h"
 
 namespace jammi {
 namespace {
 
-Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
-
 Result<std::shared_ptr<arrow::Field>> ParseField(const nlohmann::json& json) {
   const auto text = [&json](const char* member) {
     const auto found = json.find(member);
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
-  if (!json.is_object()) return Bad("schema: each column is a JSON object");
+  if (!json.is_object()) return Invalid("schema: each column is a JSON object");
   for (const auto& [key, value] : json.items()) {
     if (key != "name" && key != "type" && key != "nullable")
-      return Bad(fmt::format("schema: unknown key '{}'", key));
+      return Invalid(fmt::format("schema: unknown key '{}'", key));
   }
   const std::string name = text("name");
-  if (name.empty()) return Bad("schema: a column has no name");
+  if (name.empty()) return Invalid("schema: a column has no name");
   auto type = TypeOfName(text("type"));
-  if (!type) return Bad(fmt::format("schema: column '{}' has the unknown type '{}'", name, text("type")));
+  if (!type) return Invalid(fmt::format("schema: column '{}' has the unknown type '{}'", name, text("type")));
   const auto nullable = json.value("nullable", nlohmann::json(false));
-  if (!nullable.is_boolean()) return Bad(fmt::format("schema: column '{}': nullable is true or false", name));
+  if (!nullable.is_boolean())
+    return Invalid(fmt::format("schema: column '{}': nullable is true or false", name));
   return arrow::field(name, std::move(type), nullable.get<bool>());
 }
 
@@ -50,7 +50,7 @@ Result<std::shared_ptr<arrow::Schema>> ReadTableSchema(const std::string& path) 
   if (!std::filesystem::exists(path, error))
     return Error(ErrorCode::kNotFound, fmt::format("--schema {}: there is no such file", path));
   if (std::filesystem::is_directory(path, error))
-    return Bad(fmt::format("--schema {}: it is a directory", path));
+    return Invalid(fmt::format("--schema {}: it is a directory", path));
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file.is_open() || file.bad())
@@ -62,19 +62,19 @@ Result<std::shared_ptr<arrow::Schema>> ReadTableSchema(const std::string& path) 
 
 Result<std::shared_ptr<arrow::Schema>> ParseTableSchema(std::string_view text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_array()) return Bad("schema: expected a JSON array of columns");
+  if (!json.is_array()) return Invalid("schema: expected a JSON array of columns");
   arrow::FieldVector fields;
   for (const auto& column : json) {
     JAMMI_ASSIGN(auto field, ParseField(column));
     fields.push_back(std::move(field));
   }
-  if (fields.empty()) return Bad("schema must declare at least one column");
+  if (fields.empty()) return Invalid("schema must declare at least one column");
   return arrow::schema(std::move(fields));
 }
 
 Result<std::vector<std::string>> ParsePrimaryKey(std::string_view text) {
   auto names = Names(text, ',');
-  if (names.empty()) return Bad("--primary-key must list at least one column");
+  if (names.empty()) return Invalid("--primary-key must list at least one column");
   return names;
 }
 
@@ -83,7 +83,7 @@ Result<IndexOption> ParseIndex(std::string_view text) {
   for (const std::string_view fragment : SplitList(text, ',')) {
     const size_t equals = fragment.find('=');
     if (equals == std::string_view::npos)
-      return Bad(fmt::format("--index '{}': '{}' is not key=value", text, fragment));
+      return Invalid(fmt::format("--index '{}': '{}' is not key=value", text, fragment));
     const auto key = fragment.substr(0, equals);
     const auto value = fragment.substr(equals + 1);
     if (key == "name") {
@@ -92,14 +92,14 @@ Result<IndexOption> ParseIndex(std::string_view text) {
       index.columns = Names(value, '+');
     } else if (key == "unique") {
       if (value != "true" && value != "false")
-        return Bad(fmt::format("--index '{}': unique is true or false", text));
+        return Invalid(fmt::format("--index '{}': unique is true or false", text));
       index.unique = value == "true";
     } else {
-      return Bad(fmt::format("--index '{}': unknown key '{}'", text, key));
+      return Invalid(fmt::format("--index '{}': unknown key '{}'", text, key));
     }
   }
-  if (index.name.empty()) return Bad(fmt::format("--index '{}': missing name", text));
-  if (index.columns.empty()) return Bad(fmt::format("--index '{}': missing columns", text));
+  if (index.name.empty()) return Invalid(fmt::format("--index '{}': missing name", text));
+  if (index.columns.empty()) return Invalid(fmt::format("--index '{}': missing columns", text));
   return index;
 }
 

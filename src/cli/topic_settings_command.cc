@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "base/invalid.h"
 #include "base/quantity.h"
 #include "base/text.h"
 #include "cli/remote.h"
@@ -22,7 +23,7 @@ namespace {
 
 namespace streams = ext::v1;
 
-struct Arguments {
+struct TopicSettingsArguments {
   std::string name;
   std::string schema;
   std::string max_age;
@@ -31,9 +32,7 @@ struct Arguments {
   std::string keep_for_consumers;
 };
 
-Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
-
-Result<streams::TopicStatsResponse> Ask(const RemoteCall& call, const Arguments& arguments) {
+Result<streams::TopicStatsResponse> Ask(const RemoteCall& call, const TopicSettingsArguments& arguments) {
   streams::TopicStatsRequest request;
   request.set_topic(arguments.name);
   return call.channel.Call<streams::TopicStatsResponse>("/jammi.ext.v1.StreamService/TopicStats", request);
@@ -110,7 +109,7 @@ std::string BrokerText(const streams::TopicStatsResponse& stats) {
   return fmt::format("FAILING, {}: {}", counts, Printable(stats.fan_out_last_error()));
 }
 
-Result<void> Stats(const RemoteCall& call, const Arguments& arguments) {
+Result<void> Stats(const RemoteCall& call, const TopicSettingsArguments& arguments) {
   JAMMI_ASSIGN(const auto stats, Ask(call, arguments));
   if (call.json()) {
     PrintJson(call.out, StatsJson(arguments.name, stats));
@@ -129,7 +128,7 @@ Result<void> Stats(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> AddColumns(const RemoteCall& call, const Arguments& arguments) {
+Result<void> AddColumns(const RemoteCall& call, const TopicSettingsArguments& arguments) {
   streams::AppendColumnsRequest request;
   request.set_topic(arguments.name);
   JAMMI_ASSIGN(const auto schema, ParseTopicSchema(arguments.schema));
@@ -146,7 +145,7 @@ Result<void> AddColumns(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> GetRetention(const RemoteCall& call, const Arguments& arguments) {
+Result<void> GetRetention(const RemoteCall& call, const TopicSettingsArguments& arguments) {
   JAMMI_ASSIGN(const auto stats, Ask(call, arguments));
   if (call.json()) {
     PrintJson(call.out, RetentionJson(stats.retention()));
@@ -162,8 +161,9 @@ Result<Value> Limit(std::string_view option, const std::string& text,
                     Quantity<Value> (*parse)(std::string_view)) {
   if (text == "none") return Value(0);
   const auto value = parse(text);
-  if (!value) return Bad(fmt::format("{}: '{}': {}, or none", option, text, value.error()));
-  if (*value == Value(0)) return Bad(fmt::format("{}: nothing would be kept; none is without limit", option));
+  if (!value) return Invalid(fmt::format("{}: '{}': {}, or none", option, text, value.error()));
+  if (*value == Value(0))
+    return Invalid(fmt::format("{}: nothing would be kept; none is without limit", option));
   return *value;
 }
 
@@ -175,7 +175,7 @@ Quantity<int64_t> ParseCount(std::string_view text) {
   return count;
 }
 
-Result<streams::Retention> ParseRetention(const Arguments& arguments) {
+Result<streams::Retention> ParseRetention(const TopicSettingsArguments& arguments) {
   streams::Retention retention;
   if (!arguments.max_age.empty()) {
     JAMMI_ASSIGN(const auto age, Limit("--max-age", arguments.max_age, &ParseDuration));
@@ -195,7 +195,7 @@ Result<streams::Retention> ParseRetention(const Arguments& arguments) {
   return retention;
 }
 
-Result<void> PutRetention(const RemoteCall& call, const Arguments& arguments,
+Result<void> PutRetention(const RemoteCall& call, const TopicSettingsArguments& arguments,
                           const streams::Retention& retention, const char* result) {
   streams::SetRetentionRequest request;
   request.set_topic(arguments.name);
@@ -210,25 +210,25 @@ Result<void> PutRetention(const RemoteCall& call, const Arguments& arguments,
   return {};
 }
 
-Result<void> SetRetention(const RemoteCall& call, const Arguments& arguments) {
+Result<void> SetRetention(const RemoteCall& call, const TopicSettingsArguments& arguments) {
   JAMMI_ASSIGN(const auto retention, ParseRetention(arguments));
   if (retention.ByteSizeLong() == 0) {
-    return Bad(
+    return Invalid(
         "give at least one limit; jammi trigger retention reset goes back to the server's "
         "configuration");
   }
   return PutRetention(call, arguments, retention, "set");
 }
 
-Result<void> ResetRetention(const RemoteCall& call, const Arguments& arguments) {
+Result<void> ResetRetention(const RemoteCall& call, const TopicSettingsArguments& arguments) {
   return PutRetention(call, arguments, streams::Retention(), "reset");
 }
 
 }  // namespace
 
 void AddTopicSettings(CLI::App& group, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
-  using Verb = Result<void> (*)(const RemoteCall&, const Arguments&);
+  const auto arguments = std::make_shared<TopicSettingsArguments>();
+  using Verb = Result<void> (*)(const RemoteCall&, const TopicSettingsArguments&);
   const auto add = [&](CLI::App& parent, const char* name, const char* description, const char* examples,
                        Verb verb) {
     auto* command = AddRemoteCommand(

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include "base/invalid.h"
 #include "base/text.h"
 #include "cli/lists.h"
 
@@ -17,18 +18,16 @@ std::shared_ptr<arrow::DataType> ColumnType(std::string_view name) {
   return nullptr;
 }
 
-Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
-
 Result<std::shared_ptr<arrow::Field>> ParseColumn(std::string_view text) {
   const auto parts = SplitList(text, ':');
   const std::string name(parts[0]);
   if (parts.size() < 2 || parts.size() > 3 || name.empty())
-    return Bad(fmt::format("column '{}': expected NAME:TYPE, or NAME:TYPE:nullable", text));
+    return Invalid(fmt::format("column '{}': expected NAME:TYPE, or NAME:TYPE:nullable", text));
   auto type = ColumnType(parts[1]);
-  if (!type) return Bad(fmt::format("unsupported column type: {}", parts[1]));
+  if (!type) return Invalid(fmt::format("unsupported column type: {}", parts[1]));
   const bool nullable = parts.size() == 3;
   if (nullable && parts[2] != "nullable")
-    return Bad(fmt::format("column '{}': '{}' is not 'nullable'", text, parts[2]));
+    return Invalid(fmt::format("column '{}': '{}' is not 'nullable'", text, parts[2]));
   return arrow::field(name, std::move(type), nullable);
 }
 
@@ -63,7 +62,7 @@ Result<std::shared_ptr<arrow::Schema>> ParseTopicSchema(std::string_view spec) {
     JAMMI_ASSIGN(auto field, ParseColumn(column));
     fields.push_back(std::move(field));
   }
-  if (fields.empty()) return Bad("schema must declare at least one column");
+  if (fields.empty()) return Invalid("schema must declare at least one column");
   return arrow::schema(std::move(fields));
 }
 

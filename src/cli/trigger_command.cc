@@ -18,7 +18,7 @@ namespace {
 
 namespace catalog = v1::catalog;
 
-struct Arguments {
+struct TriggerArguments {
   std::string name;
   std::string schema;
   std::string broker_metadata;
@@ -54,7 +54,7 @@ Result<nlohmann::ordered_json> TopicJson(const catalog::Topic& topic) {
   return json;
 }
 
-Result<void> List(const RemoteCall& call) {
+Result<void> ListTopics(const RemoteCall& call) {
   JAMMI_ASSIGN(const auto topics, ListTopics(call.channel));
   if (call.json()) {
     auto json = nlohmann::ordered_json::array();
@@ -96,7 +96,7 @@ Result<void> AddMetadata(const std::string& text, catalog::RegisterTopicRequest&
   return {};
 }
 
-Result<void> Register(const RemoteCall& call, const Arguments& arguments) {
+Result<void> RegisterTopic(const RemoteCall& call, const TriggerArguments& arguments) {
   catalog::RegisterTopicRequest request;
   request.set_name(arguments.name);
   JAMMI_ASSIGN(const auto schema, ParseTopicSchema(arguments.schema));
@@ -113,7 +113,7 @@ Result<void> Register(const RemoteCall& call, const Arguments& arguments) {
   return {};
 }
 
-Result<void> Drop(const RemoteCall& call, const Arguments& arguments) {
+Result<void> DropTopic(const RemoteCall& call, const TriggerArguments& arguments) {
   const auto topic = FindTopic(call.channel, arguments.name);
   const bool absent = !topic && topic.error().code() == ErrorCode::kNotFound;
   if (!topic && !(absent && arguments.if_exists)) return topic.error();
@@ -136,7 +136,7 @@ Result<void> Drop(const RemoteCall& call, const Arguments& arguments) {
 }  // namespace
 
 void AddTriggerCommand(CLI::App& app, const RemotePtr& remote) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<TriggerArguments>();
   auto* group = AddGroup(app, "trigger", "Topics and their events");
   group->alias("topics");
   const auto add_name = [&](CLI::App* command) {
@@ -147,23 +147,24 @@ void AddTriggerCommand(CLI::App& app, const RemotePtr& remote) {
                    {.name = "list",
                     .description = "List the topics",
                     .examples = "jammi trigger list\njammi trigger list --output json",
-                    .verb = List});
+                    .verb = ListTopics});
   auto* add = add_name(AddRemoteCommand(
       *group, remote,
       {.name = "register",
        .description = "Make a topic",
        .examples = "jammi trigger register --name quakes --schema id:int,place:string:nullable",
-       .verb = [arguments](const RemoteCall& call) { return Register(call, *arguments); }}));
+       .verb = [arguments](const RemoteCall& call) { return RegisterTopic(call, *arguments); }}));
   add->add_option("--schema", arguments->schema, "Its columns; types: int, float, string, bool")
       ->type_name("COL:TYPE[:nullable],...")
       ->required();
   add->add_option("--broker-metadata", arguments->broker_metadata, "What older clients keep beside a topic")
       ->type_name("JSON");
-  add_name(AddRemoteCommand(*group, remote,
-                            {.name = "drop",
-                             .description = "Drop a topic and its events",
-                             .examples = "jammi trigger drop --name quakes --if-exists",
-                             .verb = [arguments](const RemoteCall& call) { return Drop(call, *arguments); }}))
+  add_name(
+      AddRemoteCommand(*group, remote,
+                       {.name = "drop",
+                        .description = "Drop a topic and its events",
+                        .examples = "jammi trigger drop --name quakes --if-exists",
+                        .verb = [arguments](const RemoteCall& call) { return DropTopic(call, *arguments); }}))
       ->add_flag("--if-exists", arguments->if_exists, "No error if there is none");
   AddTopicSettings(*group, remote);
   AddPublishCommand(*group, remote);

@@ -72,7 +72,7 @@ constexpr std::string_view kExpireOthers =
     "WHERE lease_holder <> $1 AND lease_expires_at > (SELECT jammi_now())";
 
 // Not the last one: it looks at all there are, once, when an engine starts.
-constexpr std::array kStatements = {
+constexpr std::array kEphemeralStatements = {
     RepoStatement{"insert", kInsert, 5},          RepoStatement{"find open", kFindOpen, 2},
     RepoStatement{"hold open", kHoldOpen, 2},     RepoStatement{"claim open", kClaimOpen, 4},
     RepoStatement{"claim due", kClaimDue, 4},     RepoStatement{"hold", kHold, 5},
@@ -108,7 +108,7 @@ Result<void> ExpectOne(int64_t changed, const EphemeralKey& key) {
 
 }  // namespace
 
-std::span<const RepoStatement> EphemeralStatements() { return kStatements; }
+std::span<const RepoStatement> EphemeralStatements() { return kEphemeralStatements; }
 
 Result<EphemeralRecord> EphemeralRepo::Insert(Transaction& tx, const EphemeralKey& key,
                                               std::chrono::microseconds timeout) const {

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kList =
     "SELECT table_id FROM mutable_tables WHERE scope = $1 AND table_id > $2 AND table_id < $3 "
     "ORDER BY table_id";
-constexpr std::array kStatements = {RepoStatement{"list the tables of a session", kList, 3}};
+constexpr std::array kSessionTableStatements = {RepoStatement{"list the tables of a session", kList, 3}};
 
 std::string Prefix(std::string_view session_id) {
   std::string hex(session_id);
@@ -35,7 +35,7 @@ std::string EphemeralTableId(std::string_view session_id, std::string_view name)
   return fmt::format("{}_{}", Prefix(session_id), name);
 }
 
-std::span<const RepoStatement> SessionTableStatements() { return kStatements; }
+std::span<const RepoStatement> SessionTableStatements() { return kSessionTableStatements; }
 
 Result<void> SessionTables::Create(const TableDefinition& definition, const EphemeralKey& key,
                                    const std::function<Result<void>(Transaction&)>& first) const {

@@ -20,6 +20,11 @@ bool IsNoncharacter(char32_t point) {
 
 }  // namespace
 
+bool IsScheme(std::string_view text) {
+  return !text.empty() && IsAlpha(text.front()) &&
+         std::ranges::all_of(text, [](char c) { return IsAlpha(c) || IsDigit(c) || IsOneOf(c, "+-."); });
+}
+
 bool IsAttributeText(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const char c = text[at];
@@ -37,11 +42,6 @@ bool IsAttributeText(std::string_view text) {
 // --- RFC 3986
 
 namespace {
-
-bool IsScheme(std::string_view text) {
-  return !text.empty() && IsAlpha(text.front()) &&
-         std::ranges::all_of(text, [](char c) { return IsAlpha(c) || IsDigit(c) || IsOneOf(c, "+-."); });
-}
 
 // Characters of `allowed` beside those of a path segment, and whole percent escapes.
 bool IsUriText(std::string_view text, std::string_view allowed) {

@@ -9,7 +9,8 @@ namespace jammi::events {
 
 // A String of CloudEvents: UTF-8 without U+0000 to 001F, U+007F to 009F and noncharacters.
 [[nodiscard]] bool IsAttributeText(std::string_view text);
-// RFC 3986: a URI reference; with a scheme: a URI.
+// RFC 3986: a scheme, without the colon; a URI reference; with a scheme: a URI.
+[[nodiscard]] bool IsScheme(std::string_view text);
 [[nodiscard]] bool IsUriReference(std::string_view text);
 [[nodiscard]] bool IsUri(std::string_view text);
 // RFC 3339, with `T` and `Z` in either case, seconds up to 60 and any number of fraction digits.

@@ -396,12 +396,7 @@ class CircuitGolden : public JetStreamSinkTest, public testing::WithParamInterfa
     EXPECT_LT(Left().count(), how.at("state").at("wait_ms").get<int64_t>());
   }
 };
-std::string CaseName(const testing::TestParamInfo<GoldenCase>& info) {
-  std::string name = info.param.name;
-  std::ranges::replace(name, '-', '_');
-  return name;
-}
-INSTANTIATE_TEST_SUITE_P(Cases, CircuitGolden, testing::ValuesIn(Golden("circuit")), CaseName);
+INSTANTIATE_TEST_SUITE_P(Cases, CircuitGolden, testing::ValuesIn(Golden("circuit")), test::CaseName);
 
 TEST_P(CircuitGolden, AgreesButForTheFaults) {
   Make();

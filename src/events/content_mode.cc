@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kAttributePrefix = "ce-";
 constexpr std::string_view kAnyStructured = "application/cloudevents";
-constexpr std::string_view kHexDigits = "0123456789ABCDEF";
+constexpr std::string_view kUpperHexDigits = "0123456789ABCDEF";
 
 // Space, `"`, `%` and all that is not printable ASCII.
 std::string PercentEncoded(std::string_view text) {
@@ -27,15 +27,15 @@ std::string PercentEncoded(std::string_view text) {
     }
     const auto byte = static_cast<uint8_t>(c);
     out += '%';
-    out += kHexDigits[byte >> 4];
-    out += kHexDigits[byte & 15];
+    out += kUpperHexDigits[byte >> 4];
+    out += kUpperHexDigits[byte & 15];
   }
   return out;
 }
 
-int HexValue(char c) {
+int AnyHexValue(char c) {
   if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
-  const size_t value = kHexDigits.find(c);
+  const size_t value = kUpperHexDigits.find(c);
   return value == std::string_view::npos ? -1 : static_cast<int>(value);
 }
 
@@ -47,8 +47,8 @@ std::optional<std::string> PercentDecoded(std::string_view text) {
       out += text[at];
       continue;
     }
-    const int high = at + 2 < text.size() ? HexValue(text[at + 1]) : -1;
-    const int low = at + 2 < text.size() ? HexValue(text[at + 2]) : -1;
+    const int high = at + 2 < text.size() ? AnyHexValue(text[at + 1]) : -1;
+    const int low = at + 2 < text.size() ? AnyHexValue(text[at + 2]) : -1;
     if (high < 0 || low < 0) return std::nullopt;
     out += static_cast<char>(high << 4 | low);
     at += 2;

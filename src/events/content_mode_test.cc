@@ -17,7 +17,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 Event SomeEvent() {
   return {.id = "e1", .source = "/s", .type = "t", .payload = JsonData::Parse(R"({"b":1,"a":2})").value()};
 }
-std::optional<EventFault> FaultOf(const Result<Event>& result) {
+std::optional<EventFault> EventFaultOf(const Result<Event>& result) {
   if (result) return std::nullopt;
   return result.error().As<SinkDetail>()->findings.front().fault;
 }
@@ -72,10 +72,10 @@ TEST(ContentMode, DataOfEveryKindComesBack) {
 // A name given twice made JSON data of a message into bytes, in which redaction does not look for names.
 TEST(ContentMode, WhatSaysItIsJsonMustBe) {
   Headers headers = EncodeBinary(SomeEvent()).headers;
-  EXPECT_EQ(FaultOf(Decode(R"({"argv":1,"argv":2})", headers)), EventFault::kDuplicateMember);
-  EXPECT_EQ(FaultOf(Decode("{", headers)), EventFault::kNotJson);
+  EXPECT_EQ(EventFaultOf(Decode(R"({"argv":1,"argv":2})", headers)), EventFault::kDuplicateMember);
+  EXPECT_EQ(EventFaultOf(Decode("{", headers)), EventFault::kNotJson);
   std::erase_if(headers, [](const auto& header) { return header.first == "ce-datacontenttype"; });
-  EXPECT_EQ(FaultOf(Decode("{", headers)), EventFault::kNotJson);
+  EXPECT_EQ(EventFaultOf(Decode("{", headers)), EventFault::kNotJson);
 }
 TEST(ContentMode, HeadersThatAreNoAttributes) {
   const Headers good = {
@@ -90,16 +90,16 @@ TEST(ContentMode, HeadersThatAreNoAttributes) {
     headers.emplace_back(name, value);
     return Decode("", headers);
   };
-  EXPECT_EQ(FaultOf(with("ce-id", "e2")), EventFault::kDuplicateMember);
-  EXPECT_EQ(FaultOf(with("ce-x", "%ff")), EventFault::kBadStringChar);
-  EXPECT_EQ(FaultOf(with("ce-x", "%0")), EventFault::kBadStringChar);
-  EXPECT_EQ(FaultOf(with("ce-x", "%zz")), EventFault::kBadStringChar);
-  EXPECT_EQ(FaultOf(with("ce-x", "%0d%0a")), EventFault::kBadStringChar);
-  EXPECT_EQ(FaultOf(with("ce-data", "x")), EventFault::kBadExtensionName);
-  EXPECT_EQ(FaultOf(with("ce-time", "now")), EventFault::kBadTime);
-  EXPECT_EQ(FaultOf(with("Content-Type", "application/cloudevents+avro")), EventFault::kBadMediaType);
-  EXPECT_EQ(FaultOf(Decode("", {{"ce-id", "e"}})), EventFault::kMissingAttribute);
-  EXPECT_EQ(FaultOf(Decode("[]", {{"Content-Type", "application/cloudevents+json"}})), EventFault::kNotJson);
+  EXPECT_EQ(EventFaultOf(with("ce-id", "e2")), EventFault::kDuplicateMember);
+  EXPECT_EQ(EventFaultOf(with("ce-x", "%ff")), EventFault::kBadStringChar);
+  EXPECT_EQ(EventFaultOf(with("ce-x", "%0")), EventFault::kBadStringChar);
+  EXPECT_EQ(EventFaultOf(with("ce-x", "%zz")), EventFault::kBadStringChar);
+  EXPECT_EQ(EventFaultOf(with("ce-x", "%0d%0a")), EventFault::kBadStringChar);
+  EXPECT_EQ(EventFaultOf(with("ce-data", "x")), EventFault::kBadExtensionName);
+  EXPECT_EQ(EventFaultOf(with("ce-time", "now")), EventFault::kBadTime);
+  EXPECT_EQ(EventFaultOf(with("Content-Type", "application/cloudevents+avro")), EventFault::kBadMediaType);
+  EXPECT_EQ(EventFaultOf(Decode("", {{"ce-id", "e"}})), EventFault::kMissingAttribute);
+  EXPECT_EQ(EventFaultOf(Decode("[]", {{"Content-Type", "application/cloudevents+json"}})), EventFault::kNotJson);
 }
 TEST(ContentMode, TheMessageIdOfAnEvent) {
   const Event e1{.id = "e1", .source = "/cellos/supervisor/h1", .type = "any"};

@@ -1,11 +1,16 @@
 // What our .cc files that use OpenSSL share.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace jammi::events {
+
+// In bytes.
+inline constexpr size_t kEd25519SignatureSize = 64;
+inline constexpr size_t kHmacSignatureSize = 32;
 
 // For unique_ptr: Freer<EVP_PKEY_free>.
 template <auto kFree>

@@ -37,7 +37,7 @@ using ::testing::StartsWith;
 
 constexpr UnixMicros kNow = 1'767'323'045'000'000;  // 2026-01-02T03:04:05Z
 
-std::string Contents(const fs::path& path) {
+std::string LetterText(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
@@ -93,13 +93,8 @@ class DeadLetterTest : public testing::Test {
 
 // --- golden files
 
-std::string CaseName(const testing::TestParamInfo<GoldenCase>& info) {
-  std::string name = info.param.name;
-  std::ranges::replace(name, '-', '_');
-  return name;
-}
 class DeadLetterGolden : public testing::TestWithParam<GoldenCase> {};
-INSTANTIATE_TEST_SUITE_P(Cases, DeadLetterGolden, testing::ValuesIn(Golden("dlq_file")), CaseName);
+INSTANTIATE_TEST_SUITE_P(Cases, DeadLetterGolden, testing::ValuesIn(Golden("dlq_file")), test::CaseName);
 
 // Ids that our reader refuses, the empty one and one with a NUL, were written by theirs.
 Event Read(const std::string& json) {
@@ -127,12 +122,13 @@ TEST_P(DeadLetterGolden, NameAndContentAgree) {
     return;
   }
   EXPECT_EQ(names[0], "1767323045000" + golden.Text("name_after_millis"));
-  EXPECT_EQ(Contents(folder / names[0]), golden.Text("content"));
+  EXPECT_EQ(LetterText(folder / names[0]), golden.Text("content"));
   SetLog(LogLevel::kWarning, LogFormat::kText);
 }
 
 class DeadLetterConfigGolden : public testing::TestWithParam<GoldenCase> {};
-INSTANTIATE_TEST_SUITE_P(Cases, DeadLetterConfigGolden, testing::ValuesIn(Golden("dlq_config")), CaseName);
+INSTANTIATE_TEST_SUITE_P(Cases, DeadLetterConfigGolden, testing::ValuesIn(Golden("dlq_config")),
+                         test::CaseName);
 
 // T96: what the variable names is a folder that letters can be written to, or there is no wrapper. (That a
 // variable is unset, or blank, is for the one who reads it.)
@@ -163,7 +159,7 @@ TEST_F(DeadLetterTest, T92AnEventThatFailsIsAFileAndCountsAsTaken) {
   EXPECT_THAT(Names(folder_.path()), ElementsAre("1767323045000-b.jsonl"));
   const fs::path path = folder_ / "1767323045000-b.jsonl";
   EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
-  const auto read = ParseDeadLetter(Contents(path));
+  const auto read = ParseDeadLetter(LetterText(path));
   EVENTS_OK_OR_FAIL(read);
   EXPECT_EQ(Serialise(*read), Serialise(event));
   EXPECT_EQ(metrics_->spilled.value(), 1U);
@@ -240,7 +236,7 @@ TEST_F(DeadLetterTest, LongIdsHaveNamesOfTheirOwn) {
 TEST_F(DeadLetterTest, TheErrorTextHoldsNoPassword) {
   inner_->Script({Error(ErrorCode::kUnavailable, "nats connect: nats://user:secret@h:4222 refused")});
   EVENTS_OK_OR_FAIL(Open()->Emit(EventNamed("a")));
-  EXPECT_THAT(Contents(folder_ / "1767323045000-a.jsonl"), Not(HasSubstr("secret")));
+  EXPECT_THAT(LetterText(folder_ / "1767323045000-a.jsonl"), Not(HasSubstr("secret")));
 }
 
 // SNK-124

@@ -14,7 +14,7 @@ using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
 
-constexpr std::string_view kE1 =
+constexpr std::string_view kParsed =
     R"({"specversion":"1.0","id":"e1","source":"/cellos/supervisor/h1",)"
     R"("type":"dev.cellos.events.cell.lifecycle.v1.started","time":"2026-01-02T03:04:05Z",)"
     R"("datacontenttype":"application/json",)"
@@ -50,7 +50,7 @@ std::string WrittenAgain(std::string_view json) {
 // --- The cases of the specification
 
 TEST(Event, T01AnEventIsValid) {
-  const auto event = ParseEvent(kE1);
+  const auto event = ParseEvent(kParsed);
   ASSERT_TRUE(event) << event.error().ToString();
   EXPECT_EQ(event->id, "e1");
   EXPECT_EQ(event->time, "2026-01-02T03:04:05Z");
@@ -177,7 +177,7 @@ TEST(Event, T19UnknownExtensionsAreKept) {
               testing::EndsWith(R"("traceparent":null,"a":"b\"","comexample":5,"zflag":false})"));
 }
 TEST(Event, T85TheCanonicalFormOfAnEvent) {
-  const std::string written = WrittenAgain(kE1);
+  const std::string written = WrittenAgain(kParsed);
   EXPECT_EQ(written.size(), 274U);
   EXPECT_EQ(Sha256Hex(written), "1d940593d829cbc5d3c9542adb8b76c2f275c355e01507fbac8724b43a76c98e");
 }
@@ -269,8 +269,8 @@ TEST(Event, WhatIsNoJsonIsNoEvent) {
   }
 }
 TEST(Event, EveryBeginningOfAnEventIsNoEvent) {
-  for (size_t size = 0; size < kE1.size(); ++size) {
-    EXPECT_THAT(FindingsIn(kE1.substr(0, size)), Only(EventFault::kNotJson, "")) << size;
+  for (size_t size = 0; size < kParsed.size(); ++size) {
+    EXPECT_THAT(FindingsIn(kParsed.substr(0, size)), Only(EventFault::kNotJson, "")) << size;
   }
 }
 

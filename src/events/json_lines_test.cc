@@ -27,7 +27,7 @@ using test::GoldenCase;
 using test::ScriptedSink;
 using ::testing::ElementsAre;
 
-std::string Contents(const fs::path& path) {
+std::string MirrorText(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
@@ -42,13 +42,8 @@ Event EventOfSize(size_t size) {
   return event;
 }
 
-std::string CaseName(const testing::TestParamInfo<GoldenCase>& info) {
-  std::string name = info.param.name;
-  std::ranges::replace(name, '-', '_');
-  return name;
-}
 class JsonLinesGolden : public testing::TestWithParam<GoldenCase> {};
-INSTANTIATE_TEST_SUITE_P(Cases, JsonLinesGolden, testing::ValuesIn(Golden("jsonl")), CaseName);
+INSTANTIATE_TEST_SUITE_P(Cases, JsonLinesGolden, testing::ValuesIn(Golden("jsonl")), test::CaseName);
 
 // SNK-130, T100, T101
 TEST_P(JsonLinesGolden, ResultsAndFileAgree) {
@@ -70,9 +65,9 @@ TEST_P(JsonLinesGolden, ResultsAndFileAgree) {
   if (!golden.Has("file")) {
     EXPECT_FALSE(fs::exists(path));
   } else if (golden.members.at("file").is_object()) {
-    EXPECT_EQ(Contents(path).size(), golden.members.at("file").at("length").get<size_t>());
+    EXPECT_EQ(MirrorText(path).size(), golden.members.at("file").at("length").get<size_t>());
   } else {
-    EXPECT_EQ(Contents(path), golden.Text("file"));
+    EXPECT_EQ(MirrorText(path), golden.Text("file"));
   }
 }
 
@@ -126,7 +121,7 @@ TEST_F(JsonLinesTest, ALineThatWasCutShortIsEnded) {
   JsonLinesSink sink({.path = path_, .sync = JsonLinesSync::kEach});
   EVENTS_OK_OR_FAIL(sink.Emit(EventNamed("a")));
   EVENTS_OK_OR_FAIL(sink.Emit(EventNamed("b")));
-  EXPECT_EQ(Contents(path_),
+  EXPECT_EQ(MirrorText(path_),
             "{\"specver\n" + Serialise(EventNamed("a")) + "\n" + Serialise(EventNamed("b")) + "\n");
 }
 
@@ -136,8 +131,8 @@ TEST_F(JsonLinesTest, ARenamedFileIsNotWrittenOn) {
   EVENTS_OK_OR_FAIL(sink.Emit(EventNamed("a")));
   fs::rename(path_, folder_ / "old");
   EVENTS_OK_OR_FAIL(sink.Emit(EventNamed("b")));
-  EXPECT_EQ(Contents(folder_ / "old"), Serialise(EventNamed("a")) + "\n");
-  EXPECT_EQ(Contents(path_), Serialise(EventNamed("b")) + "\n");
+  EXPECT_EQ(MirrorText(folder_ / "old"), Serialise(EventNamed("a")) + "\n");
+  EXPECT_EQ(MirrorText(path_), Serialise(EventNamed("b")) + "\n");
 }
 
 TEST_F(JsonLinesTest, WhatIsRefusedSaysWhy) {

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kRepeatedKept = 16;
 constexpr int64_t kFarExponent = int64_t{1} << 60;  // no text is that long
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsDecimal(char c) { return c >= '0' && c <= '9'; }
 bool IsSpace(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 // A number of the grammar of JSON, taken apart.
@@ -181,7 +181,7 @@ bool JsonReader::ReadHex(char32_t& unit) {
   unit = 0;
   for (int i = 0; i < 4; ++i, ++at_) {
     const char c = at_ < text_.size() ? text_[at_] : '\0';
-    const int digit = IsDigit(c)             ? c - '0'
+    const int digit = IsDecimal(c)           ? c - '0'
                       : c >= 'a' && c <= 'f' ? c - 'a' + 10
                       : c >= 'A' && c <= 'F' ? c - 'A' + 10
                                              : -1;
@@ -259,7 +259,7 @@ bool JsonReader::RewriteNumber(std::string& out) {
   const auto at = [this] { return at_ < text_.size() ? text_[at_] : '\0'; };
   const auto digits = [this, &at] {
     const size_t from = at_;
-    while (IsDigit(at())) ++at_;
+    while (IsDecimal(at())) ++at_;
     return at_ > from;
   };
   NumberText number;
@@ -269,7 +269,7 @@ bool JsonReader::RewriteNumber(std::string& out) {
   }
   if (at() == '0') {
     ++at_;
-    if (IsDigit(at())) return Fail("a number that begins with 0");
+    if (IsDecimal(at())) return Fail("a number that begins with 0");
   } else if (!digits()) {
     return Fail("no JSON value");
   }

@@ -32,7 +32,7 @@ SinkFault FaultOfRefusal(int code, int api_code) {
   return code >= 400 && code < 500 ? SinkFault::kRejected : SinkFault::kUnavailable;
 }
 
-SinkFault FaultOf(const nats::PublishFailure& failure) {
+SinkFault FaultOfPublish(const nats::PublishFailure& failure) {
   switch (failure.kind) {
     case Kind::kNotSent:
     case Kind::kNoRoom:
@@ -84,7 +84,7 @@ std::chrono::milliseconds WaitUntil(Deadline deadline, std::chrono::milliseconds
 }  // namespace
 
 Error ToSinkError(const nats::PublishFailure& failure) {
-  return SinkError(FaultOf(failure), "jetstream publish: " + failure.error.message());
+  return SinkError(FaultOfPublish(failure), "jetstream publish: " + failure.error.message());
 }
 
 NatsPublisher::NatsPublisher(std::shared_ptr<nats::Connection> connection, const Options& options)

@@ -16,11 +16,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-Event EventWith(std::string_view data) {
+Event EventToRedact(std::string_view data) {
   return {.id = "e", .source = "s", .type = "t", .payload = JsonData::Parse(data).value()};
 }
 std::string Redacted(std::string_view data, std::vector<std::string> names) {
-  return std::get<JsonData>(Redact(EventWith(data), RedactNames(std::move(names))).payload).text();
+  return std::get<JsonData>(Redact(EventToRedact(data), RedactNames(std::move(names))).payload).text();
 }
 
 // --- Golden cases
@@ -31,7 +31,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, RedactionGolden, testing::ValuesIn(Golden("redac
 TEST_P(RedactionGolden, Agrees) {
   const GoldenCase& golden = GetParam();
   Event event{.id = "e", .source = "s", .type = "t"};
-  if (golden.Has("data")) event = EventWith(golden.Text("data"));
+  if (golden.Has("data")) event = EventToRedact(golden.Text("data"));
   const RedactNames names(golden.members.at("fields").get<std::vector<std::string>>());
   const Event redacted = Redact(event, names);
   const auto* data = std::get_if<JsonData>(&redacted.payload);
@@ -46,7 +46,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, RedactionConfigGolden, testing::ValuesIn(Golden(
 TEST_P(RedactionConfigGolden, Agrees) {
   const GoldenCase& golden = GetParam();
   const auto parsed = ParseRedactNames(golden.Has("value") ? golden.Text("value") : "");
-  const Event redacted = Redact(EventWith(golden.Text("probe")), parsed.names);
+  const Event redacted = Redact(EventToRedact(golden.Text("probe")), parsed.names);
   EXPECT_EQ(std::get<JsonData>(redacted.payload).text(), golden.Text("output"));
 }
 
@@ -68,7 +68,7 @@ TEST(Redact, T82Snk102NamesAreExact) {
 TEST(Redact, T83NothingToRedact) {
   const Event none{.id = "e", .source = "s", .type = "t"};
   EXPECT_EQ(Redact(none, RedactNames({"argv"})), none);
-  EXPECT_EQ(Redact(EventWith(R"({"argv":1})"), RedactNames()), EventWith(R"({"argv":1})"));
+  EXPECT_EQ(Redact(EventToRedact(R"({"argv":1})"), RedactNames()), EventToRedact(R"({"argv":1})"));
   EXPECT_EQ(Redact(JsonData::Parse(R"({"a":1})").value(), RedactNames({"argv"})), std::nullopt);
   Event text{.id = "e",
              .source = "s",
@@ -97,7 +97,7 @@ TEST(Redact, NamesAndStringsWithEscapes) {
   EXPECT_EQ(Redacted(R"({"é":1,"a":"}"})", {"é"}), R"({"a":"}","é":"[redacted]"})");
 }
 TEST(Redact, OnlyTheDataChanges) {
-  Event event = EventWith(R"({"id":"x"})");
+  Event event = EventToRedact(R"({"id":"x"})");
   event.datacontenttype = "application/json";
   event.dataschema = "urn:x";
   event.subject = "sub";
@@ -111,13 +111,13 @@ TEST(Redact, OnlyTheDataChanges) {
 TEST(Redact, Snk101TheSinkHandsOnWhatIsLeft) {
   const auto inner = std::make_shared<RecordingSink>();
   RedactingSink sink(inner, RedactNames({"argv"}));
-  const Event event = EventWith(R"({"argv":["secret"],"n":1})");
+  const Event event = EventToRedact(R"({"argv":["secret"],"n":1})");
   EXPECT_TRUE(sink.Emit(event));
   sink.EmitAsync(event, [](const Result<void>& result) { EXPECT_TRUE(result); });
-  EXPECT_THAT(inner->events, ElementsAre(EventWith(R"({"argv":["[redacted]"],"n":1})"),
-                                         EventWith(R"({"argv":["[redacted]"],"n":1})")));
+  EXPECT_THAT(inner->events, ElementsAre(EventToRedact(R"({"argv":["[redacted]"],"n":1})"),
+                                         EventToRedact(R"({"argv":["[redacted]"],"n":1})")));
   EXPECT_EQ(inner->asynchronous, 1);
-  EXPECT_EQ(event, EventWith(R"({"argv":["secret"],"n":1})"));
+  EXPECT_EQ(event, EventToRedact(R"({"argv":["secret"],"n":1})"));
   inner->error = Error(ErrorCode::kUnavailable, "away");
   const auto failed = sink.Emit(event);
   ASSERT_FALSE(failed);

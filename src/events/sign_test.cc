@@ -44,7 +44,7 @@ Event EventWith(std::string_view data) {
 }
 std::string Envelope(const Event& transport) { return std::get<JsonData>(transport.payload).text(); }
 template <class T>
-std::optional<SinkFault> FaultOf(const Result<T>& result) {
+std::optional<SinkFault> SigningFaultOf(const Result<T>& result) {
   if (result) return std::nullopt;
   return result.error().template As<SinkDetail>()->fault;
 }
@@ -146,7 +146,7 @@ TEST(Sign, T88bIntegersKeepTheirDigitsOrAreNotSigned) {
   SigningSink sink(inner, HmacKey());
   for (const auto* data : {R"({"n":18446744073709551616})", R"([[{"a":"\"","n":-9223372036854775809}]])"}) {
     const auto result = sink.Emit(EventWith(data));
-    EXPECT_EQ(FaultOf(result), SinkFault::kSignError);
+    EXPECT_EQ(SigningFaultOf(result), SinkFault::kSignError);
   }
   EXPECT_THAT(inner->events, IsEmpty());
 }
@@ -215,7 +215,7 @@ TEST(Sign, WhatCouldNotBeReadAgainIsNotSigned) {
   ASSERT_TRUE(deepest);
   EXPECT_TRUE(ParseEvent(Serialise(*deepest)));
   const auto refused = SignEvent(nested(kMaxNesting - 2), HmacKey());
-  EXPECT_EQ(FaultOf(refused), SinkFault::kSignError);
+  EXPECT_EQ(SigningFaultOf(refused), SinkFault::kSignError);
 }
 
 TEST(Sign, TheWindowIsInsideOfWhatIsSigned) {
@@ -243,7 +243,7 @@ TEST(Sign, Snk114TheSinkHandsOnSignedEventsAndNothingElse) {
   EXPECT_EQ(inner->asynchronous, 1);
 
   const Event invalid{.id = "", .source = "s", .type = "t"};
-  EXPECT_EQ(FaultOf(sink.Emit(invalid)), SinkFault::kInvalidEvent);
+  EXPECT_EQ(SigningFaultOf(sink.Emit(invalid)), SinkFault::kInvalidEvent);
   bool told = false;
   sink.EmitAsync(invalid, [&told](const Result<void>& result) { told = !result; });
   EXPECT_TRUE(told);

@@ -15,14 +15,11 @@ namespace jammi::events {
 namespace {
 
 constexpr size_t kSeedSize = 32;
-constexpr size_t kEd25519Size = 64;
-constexpr size_t kHmacSize = 32;
-
 using PrivateKey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using Mac = std::unique_ptr<EVP_MAC_CTX, Freer<EVP_MAC_CTX_free>>;
 using Digest = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>>;
 
-Error Refused(std::string_view what) {
+Error RefusedByOpenSsl(std::string_view what) {
   return Error(ErrorCode::kInternal, "OpenSSL has refused " + std::string(what),
                SinkDetail{.fault = SinkFault::kSignError});
 }
@@ -79,13 +76,13 @@ Result<SigningKey> SigningKey::Make(SigningAlgorithm algorithm, std::string kid,
   if (algorithm == SigningAlgorithm::kHmacSha256) {
     if (seed.bytes.empty()) return SinkError(SinkFault::kConfigError, "the signing key is empty");
     impl->hmac = MakeMac(seed.bytes);
-    if (impl->hmac == nullptr) return Refused("a key for HMAC");
+    if (impl->hmac == nullptr) return RefusedByOpenSsl("a key for HMAC");
   } else {
     if (seed.bytes.size() != kSeedSize)
       return SinkError(SinkFault::kConfigError, "the signing key has not the 32 bytes of an Ed25519 seed");
     impl->ed25519.reset(
         EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, Bytes(seed.bytes), kSeedSize));
-    if (impl->ed25519 == nullptr) return Refused("a seed for Ed25519");
+    if (impl->ed25519 == nullptr) return RefusedByOpenSsl("a seed for Ed25519");
   }
   return SigningKey(std::move(impl));
 }
@@ -106,26 +103,26 @@ Result<std::string> SigningKey::Sign(std::string_view bytes) const {
 }
 
 Result<std::string> SigningKey::Impl::SignEd25519(std::string_view bytes) const {
-  std::string signature(kEd25519Size, '\0');
+  std::string signature(kEd25519SignatureSize, '\0');
   size_t size = signature.size();
   const Digest context(EVP_MD_CTX_new());
   if (context == nullptr ||
       EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, ed25519.get()) != 1 ||
       EVP_DigestSign(context.get(), MutableBytes(signature), &size, Bytes(bytes), bytes.size()) != 1 ||
       size != signature.size()) {
-    return Refused("a signature of Ed25519");
+    return RefusedByOpenSsl("a signature of Ed25519");
   }
   return signature;
 }
 
 Result<std::string> SigningKey::Impl::SignHmac(std::string_view bytes) const {
-  std::string signature(kHmacSize, '\0');
+  std::string signature(kHmacSignatureSize, '\0');
   size_t size = 0;
   const Mac mac(EVP_MAC_CTX_dup(hmac.get()));
   if (mac == nullptr || EVP_MAC_update(mac.get(), Bytes(bytes), bytes.size()) != 1 ||
       EVP_MAC_final(mac.get(), MutableBytes(signature), &size, signature.size()) != 1 ||
       size != signature.size()) {
-    return Refused("an HMAC");
+    return RefusedByOpenSsl("an HMAC");
   }
   return signature;
 }

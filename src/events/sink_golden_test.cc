@@ -20,18 +20,12 @@ using std::chrono::milliseconds;
 using test::Golden;
 using test::GoldenCase;
 
-std::string CaseName(const testing::TestParamInfo<GoldenCase>& info) {
-  std::string name = info.param.name;
-  std::ranges::replace(name, '-', '_');
-  return name;
-}
-
 class GoldenTest : public testing::TestWithParam<GoldenCase> {
  protected:
   const GoldenCase& golden_ = GetParam();
 };
 #define JAMMI_FOR_EACH_CASE_OF(suite, file) \
-  INSTANTIATE_TEST_SUITE_P(Cases, suite, testing::ValuesIn(Golden(file)), CaseName)
+  INSTANTIATE_TEST_SUITE_P(Cases, suite, testing::ValuesIn(Golden(file)), test::CaseName)
 
 // SNK-020
 class BackoffGolden : public GoldenTest {};

@@ -27,9 +27,9 @@ Error CannotAsk(const Error& error) {
                    fmt::format("jetstream stream check: {}", error.message()));
 }
 
-class Findings {
+class StreamFindings {
  public:
-  explicit Findings(StreamReport* report) : report_(*report) {}
+  explicit StreamFindings(StreamReport* report) : report_(*report) {}
   void If(bool wrong, StreamProblem problem, std::string message) {
     if (wrong) report_.findings.push_back({problem, std::move(message)});
   }
@@ -40,7 +40,7 @@ class Findings {
 
 void Judge(const StreamNeeds& needs, const std::string& expected_stream, bool acknowledges,
            StreamReport* report) {
-  Findings findings(report);
+  StreamFindings findings(report);
   const auto covers = [&](const std::string& pattern) { return Covers(pattern, report->subject); };
   findings.If(!expected_stream.empty() && report->stream != expected_stream, StreamProblem::kOtherStream,
               fmt::format("stream '{}' takes the events, not '{}'", report->stream, expected_stream));

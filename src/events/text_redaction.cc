@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "events/attribute_rules.h"
 
 namespace jammi::events {
 namespace {
@@ -15,13 +16,6 @@ namespace {
 constexpr std::string_view kRedacted = "<redacted>";
 constexpr std::string_view kSchemeEnd = "://";
 constexpr std::string_view kSeparators = " \t\r\n\v\f\"'`";
-
-bool IsAlpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsScheme(std::string_view text) {
-  return !text.empty() && IsAlpha(text.front()) && std::ranges::all_of(text, [](char c) {
-    return IsAlpha(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
-  });
-}
 
 // --- A text that is one address -----------------------------------------------------------------------
 // Source: the URL standard of the WHATWG, as far as it says where credentials end and how the rest is

@@ -9,14 +9,12 @@
 #include "base/text.h"
 #include "events/attribute_rules.h"
 #include "events/base64_url.h"
+#include "events/crypto.h"
 #include "events/ed25519.h"
 #include "events/json_reader.h"
 
 namespace jammi::events {
 namespace {
-
-constexpr size_t kEd25519Size = 64;
-constexpr size_t kHmacSize = 32;
 
 Verdict Refused(VerifyFault fault, std::string message) {
   return {.fault = fault, .message = std::move(message)};
@@ -159,14 +157,14 @@ VerifyFault Verifier::CheckSignature(SigningAlgorithm algorithm, const std::stri
   if (algorithm == SigningAlgorithm::kEd25519) {
     const auto found = keys->ed25519_.find(kid);
     if (found == keys->ed25519_.end()) return VerifyFault::kUnknownKid;
-    if (signature.size() != kEd25519Size) return VerifyFault::kBadLength;
+    if (signature.size() != kEd25519SignatureSize) return VerifyFault::kBadLength;
     return found->second->Verifies(bytes, signature) ? VerifyFault::kNone : VerifyFault::kBadSignature;
   }
   const auto found = keys->hmac_.find(kid);
   if (found == keys->hmac_.end()) return VerifyFault::kUnknownKid;
-  if (signature.size() != kHmacSize) return VerifyFault::kBadLength;
+  if (signature.size() != kHmacSignatureSize) return VerifyFault::kBadLength;
   const auto expected = found->second.Sign(bytes);
-  const bool equal = expected && CRYPTO_memcmp(expected->data(), signature.data(), kHmacSize) == 0;
+  const bool equal = expected && CRYPTO_memcmp(expected->data(), signature.data(), kHmacSignatureSize) == 0;
   return equal ? VerifyFault::kNone : VerifyFault::kBadSignature;
 }
 

@@ -24,28 +24,30 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr const char* kSeed = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-constexpr const char* kPublicKey = "A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg";
+constexpr const char* kVerifiedSeed = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+constexpr const char* kVerifiedPublicKey = "A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg";
 constexpr const char* kOtherPublicKey = "6kpsY-KcUgq-9VB7Ey7F-ZVHdq6-vnuSQh7qaRRG0iw";
-constexpr const char* kHmacKey = "dGVzdC1rZXk";
+constexpr const char* kVerifiedHmacKey = "dGVzdC1rZXk";
 
-SigningKey Ed25519Key() { return SigningKey::Make(SigningAlgorithm::kEd25519, "ed", Secret(kSeed)).value(); }
-SigningKey HmacKey() {
-  return SigningKey::Make(SigningAlgorithm::kHmacSha256, "hm", Secret(kHmacKey)).value();
+SigningKey VerifiedEd25519Key() {
+  return SigningKey::Make(SigningAlgorithm::kEd25519, "ed", Secret(kVerifiedSeed)).value();
+}
+SigningKey VerifiedHmacKey() {
+  return SigningKey::Make(SigningAlgorithm::kHmacSha256, "hm", Secret(kVerifiedHmacKey)).value();
 }
 VerifyKeys BothKeys() {
   VerifyKeys keys;
-  EXPECT_TRUE(keys.AddEd25519("ed", kPublicKey));
-  EXPECT_TRUE(keys.AddHmac("hm", Secret(kHmacKey)));
+  EXPECT_TRUE(keys.AddEd25519("ed", kVerifiedPublicKey));
+  EXPECT_TRUE(keys.AddHmac("hm", Secret(kVerifiedHmacKey)));
   return keys;
 }
-Event SomeEvent() {
+Event VerifiedEvent() {
   return {.id = "e",
           .source = "s",
           .type = "t",
           .payload = JsonData::Parse(R"({"a":{"b":[1,"x"]},"n":0.5})").value()};
 }
-std::string Envelope(const Event& transport) { return std::get<JsonData>(transport.payload).text(); }
+std::string EnvelopeText(const Event& transport) { return std::get<JsonData>(transport.payload).text(); }
 std::string Replaced(std::string text, std::string_view what, std::string_view with) {
   const size_t at = text.find(what);
   EXPECT_NE(at, std::string::npos) << what;
@@ -102,8 +104,8 @@ TEST_P(VerifyKeysFileGolden, Agrees) {
 
 TEST(Verify, AVerifiedEventIsTheOneThatWasSigned) {
   const Verifier verifier(BothKeys());
-  for (const auto& key : {Ed25519Key(), HmacKey()}) {
-    Event event = SomeEvent();
+  for (const auto& key : {VerifiedEd25519Key(), VerifiedHmacKey()}) {
+    Event event = VerifiedEvent();
     event.extensions = {{"comexample", true}};
     event.subject = "sub";
     const Verdict verdict = verifier.Verify(SignEvent(event, key).value());
@@ -115,8 +117,8 @@ TEST(Verify, AVerifiedEventIsTheOneThatWasSigned) {
 }
 TEST(Verify, T88AnyChangeIsSeen) {
   const Verifier verifier(BothKeys());
-  for (const auto& key : {Ed25519Key(), HmacKey()}) {
-    const std::string envelope = Envelope(SignEvent(SomeEvent(), key).value());
+  for (const auto& key : {VerifiedEd25519Key(), VerifiedHmacKey()}) {
+    const std::string envelope = EnvelopeText(SignEvent(VerifiedEvent(), key).value());
     for (const auto& [what, with] : std::initializer_list<std::pair<const char*, const char*>>{
              {R"("id":"e")", R"("id":"f")"},
              {R"("source":"s")", R"("source":"r")"},
@@ -139,15 +141,15 @@ TEST(Verify, T88AnyChangeIsSeen) {
       std::string changed = envelope;
       changed[at] = static_cast<char>(changed[at] ^ 1);
       const Verdict verdict = verifier.VerifyEnvelope(changed);
-      EXPECT_TRUE(!verdict.ok() || verdict.event == SomeEvent()) << changed;
+      EXPECT_TRUE(!verdict.ok() || verdict.event == VerifiedEvent()) << changed;
     }
   }
 }
 TEST(Verify, T88EveryBitOfASignatureCounts) {
   const Verifier verifier(BothKeys());
-  for (const auto& key : {Ed25519Key(), HmacKey()}) {
-    const std::string envelope = Envelope(SignEvent(SomeEvent(), key).value());
-    const std::string signature = key.Sign(Serialise(SomeEvent())).value();
+  for (const auto& key : {VerifiedEd25519Key(), VerifiedHmacKey()}) {
+    const std::string envelope = EnvelopeText(SignEvent(VerifiedEvent(), key).value());
+    const std::string signature = key.Sign(Serialise(VerifiedEvent())).value();
     for (size_t bit = 0; bit < signature.size() * 8; ++bit) {
       std::string changed = signature;
       changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
@@ -158,7 +160,7 @@ TEST(Verify, T88EveryBitOfASignatureCounts) {
   }
 }
 TEST(Verify, T90SignaturesCanBeRequired) {
-  const Event plain = SomeEvent();
+  const Event plain = VerifiedEvent();
   const Verifier open(BothKeys());
   const Verifier strict(BothKeys(), {.require_signed = true});
   EXPECT_EQ(open.Admit(plain).value(), plain);
@@ -166,11 +168,11 @@ TEST(Verify, T90SignaturesCanBeRequired) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kPermissionDenied);
   EXPECT_EQ(refused.error().As<SinkDetail>()->fault, SinkFault::kSignError);
-  const Event transport = SignEvent(plain, HmacKey()).value();
+  const Event transport = SignEvent(plain, VerifiedHmacKey()).value();
   EXPECT_EQ(strict.Admit(transport).value(), plain);
   // A bad signature is no plain event.
   Event forged = transport;
-  forged.payload = JsonData::FromWritten(Replaced(Envelope(transport), R"("id":"e")", R"("id":"f")"));
+  forged.payload = JsonData::FromWritten(Replaced(EnvelopeText(transport), R"("id":"e")", R"("id":"f")"));
   EXPECT_FALSE(open.Admit(forged));
   Event empty = transport;
   empty.payload = {};
@@ -182,8 +184,8 @@ TEST(Verify, T90SignaturesCanBeRequired) {
 TEST(Verify, KeysAreRotatedByOverlap) {
   const auto old_key = SigningKey::Make(SigningAlgorithm::kHmacSha256, "2025", Secret("b2xk")).value();
   const auto new_key = SigningKey::Make(SigningAlgorithm::kHmacSha256, "2026", Secret("bmV3")).value();
-  const Event before = SignEvent(SomeEvent(), old_key).value();
-  const Event after = SignEvent(SomeEvent(), new_key).value();
+  const Event before = SignEvent(VerifiedEvent(), old_key).value();
+  const Event after = SignEvent(VerifiedEvent(), new_key).value();
   VerifyKeys keys;
   ASSERT_TRUE(keys.AddHmac("2025", Secret("b2xk")));
   Verifier verifier(keys);
@@ -199,9 +201,11 @@ TEST(Verify, KeysAreRotatedByOverlap) {
 // The public key is public: taken as the secret of an HMAC, it would let everybody sign.
 TEST(Verify, Snk115KeysBelongToTheirAlgorithm) {
   VerifyKeys keys;
-  ASSERT_TRUE(keys.AddEd25519("k", kPublicKey));
-  const auto forger = SigningKey::Make(SigningAlgorithm::kHmacSha256, "k", Secret(kPublicKey)).value();
-  EXPECT_EQ(Verifier(keys).Verify(SignEvent(SomeEvent(), forger).value()).fault, VerifyFault::kUnknownKid);
+  ASSERT_TRUE(keys.AddEd25519("k", kVerifiedPublicKey));
+  const auto forger =
+      SigningKey::Make(SigningAlgorithm::kHmacSha256, "k", Secret(kVerifiedPublicKey)).value();
+  EXPECT_EQ(Verifier(keys).Verify(SignEvent(VerifiedEvent(), forger).value()).fault,
+            VerifyFault::kUnknownKid);
 }
 TEST(Verify, Snk115KeysThatAreRefused) {
   VerifyKeys keys;
@@ -209,7 +213,7 @@ TEST(Verify, Snk115KeysThatAreRefused) {
   EXPECT_FALSE(keys.AddHmac("k", Secret("=")));
   ASSERT_TRUE(keys.AddHmac("k", Secret("AA")));
   EXPECT_FALSE(keys.AddHmac("k", Secret("AQ")));
-  ASSERT_TRUE(keys.AddEd25519("k", kPublicKey));
+  ASSERT_TRUE(keys.AddEd25519("k", kVerifiedPublicKey));
   EXPECT_FALSE(keys.AddEd25519("k", kOtherPublicKey));
   EXPECT_THAT(keys.Kids(SigningAlgorithm::kEd25519), ElementsAre("k"));
 }
@@ -244,7 +248,7 @@ TEST(Verify, W17PointsOfTheCurve) {
     EXPECT_EQ(CheckPoint(point(hex)), PointFault::kNotOnCurve) << hex;
   }
   EXPECT_EQ(CheckPoint("short"), PointFault::kNotOnCurve);
-  EXPECT_EQ(CheckPoint(*FromBase64Url(kPublicKey)), PointFault::kNone);
+  EXPECT_EQ(CheckPoint(*FromBase64Url(kVerifiedPublicKey)), PointFault::kNone);
   EXPECT_EQ(CheckPoint(*FromBase64Url(kOtherPublicKey)), PointFault::kNone);
 }
 
@@ -253,8 +257,8 @@ TEST(Verify, Snk115TheScalarOfASignatureIsCanonical) {
   static constexpr std::array<uint8_t, 32> kOrder = {
       0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
       0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0x10};
-  const std::string envelope = Envelope(SignEvent(SomeEvent(), Ed25519Key()).value());
-  std::string signature = Ed25519Key().Sign(Serialise(SomeEvent())).value();
+  const std::string envelope = EnvelopeText(SignEvent(VerifiedEvent(), VerifiedEd25519Key()).value());
+  std::string signature = VerifiedEd25519Key().Sign(Serialise(VerifiedEvent())).value();
   const std::string good = ToBase64Url(signature);
   int carry = 0;
   for (size_t i = 0; i < kOrder.size(); ++i) {
@@ -299,7 +303,7 @@ TEST(Verify, Snk115AKeyFile) {
 
 TEST(Verify, EnvelopesThatAreNone) {
   const Verifier verifier(BothKeys());
-  const std::string good = Envelope(SignEvent(SomeEvent(), HmacKey()).value());
+  const std::string good = EnvelopeText(SignEvent(VerifiedEvent(), VerifiedHmacKey()).value());
   ASSERT_TRUE(verifier.VerifyEnvelope(good).ok());
   for (const std::string& bad :
        {std::string(), std::string("[]"), std::string("{}"), good + "x", good.substr(0, good.size() - 1),
@@ -313,7 +317,7 @@ TEST(Verify, EnvelopesThatAreNone) {
 // W25: an attribute that nobody signed passed as verified, because it was dropped before the look.
 TEST(Verify, W25AnAddedAttributeIsRefused) {
   const Verifier verifier(BothKeys());
-  const std::string good = Envelope(SignEvent(SomeEvent(), HmacKey()).value());
+  const std::string good = EnvelopeText(SignEvent(VerifiedEvent(), VerifiedHmacKey()).value());
   EXPECT_EQ(verifier.VerifyEnvelope(Replaced(good, R"("id":"e")", R"("id":"e","admin":true)")).fault,
             VerifyFault::kBadSignature);
   EXPECT_EQ(verifier.VerifyEnvelope(Replaced(good, R"("id":"e")", R"("id":"e","admin":{})")).fault,
@@ -322,7 +326,8 @@ TEST(Verify, W25AnAddedAttributeIsRefused) {
 TEST(Verify, W17TheWindowIsLookedAtWhereThereIsAClock) {
   const auto clock = std::make_shared<ManualClock>(UnixMicros{1'767'323'045'000'000});
   const auto transport =
-      SignEvent(SomeEvent(), HmacKey(), {.valid_for = std::chrono::seconds(60), .clock = clock}).value();
+      SignEvent(VerifiedEvent(), VerifiedHmacKey(), {.valid_for = std::chrono::seconds(60), .clock = clock})
+          .value();
   const Verifier live(BothKeys(), {.clock = clock});
   const Verifier archive(BothKeys());
   EXPECT_TRUE(live.Verify(transport).ok());
@@ -334,28 +339,28 @@ TEST(Verify, W17TheWindowIsLookedAtWhereThereIsAClock) {
   EXPECT_EQ(live.Verify(transport).fault, VerifyFault::kNotYetValid);
   EXPECT_TRUE(archive.Verify(transport).ok());
   // Nobody has signed the copies in the envelope, and the event's own cannot be changed.
-  std::string envelope = Envelope(transport);
+  std::string envelope = EnvelopeText(transport);
   EXPECT_EQ(live.VerifyEnvelope(Replaced(envelope, R"("notBefore":"2026)", R"("notBefore":"2020)")).fault,
             VerifyFault::kNotYetValid);
   EXPECT_EQ(live.VerifyEnvelope(Replaced(envelope, R"("notbefore":"2026)", R"("notbefore":"2020)")).fault,
             VerifyFault::kBadSignature);
-  Event odd = SomeEvent();
+  Event odd = VerifiedEvent();
   odd.extensions["notafter"] = "tomorrow";
-  EXPECT_EQ(live.Verify(SignEvent(odd, HmacKey()).value()).fault, VerifyFault::kBadEnvelope);
+  EXPECT_EQ(live.Verify(SignEvent(odd, VerifiedHmacKey()).value()).fault, VerifyFault::kBadEnvelope);
 }
 
 TEST(Verify, TheSinkHandsOnWhatIsAdmitted) {
   const auto inner = std::make_shared<RecordingSink>();
   VerifyingSink sink(inner,
                      std::make_shared<const Verifier>(BothKeys(), VerifyOptions{.require_signed = true}));
-  const Event transport = SignEvent(SomeEvent(), HmacKey()).value();
+  const Event transport = SignEvent(VerifiedEvent(), VerifiedHmacKey()).value();
   EXPECT_TRUE(sink.Emit(transport));
   sink.EmitAsync(transport, [](const Result<void>& result) { EXPECT_TRUE(result); });
-  EXPECT_FALSE(sink.Emit(SomeEvent()));
+  EXPECT_FALSE(sink.Emit(VerifiedEvent()));
   bool refused = false;
-  sink.EmitAsync(SomeEvent(), [&refused](const Result<void>& result) { refused = !result; });
+  sink.EmitAsync(VerifiedEvent(), [&refused](const Result<void>& result) { refused = !result; });
   EXPECT_TRUE(refused);
-  EXPECT_THAT(inner->events, ElementsAre(SomeEvent(), SomeEvent()));
+  EXPECT_THAT(inner->events, ElementsAre(VerifiedEvent(), VerifiedEvent()));
   EXPECT_EQ(inner->asynchronous, 1);
   EXPECT_TRUE(sink.Flush(Deadline::Never()));
   EXPECT_TRUE(sink.Close(Deadline::Never()));

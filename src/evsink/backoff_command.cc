@@ -11,13 +11,13 @@
 namespace jammi::evsink {
 namespace {
 
-struct Arguments {
+struct BackoffArguments {
   uint32_t attempts = 12;
   std::chrono::milliseconds base = events::kBackoffBase;
   std::chrono::milliseconds cap = events::kBackoffCap;
 };
 
-Exit Backoff(const Program& program, const Arguments& arguments) {
+Exit Backoff(const Program& program, const BackoffArguments& arguments) {
   for (uint32_t attempt = 0; attempt < arguments.attempts && program.out; ++attempt) {
     const auto wait = events::BackoffDelay(attempt, arguments.base, arguments.cap);
     program.out << ResultLine().Number("attempt", attempt).Number("wait_ms", wait.count()).Finish();
@@ -28,7 +28,7 @@ Exit Backoff(const Program& program, const Arguments& arguments) {
 }  // namespace
 
 void AddBackoffCommand(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<BackoffArguments>();
   auto* command = app.add_subcommand("backoff", "Print how long an open circuit waits, try by try");
   command->add_option("--attempts", arguments->attempts, "How many [12]")
       ->type_name("N")

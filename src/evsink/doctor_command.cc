@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-struct Arguments {
+struct DoctorArguments {
   SinkFlags flags;
   milliseconds min_age = duration_cast<milliseconds>(events::StreamNeeds().min_age);
   milliseconds min_duplicate_window = duration_cast<milliseconds>(events::StreamNeeds().min_duplicate_window);
@@ -31,7 +31,7 @@ struct Arguments {
 // Looks at one thing after the other and prints a line for each; it changes nothing.
 class Doctor {
  public:
-  Doctor(const Program& program, const Arguments& arguments, events::SinkSettings settings)
+  Doctor(const Program& program, const DoctorArguments& arguments, events::SinkSettings settings)
       : program_(program), arguments_(arguments), settings_(std::move(settings)) {}
 
   Exit Run() {
@@ -147,12 +147,12 @@ class Doctor {
   }
 
   const Program& program_;
-  const Arguments& arguments_;
+  const DoctorArguments& arguments_;
   events::SinkSettings settings_;
   Exit worst_ = Exit::kDone;
 };
 
-Exit Examine(const Program& program, const Arguments& arguments) {
+Exit Examine(const Program& program, const DoctorArguments& arguments) {
   auto settings = arguments.flags.Read(program.environment);
   if (!settings) return Fail(program, settings.error());
   return Doctor(program, arguments, *std::move(settings)).Run();
@@ -161,7 +161,7 @@ Exit Examine(const Program& program, const Arguments& arguments) {
 }  // namespace
 
 void AddDoctorCommand(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<DoctorArguments>();
   auto* command = app.add_subcommand(
       "doctor", "Say whether events would arrive and be kept: server, stream, keys, directories");
   AddDurationFlag(*command, "--min-age", arguments->min_age, "The stream keeps events so long, or for ever");

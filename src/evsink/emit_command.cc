@@ -17,7 +17,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-struct Arguments {
+struct EmitArguments {
   InputOptions input;
   SinkFlags flags;
   milliseconds drain_timeout{30'000};
@@ -29,7 +29,7 @@ thread_local std::string spilled_to;
 
 class EmitRun {
  public:
-  EmitRun(const Program& program, const Arguments& arguments, events::SinkChain chain)
+  EmitRun(const Program& program, const EmitArguments& arguments, events::SinkChain chain)
       : program_(program),
         arguments_(arguments),
         chain_(std::move(chain)),
@@ -114,13 +114,13 @@ class EmitRun {
   }
 
   const Program& program_;
-  const Arguments& arguments_;
+  const EmitArguments& arguments_;
   const events::SinkChain chain_;
   uint64_t left_in_spool_ = 0;
   EmitResults results_;
 };
 
-Exit Emit(const Program& program, const Arguments& arguments) {
+Exit Emit(const Program& program, const EmitArguments& arguments) {
   auto settings = arguments.flags.Read(program.environment);
   if (!settings) return Fail(program, settings.error());
   if (settings->dead_letter) {
@@ -136,7 +136,7 @@ Exit Emit(const Program& program, const Arguments& arguments) {
 }  // namespace
 
 void AddEmitCommand(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<EmitArguments>();
   auto* command = app.add_subcommand("emit", "Send events through the chain of sinks that is configured");
   AddInputOptions(*command, arguments->input);
   command->add_flag("-q,--quiet", arguments->input.quiet, "Only what was not delivered");

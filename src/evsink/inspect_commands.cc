@@ -15,7 +15,7 @@
 namespace jammi::evsink {
 namespace {
 
-struct Arguments {
+struct InspectArguments {
   InputOptions input;
   SinkFlags flags;
   std::string fields;
@@ -48,7 +48,7 @@ Exit ValidateOne(const Program& program, const InputOptions& input, const Line& 
   return Exit::kDone;
 }
 
-Exit Validate(const Program& program, const Arguments& arguments) {
+Exit Validate(const Program& program, const InspectArguments& arguments) {
   return ForEachEvent(program, arguments.input, [&](const Line& line, const Result<events::Event>& event) {
     return ValidateOne(program, arguments.input, line, event);
   });
@@ -56,7 +56,7 @@ Exit Validate(const Program& program, const Arguments& arguments) {
 
 // --- subject
 
-Exit Subject(const Program& program, const Arguments& arguments) {
+Exit Subject(const Program& program, const InspectArguments& arguments) {
   const auto settings = arguments.flags.Read(program.environment);
   if (!settings) return Fail(program, settings.error());
   return ForEachEvent(program, arguments.input, [&](const Line& line, const Result<events::Event>& event) {
@@ -83,7 +83,7 @@ Result<events::RedactNames> Names(const Program& program, const std::string& fie
                fmt::format("no name to redact: say --fields argv,path or set {}", kVariable));
 }
 
-Exit RedactAll(const Program& program, const Arguments& arguments) {
+Exit RedactAll(const Program& program, const InspectArguments& arguments) {
   const auto names = Names(program, arguments.fields);
   if (!names) return Fail(program, names.error());
   return ForEachEvent(program, arguments.input, [&](const Line& line, const Result<events::Event>& event) {
@@ -96,10 +96,10 @@ Exit RedactAll(const Program& program, const Arguments& arguments) {
   });
 }
 
-using Verb = Exit (*)(const Program&, const Arguments&);
+using Verb = Exit (*)(const Program&, const InspectArguments&);
 
-CLI::App* Add(CLI::App& app, Program& program, const std::shared_ptr<Arguments>& arguments, const char* name,
-              const char* description, Verb verb, const char* footer) {
+CLI::App* Add(CLI::App& app, Program& program, const std::shared_ptr<InspectArguments>& arguments,
+              const char* name, const char* description, Verb verb, const char* footer) {
   auto* command = app.add_subcommand(name, description);
   AddInputOptions(*command, arguments->input);
   command->footer(footer);
@@ -112,7 +112,7 @@ CLI::App* Add(CLI::App& app, Program& program, const std::shared_ptr<Arguments>&
 }  // namespace
 
 void AddValidateCommand(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<InspectArguments>();
   Add(app, program, arguments, "validate", "Say what is wrong with events, all of it", Validate,
       "\nExamples:\n  evsink validate events.jsonl\n  evsink validate --quiet < events.jsonl\n\n"
       "A line of the output: {\"line\":1,\"id\":\"e1\",\"valid\":true}, or with \"findings\" and false.\n"
@@ -121,7 +121,7 @@ void AddValidateCommand(CLI::App& app, Program& program) {
 }
 
 void AddSubjectCommand(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<InspectArguments>();
   auto* command = Add(
       app, program, arguments, "subject", "Print the subject that each event would be published to", Subject,
       "\nExamples:\n  evsink subject --template 'audit.{tenantId}.v1' events.jsonl\n"
@@ -131,7 +131,7 @@ void AddSubjectCommand(CLI::App& app, Program& program) {
 }
 
 void AddRedactCommand(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<InspectArguments>();
   Add(app, program, arguments, "redact", "Print events without the values of listed names", RedactAll,
       "\nNames are looked for at every depth of the data. What is no event is reported on the error "
       "stream.\n\n"

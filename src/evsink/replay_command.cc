@@ -17,7 +17,7 @@
 namespace jammi::evsink {
 namespace {
 
-struct Arguments {
+struct ReplayArguments {
   SinkFlags flags;
   std::string directory;
   double rate = 0;
@@ -37,14 +37,14 @@ Result<std::filesystem::path> Directory(const Program& program, const std::strin
 }
 
 // What lies below the dead letters; nothing is sent in a dry run.
-Result<std::shared_ptr<events::EventSink>> Target(const Program& program, const Arguments& arguments) {
+Result<std::shared_ptr<events::EventSink>> Target(const Program& program, const ReplayArguments& arguments) {
   JAMMI_ASSIGN(auto settings, arguments.flags.Read(program.environment));
   if (arguments.dry_run) return std::shared_ptr<events::EventSink>(std::make_shared<events::NoopSink>());
   JAMMI_ASSIGN(auto chain, events::BuildTransport(std::move(settings)));
   return std::move(chain.sink);
 }
 
-Exit Replay(const Program& program, const Arguments& arguments) {
+Exit Replay(const Program& program, const ReplayArguments& arguments) {
   const auto directory = Directory(program, arguments.directory);
   if (!directory) return Fail(program, directory.error());
   const auto sink = Target(program, arguments);
@@ -83,7 +83,7 @@ Exit Replay(const Program& program, const Arguments& arguments) {
 }  // namespace
 
 void AddReplayCommand(CLI::App& app, Program& program) {
-  const auto arguments = std::make_shared<Arguments>();
+  const auto arguments = std::make_shared<ReplayArguments>();
   auto* command = app.add_subcommand("replay", "Send the events that lie in a directory of dead letters");
   command->add_option("--dir", arguments->directory, "The directory (CELLOS_DLQ_DIR)")->type_name("DIR");
   command->add_option("--rate", arguments->rate, "Events per second at most; 0: as fast as it goes [0]")

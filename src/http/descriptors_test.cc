@@ -12,7 +12,7 @@
 namespace jammi {
 namespace {
 
-constexpr std::string_view kRequest = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
+constexpr std::string_view kAnyRequest = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n";
 
 // A process without descriptors takes no connection, and takes it when it has one again.
 TEST(HttpDescriptors, NoneIsLeftForAWhile) {
@@ -21,7 +21,7 @@ TEST(HttpDescriptors, NoneIsLeftForAWhile) {
                       }).value();
   server->Serve();
   RawClient client(server->address());
-  client.Send(kRequest);
+  client.Send(kAnyRequest);
   EXPECT_EQ(BodyOf(client.Read()), "fine");
 
   rlimit limit{};
@@ -31,10 +31,10 @@ TEST(HttpDescriptors, NoneIsLeftForAWhile) {
   const rlimit none{.rlim_cur = static_cast<rlim_t>(highest), .rlim_max = limit.rlim_max};
   close(highest);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  client.Send(kRequest);
+  client.Send(kAnyRequest);
   EXPECT_EQ(BodyOf(client.Read()), "fine");  // the loop turns
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  late.Send(kRequest);
+  late.Send(kAnyRequest);
   EXPECT_EQ(BodyOf(late.Read()), "fine");
 }
 

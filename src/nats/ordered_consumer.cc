@@ -18,7 +18,7 @@ namespace {
 using SteadyTime = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kFirstPause{50};
-constexpr std::chrono::milliseconds kLongestPause{2000};
+constexpr std::chrono::milliseconds kLongestReaderPause{2000};
 // A request for messages ends by itself after so many heartbeats, and is made again.
 constexpr int kHeartbeatsPerRequest = 6;
 
@@ -113,7 +113,7 @@ void OrderedConsumer::State::Start() {
   {
     const std::lock_guard lock(mutex_);
     running_ = false;
-    pause = std::exchange(pause_, std::min(pause_ * 2, kLongestPause));
+    pause = std::exchange(pause_, std::min(pause_ * 2, kLongestReaderPause));
     tell = !std::exchange(troubled_, true);
   }
   if (tell) {
@@ -205,7 +205,7 @@ Result<void> OrderedConsumer::State::TryStart() {
 void OrderedConsumer::State::RestartLocked() {
   if (!std::exchange(running_, false) || closed_ || std::exchange(start_posted_, true)) return;
   // Longer and longer, until a message comes.
-  const auto pause = std::exchange(pause_, std::min(pause_ * 2, kLongestPause));
+  const auto pause = std::exchange(pause_, std::min(pause_ * 2, kLongestReaderPause));
   connection_.PostAfter(pause, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->Start();
   });

@@ -8,14 +8,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/invalid.h"
 #include "rows/fit.h"
 
 namespace jammi {
 namespace {
 
 constexpr std::string_view kFileMagic = "ARROW1";
-
-Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
 
 }  // namespace
 
@@ -56,32 +55,32 @@ Result<void> ArrowReader::Feed(std::string_view bytes) {
 Result<void> ArrowReader::Consume(std::string_view bytes) {
   Listener& listener = *stream_->listener;
   while (!bytes.empty()) {
-    if (listener.ended) return Bad("there is more behind the end of the Arrow IPC stream");
+    if (listener.ended) return Invalid("there is more behind the end of the Arrow IPC stream");
     const auto piece = bytes.substr(0, std::max<int64_t>(1, stream_->decoder.next_required_size()));
     bytes.remove_prefix(piece.size());
     const auto taken =
         stream_->decoder.Consume(arrow::Buffer::FromString(std::string(piece)));  // it keeps it
     for (const auto& batch : std::exchange(listener.batches, {})) JAMMI_TRY(Add(batch));
-    if (!taken.ok()) return Bad(fmt::format("this is no Arrow IPC stream: {}", taken.message()));
+    if (!taken.ok()) return Invalid(fmt::format("this is no Arrow IPC stream: {}", taken.message()));
   }
   return {};
 }
 
 Result<void> ArrowReader::End() {
   if (kind_ == Kind::kFile) return ReadFile();
-  if (kind_ == Kind::kUnknown && kept_.empty()) return Bad("the input is empty, and no Arrow IPC stream");
-  if (!kept_.empty()) return Bad("this is no Arrow IPC stream: it ends after a few bytes");
-  if (!stream_->listener->ended) return Bad("the Arrow IPC stream is cut off: its end mark is not there");
+  if (kind_ == Kind::kUnknown && kept_.empty()) return Invalid("the input is empty, and no Arrow IPC stream");
+  if (!kept_.empty()) return Invalid("this is no Arrow IPC stream: it ends after a few bytes");
+  if (!stream_->listener->ended) return Invalid("the Arrow IPC stream is cut off: its end mark is not there");
   return {};
 }
 
 Result<void> ArrowReader::ReadFile() {
   const auto file = std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(std::move(kept_)));
   const auto reader = arrow::ipc::RecordBatchFileReader::Open(file);
-  if (!reader.ok()) return Bad(fmt::format("this is no Arrow IPC file: {}", reader.status().message()));
+  if (!reader.ok()) return Invalid(fmt::format("this is no Arrow IPC file: {}", reader.status().message()));
   for (int i = 0; i < (*reader)->num_record_batches(); ++i) {
     const auto batch = (*reader)->ReadRecordBatch(i);
-    if (!batch.ok()) return Bad(fmt::format("batch {}: {}", i + 1, batch.status().message()));
+    if (!batch.ok()) return Invalid(fmt::format("batch {}: {}", i + 1, batch.status().message()));
     JAMMI_TRY(Add(*batch));
   }
   return {};
@@ -90,7 +89,7 @@ Result<void> ArrowReader::ReadFile() {
 Result<void> ArrowReader::Add(const std::shared_ptr<arrow::RecordBatch>& batch) {
   const auto where = fmt::format("batch {}", ++batches_);
   if (const auto valid = batch->ValidateFull(); !valid.ok())
-    return Bad(fmt::format("{}: {}", where, valid.message()));
+    return Invalid(fmt::format("{}: {}", where, valid.message()));
   auto fitted = FitBatch(*batch, schema_);
   if (!fitted) return std::move(fitted).error().While(where);
   const int64_t rows = (*fitted)->num_rows();

@@ -4,12 +4,11 @@
 #include <arrow/compute/cast.h>
 #include <fmt/format.h>
 
+#include "base/invalid.h"
 #include "base/text.h"
 
 namespace jammi {
 namespace {
-
-Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
 
 bool IsText(arrow::Type::type type) {
   return type == arrow::Type::STRING || type == arrow::Type::LARGE_STRING || type == arrow::Type::STRING_VIEW;
@@ -37,7 +36,7 @@ bool IsNear(const arrow::DataType& from, const arrow::DataType& to) {
 }
 
 Error WrongType(const arrow::Field& field, const arrow::DataType& given) {
-  return Bad(
+  return Invalid(
       fmt::format("column '{}' is {}, and not {}", field.name(), field.type()->ToString(), given.ToString()));
 }
 
@@ -45,7 +44,8 @@ Result<std::shared_ptr<arrow::Array>> Convert(const std::shared_ptr<arrow::Array
                                               const arrow::Field& field) {
   if (array->type()->Equals(*field.type())) return array;
   const auto converted = arrow::compute::Cast(*array, field.type(), arrow::compute::CastOptions::Safe());
-  if (!converted.ok()) return Bad(fmt::format("column '{}': {}", field.name(), converted.status().message()));
+  if (!converted.ok())
+    return Invalid(fmt::format("column '{}': {}", field.name(), converted.status().message()));
   return *converted;
 }
 
@@ -57,15 +57,16 @@ Result<void> CheckFits(const arrow::Schema& given, const arrow::Schema& schema) 
   for (const auto& field : given.fields()) {
     if (schema.GetFieldIndex(field->name()) < 0) {
       const std::string nearest = Nearest(field->name(), views);
-      return Bad(fmt::format("there is no column '{}'{}", field->name(),
-                             nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
+      return Invalid(fmt::format("there is no column '{}'{}", field->name(),
+                                 nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
     }
     if (given.GetAllFieldIndices(field->name()).size() > 1)
-      return Bad(fmt::format("column '{}' is there twice", field->name()));
+      return Invalid(fmt::format("column '{}' is there twice", field->name()));
   }
   for (const auto& field : schema.fields()) {
     const auto there = given.GetFieldByName(field->name());
-    if (!there && !field->nullable()) return Bad(fmt::format("column '{}' must have a value", field->name()));
+    if (!there && !field->nullable())
+      return Invalid(fmt::format("column '{}' must have a value", field->name()));
     if (there && !there->type()->Equals(*field->type()) && !IsNear(*there->type(), *field->type()))
       return WrongType(*field, *there->type());
   }
@@ -86,7 +87,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> FitBatch(const arrow::RecordBatch& b
     }
     JAMMI_ASSIGN(array, Convert(array, *field));
     if (!field->nullable() && array->null_count() > 0)
-      return Bad(fmt::format("column '{}' must have a value", field->name()));
+      return Invalid(fmt::format("column '{}' must have a value", field->name()));
     arrays.push_back(std::move(array));
   }
   return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(arrays));

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/base64.h"
+#include "base/invalid.h"
 #include "base/text.h"
 
 namespace jammi {
@@ -222,8 +223,6 @@ std::unique_ptr<RowBuilder::Column> MakeColumn(const std::shared_ptr<arrow::Data
   return other->Finish().ok() ? std::move(other) : nullptr;
 }
 
-Error Bad(std::string text) { return {ErrorCode::kInvalidArgument, std::move(text)}; }
-
 Result<json> Parse(std::string_view text) {
   constexpr int kDepth = 64;  // what is read from deeper text might not fit the stack
   try {
@@ -234,30 +233,31 @@ Result<json> Parse(std::string_view text) {
   } catch (const json::parse_error& error) {
     const std::string_view what = error.what();  // "... - unexpected end of input; expected '}'"
     const size_t reason = what.find(" - ");
-    return Bad(fmt::format("this is not JSON: {} (at byte {})",
-                           reason == std::string_view::npos ? what : what.substr(reason + 3), error.byte));
+    return Invalid(fmt::format("this is not JSON: {} (at byte {})",
+                               reason == std::string_view::npos ? what : what.substr(reason + 3),
+                               error.byte));
   } catch (const std::exception& error) {
-    return Bad(fmt::format("this is not JSON: {}", error.what()));
+    return Invalid(fmt::format("this is not JSON: {}", error.what()));
   }
 }
 
 Error DoesNotFit(const arrow::Field& field, std::string_view value) {
   constexpr size_t kShown = 40;
   const bool cut = value.size() > kShown;
-  return Bad(fmt::format("column '{}' is {}, and {}{} is not", field.name(), field.type()->ToString(),
-                         value.substr(0, kShown), cut ? "..." : ""));
+  return Invalid(fmt::format("column '{}' is {}, and {}{} is not", field.name(), field.type()->ToString(),
+                             value.substr(0, kShown), cut ? "..." : ""));
 }
 
 Error NoValue(const arrow::Field& field) {
-  return Bad(fmt::format("column '{}' must have a value", field.name()));
+  return Invalid(fmt::format("column '{}' must have a value", field.name()));
 }
 
 Error NoColumn(const arrow::Schema& schema, const std::string& name) {
   const std::vector<std::string> names = schema.field_names();
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string nearest = Nearest(name, views);
-  return Bad(fmt::format("there is no column '{}'{}", name,
-                         nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
+  return Invalid(fmt::format("there is no column '{}'{}", name,
+                             nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
 }
 
 }  // namespace
@@ -282,7 +282,7 @@ Result<std::unique_ptr<RowBuilder>> RowBuilder::Make(std::shared_ptr<arrow::Sche
 
 Result<void> RowBuilder::AppendJson(std::string_view object) {
   JAMMI_ASSIGN(const json row, Parse(object));
-  if (!row.is_object()) return Bad("a row is a JSON object, with the columns as its members");
+  if (!row.is_object()) return Invalid("a row is a JSON object, with the columns as its members");
   for (const auto& [name, value] : row.items()) {
     if (schema_->GetFieldIndex(name) < 0) return NoColumn(*schema_, name);
   }
@@ -317,7 +317,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowBuilder::Take() {
   for (int i = 0; i < schema_->num_fields(); ++i) {
     auto array = columns_[i]->Finish();
     if (!array.ok())
-      return Bad(fmt::format("column '{}': {}", schema_->field(i)->name(), array.status().message()));
+      return Invalid(fmt::format("column '{}': {}", schema_->field(i)->name(), array.status().message()));
     arrays.push_back(*std::move(array));
   }
   return arrow::RecordBatch::Make(schema_, std::exchange(rows_, 0), std::move(arrays));

@@ -210,9 +210,9 @@ class StreamCallTest : public testing::Test {
 };
 
 // A point at which a thread of the server waits until the test lets it go.
-class Held {
+class HeldAt {
  public:
-  explicit Held(const std::string& point) {
+  explicit HeldAt(const std::string& point) {
     SetSyncPoint(point, [state = state_] {
       if (state->used.exchange(true)) return;
       state->entered.set_value();
@@ -307,7 +307,7 @@ TEST_F(StreamCallTest, Srv166ACancelWhileItWaitsFreesItAtOnce) {
 }
 
 TEST_F(StreamCallTest, Srv166ACancelWhileItIsOpened) {
-  Held held("test:open");
+  HeldAt held("test:open");
   auto stream = Subscribe();
   held.Await();
   stream.Cancel();
@@ -319,8 +319,8 @@ TEST_F(StreamCallTest, Srv166ACancelWhileItIsOpened) {
 
 // Between asking the stream and giving up the turn: whoever comes then must neither be lost nor finish twice.
 TEST_F(StreamCallTest, ACancelWhileItParks) {
-  Held held("rpc:stream:parking");
-  Held asked("rpc:stream:end_asked");
+  HeldAt held("rpc:stream:parking");
+  HeldAt asked("rpc:stream:end_asked");
   auto stream = Subscribe();
   held.Await();
   stream.Cancel();
@@ -333,7 +333,7 @@ TEST_F(StreamCallTest, ACancelWhileItParks) {
 }
 
 TEST_F(StreamCallTest, AMessageWhileItParks) {
-  Held held("rpc:stream:parking");
+  HeldAt held("rpc:stream:parking");
   auto stream = Subscribe();
   held.Await();
   trigger_->source(0)->Push("x");
@@ -344,8 +344,8 @@ TEST_F(StreamCallTest, AMessageWhileItParks) {
 }
 
 TEST_F(StreamCallTest, AMessageAndACancelWhileItParks) {
-  Held held("rpc:stream:parking");
-  Held asked("rpc:stream:end_asked");
+  HeldAt held("rpc:stream:parking");
+  HeldAt asked("rpc:stream:end_asked");
   auto stream = Subscribe();
   held.Await();
   trigger_->source(0)->Push("x");
@@ -359,7 +359,7 @@ TEST_F(StreamCallTest, AMessageAndACancelWhileItParks) {
 
 // The stream wakes it just when it has taken the turn away.
 TEST_F(StreamCallTest, ACancelTakesTheTurnFromAStreamThatIsAboutToSpeak) {
-  Held took("rpc:stream:took_turn");
+  HeldAt took("rpc:stream:took_turn");
   auto stream = Subscribe();
   const auto source = trigger_->source(0);
   ASSERT_TRUE(Eventually([&] { return source->parked(); }));
@@ -456,7 +456,7 @@ TEST_F(StreamCallTest, Srv010AStreamThatIsBeingOpenedEndsTooAndOneThatIsNotReadI
   trigger_->endless = true;
   auto slow = Subscribe();
   (void)trigger_->source(0);
-  Held held("test:open");
+  HeldAt held("test:open");
   auto opening = Subscribe();
   held.Await();
   std::thread drain([&] { server_->server().Shutdown(Deadline::Now()); });

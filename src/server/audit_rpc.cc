@@ -19,8 +19,8 @@ namespace wire = ::jammi::v1::audit;
 namespace ext = ::jammi::ext::v1;
 using google::protobuf::Empty;
 
-constexpr MethodOptions kReads = {.access = RpcAccess::kRead, .errors = ErrorFamily::kAudit};
-constexpr MethodOptions kWrites = {.access = RpcAccess::kWrite, .errors = ErrorFamily::kAudit};
+constexpr MethodOptions kAuditReads = {.access = RpcAccess::kRead, .errors = ErrorFamily::kAudit};
+constexpr MethodOptions kAuditWrites = {.access = RpcAccess::kWrite, .errors = ErrorFamily::kAudit};
 
 Result<Uuid> ParseQueryId(const std::string& text) {
   if (const auto id = Uuid::Parse(text)) return *id;
@@ -55,15 +55,17 @@ class AuditRpc final : public RpcService {
   explicit AuditRpc(const ServerContext& context)
       : RpcService("jammi.v1.audit.AuditService"), context_(context) {
     Unary<wire::AuditLogRequest, Empty>(
-        "AuditLog", kWrites, [this](const auto& call, const auto& request) { return Log(call, request); });
+        "AuditLog", kAuditWrites,
+        [this](const auto& call, const auto& request) { return Log(call, request); });
     Unary<wire::AuditFetchByQueryIdRequest, wire::AuditFetchByQueryIdResponse>(
-        "AuditFetchByQueryId", kReads,
+        "AuditFetchByQueryId", kAuditReads,
         [this](const auto& call, const auto& request) { return Fetch(call, request); });
     Unary<wire::AuditFetchRecentRequest, wire::AuditFetchRecentResponse>(
-        "AuditFetchRecent", kReads,
+        "AuditFetchRecent", kAuditReads,
         [this](const auto& call, const auto& request) { return FetchRecent(call, request); });
     Unary<wire::VerifyRequest, wire::VerifyResponse>(
-        "Verify", kReads, [this](const auto& call, const auto& request) { return Verify(call, request); });
+        "Verify", kAuditReads,
+        [this](const auto& call, const auto& request) { return Verify(call, request); });
   }
 
  private:
@@ -139,7 +141,7 @@ class AuditChainRpc final : public RpcService {
   explicit AuditChainRpc(const ServerContext& context)
       : RpcService("jammi.ext.v1.AuditChainService"), context_(context) {
     Unary<ext::VerifyChainRequest, ext::VerifyChainResponse>(
-        "VerifyChain", kReads,
+        "VerifyChain", kAuditReads,
         [this](const auto& call, const auto& request) { return VerifyChain(call, request); });
   }
 

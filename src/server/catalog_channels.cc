@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/empty.pb.h>
 
+#include "base/invalid.h"
 #include "jammi/v1/catalog.pb.h"
 #include "server/all_pages.h"
 #include "server/catalog_service.h"
@@ -12,8 +13,6 @@ namespace {
 namespace wire = ::jammi::v1::catalog;
 using google::protobuf::Empty;
 using google::protobuf::RepeatedPtrField;
-
-Error Invalid(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
 
 wire::ChannelColumnType ToWire(ChannelColumnType type) {
   switch (type) {

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/invalid.h"
 #include "jammi/v1/catalog.pb.h"
 #include "jammi/v1/embedding.pb.h"
 #include "server/all_pages.h"
@@ -17,7 +18,6 @@ namespace wire = ::jammi::v1::catalog;
 using google::protobuf::Empty;
 using google::protobuf::RepeatedPtrField;
 
-Error Invalid(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
 Error BadConnection(std::string message) {
   return Error(ErrorCode::kInvalidArgument, std::move(message), ConfigDetail{});
 }

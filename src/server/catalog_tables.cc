@@ -2,6 +2,7 @@
 #include <arrow/type.h>
 #include <google/protobuf/empty.pb.h>
 
+#include "base/invalid.h"
 #include "jammi/v1/catalog.pb.h"
 #include "server/all_pages.h"
 #include "server/arrow_wire.h"
@@ -13,8 +14,6 @@ namespace {
 
 namespace wire = ::jammi::v1::catalog;
 using google::protobuf::Empty;
-
-Error Invalid(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
 
 Result<TableDefinition> FromWire(const wire::MutableTableDefinition& from) {
   JAMMI_ASSIGN(auto schema, DecodeWireSchema(from.schema()));

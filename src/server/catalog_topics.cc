@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/invalid.h"
 #include "jammi/v1/catalog.pb.h"
 #include "server/all_pages.h"
 #include "server/arrow_wire.h"
@@ -15,8 +16,6 @@ namespace {
 
 namespace wire = ::jammi::v1::catalog;
 using google::protobuf::Empty;
-
-Error Invalid(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
 
 Result<wire::Topic> ToWire(const Topic& topic) {
   wire::Topic message;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/invalid.h"
 #include "server/arrow_wire.h"
 #include "server/consume_dialog.h"
 #include "server/named_publisher.h"
@@ -25,10 +26,8 @@ using google::protobuf::Empty;
 
 constexpr int64_t kMaxReadBytes = int64_t{32} << 20;
 
-constexpr MethodOptions kReads{.access = RpcAccess::kRead, .errors = ErrorFamily::kTrigger};
-constexpr MethodOptions kWrites{.access = RpcAccess::kWrite, .errors = ErrorFamily::kTrigger};
-
-Error Invalid(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
+constexpr MethodOptions kStreamReads{.access = RpcAccess::kRead, .errors = ErrorFamily::kTrigger};
+constexpr MethodOptions kStreamWrites{.access = RpcAccess::kWrite, .errors = ErrorFamily::kTrigger};
 
 // --- Events
 
@@ -156,20 +155,20 @@ class StreamService final : public RpcService {
         executor_(executor),
         metrics_(metrics) {
     UnaryAsync<wire::PublishManyRequest, wire::PublishManyResponse>(
-        "PublishMany", kWrites,
+        "PublishMany", kStreamWrites,
         [this](const RpcCall& call, const wire::PublishManyRequest& request,
                RpcReply<wire::PublishManyResponse> reply) { PublishMany(call, request, std::move(reply)); });
-    OnTopic("Read", kReads, Read);
-    OnTopic("CreateConsumer", kWrites, CreateConsumer);
-    OnTopic("GetConsumer", kReads, GetConsumer);
-    OnTopic("ListConsumers", kReads, ListConsumers);
-    OnTopic("ResetConsumer", kWrites, ResetConsumer);
-    OnTopic("DeleteConsumer", kWrites, DeleteConsumer);
-    OnTopic("SetRetention", kWrites, SetRetention);
-    OnTopic("AppendColumns", kWrites, AppendColumns);
-    OnTopic("TopicStats", kReads, StatsOfTopic);
+    OnTopic("Read", kStreamReads, Read);
+    OnTopic("CreateConsumer", kStreamWrites, CreateConsumer);
+    OnTopic("GetConsumer", kStreamReads, GetConsumer);
+    OnTopic("ListConsumers", kStreamReads, ListConsumers);
+    OnTopic("ResetConsumer", kStreamWrites, ResetConsumer);
+    OnTopic("DeleteConsumer", kStreamWrites, DeleteConsumer);
+    OnTopic("SetRetention", kStreamWrites, SetRetention);
+    OnTopic("AppendColumns", kStreamWrites, AppendColumns);
+    OnTopic("TopicStats", kStreamReads, StatsOfTopic);
     Converse<wire::ConsumeRequest, wire::ConsumeResponse>(
-        "Consume", kWrites,
+        "Consume", kStreamWrites,
         [this](const RpcCall& call, const wire::ConsumeRequest& first) { return Consume(call, first); });
   }
 

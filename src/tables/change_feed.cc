@@ -32,7 +32,7 @@ std::string_view NameOf(RowChange change) {
   return "delete";
 }
 
-Error NoMemory(const arrow::Status& status) {
+Error NoMemoryForChanges(const arrow::Status& status) {
   return Error(ErrorCode::kResourceExhausted, status.ToString());
 }
 
@@ -56,7 +56,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> MakeEvent(const Table& table, RowCha
                                                       std::span<const size_t> places) {
   const auto schema = ChangeFeedSchema(table.record().definition);
   auto names = arrow::MakeArrayFromScalar(arrow::StringScalar(std::string(NameOf(change))), batch.num_rows());
-  if (!names.ok()) return NoMemory(names.status());
+  if (!names.ok()) return NoMemoryForChanges(names.status());
   arrow::ArrayVector columns = {*std::move(names)};
   for (size_t place = 0; place < table.columns(); ++place) {
     const auto found = std::ranges::find(places, place);
@@ -65,7 +65,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> MakeEvent(const Table& table, RowCha
       continue;
     }
     auto nulls = arrow::MakeArrayOfNull(table.codec(place).field().type(), batch.num_rows());
-    if (!nulls.ok()) return NoMemory(nulls.status());
+    if (!nulls.ok()) return NoMemoryForChanges(nulls.status());
     columns.push_back(*std::move(nulls));
   }
   return arrow::RecordBatch::Make(schema, batch.num_rows(), std::move(columns));

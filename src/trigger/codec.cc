@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/invalid.h"
 #include "trigger/ipc_header.h"
 
 namespace jammi {
@@ -44,7 +45,6 @@ arrow::ipc::IpcReadOptions ReadOptions() {
   return options;
 }
 
-Error Invalid(std::string message) { return Error(ErrorCode::kInvalidArgument, std::move(message)); }
 Error Damaged(std::string_view what) {
   return Error(ErrorCode::kDataLoss, fmt::format("stored event is damaged: {}", what));
 }

@@ -24,12 +24,13 @@ class ConsumerReplicasTest : public ConsumersTest {
 INSTANTIATE_TEST_SUITE_P(On, ConsumerReplicasTest, testing::Values(&test::MakePostgresHarness),
                          test::HarnessName);
 
-const CreateConsumerOptions kFromStart{.from = From::Offset(0)};
+const CreateConsumerOptions kOfReplicasFromStart{.from = From::Offset(0)};
 
 TEST_P(ConsumerReplicasTest, OneReplicaReadsAndTheOtherIsRefused) {
   const Topic topic = Register("quakes");
   Publish(topic, 0, 4);
-  const auto one = Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kFromStart, .holder = "one"});
+  const auto one =
+      Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kOfReplicasFromStart, .holder = "one"});
   const auto refused = two_.Attach(a_, topic.id, "indexer");
   ASSERT_NE(refused.error().As<LeaseHeldDetail>(), nullptr) << refused.error().ToString();
   EXPECT_EQ(refused.error().As<LeaseHeldDetail>()->holder, "one");
@@ -45,7 +46,8 @@ TEST_P(ConsumerReplicasTest, OneReplicaReadsAndTheOtherIsRefused) {
 TEST_P(ConsumerReplicasTest, TheOneBeforeATakeoverIsFencedAndEnds) {
   const Topic topic = Register("quakes");
   Publish(topic, 0, 6);
-  const auto one = Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kFromStart, .lease = kLease});
+  const auto one =
+      Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kOfReplicasFromStart, .lease = kLease});
   EXPECT_EQ(NextOffsets(*one, 4), Range(0, 4));
   ASSERT_TRUE(one->Ack(0));
   node_.attachments().Write();
@@ -69,7 +71,8 @@ TEST_P(ConsumerReplicasTest, TheOneBeforeATakeoverIsFencedAndEnds) {
 TEST_P(ConsumerReplicasTest, AStoppedHolderIsFencedWhenItGoesOn) {
   const Topic topic = Register("quakes");
   Publish(topic, 0, 6);
-  const auto one = Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kFromStart, .lease = kLease});
+  const auto one =
+      Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kOfReplicasFromStart, .lease = kLease});
   EXPECT_EQ(NextOffsets(*one, 4), Range(0, 4));
   harness_->MoveClock(kLease);
   const auto two = Attach(two_, a_, topic.id, "indexer", {.lease = kLease});
@@ -90,7 +93,8 @@ TEST_P(ConsumerReplicasTest, AStoppedHolderIsFencedWhenItGoesOn) {
 TEST_P(ConsumerReplicasTest, AnotherReplicasResetAndDeleteEndTheReader) {
   const Topic topic = Register("quakes");
   Publish(topic, 0, 6);
-  const auto one = Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kFromStart, .lease = kLease});
+  const auto one =
+      Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kOfReplicasFromStart, .lease = kLease});
   EXPECT_EQ(NextOffsets(*one, 6), Range(0, 6));
   ASSERT_TRUE(one->Ack(5));
   ASSERT_TRUE(two_.Reset(a_, topic.id, "indexer", From::Offset(2), OnLeased::kTakeOver));
@@ -107,7 +111,8 @@ TEST_P(ConsumerReplicasTest, AnotherReplicasResetAndDeleteEndTheReader) {
 
 TEST_P(ConsumerReplicasTest, ADropByAnotherReplicaEndsTheStream) {
   const Topic topic = Register("quakes");
-  const auto one = Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kFromStart, .lease = kLease});
+  const auto one =
+      Attach(node_, a_, topic.id, "indexer", {.create_if_absent = kOfReplicasFromStart, .lease = kLease});
   ASSERT_TRUE(two_.streams->DropTopic(Scope::Global(), topic.id));
   MoveTime(kLease / 2);
   node_.attachments().keeper().Renew();  // hears that the consumer is gone, and looks why

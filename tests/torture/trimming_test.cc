@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using Kind = Record::Kind;
 
-const std::string kTopic = "kept";
+const std::string kTrimmedTopic = "kept";
 constexpr uint64_t kEvents = 110;
 constexpr uint64_t kLow = 10;  // as low as it can be: the topic keeps 100
 
@@ -28,15 +28,15 @@ class TrimmingTest : public testing::Test {
       keys_.push_back(MakeEventKey(fmt::format("e{}", i), 2, 10));
       const auto at = static_cast<int64_t>(10 * i);
       const std::string id = std::to_string(i);
-      history_.Add({.kind = Kind::kAsk, .at = at, .id = id, .topic = kTopic, .keys = {keys_.back()}});
+      history_.Add({.kind = Kind::kAsk, .at = at, .id = id, .topic = kTrimmedTopic, .keys = {keys_.back()}});
       history_.Add({.kind = Kind::kAcknowledged, .at = at + 5, .id = id, .offset = i});
-      auto& event = log_[kTopic].emplace_back();
+      auto& event = log_[kTrimmedTopic].emplace_back();
       if (i >= kLow) event = {0, keys_.back(), DigestOf(keys_.back(), 0)};
     }
   }
 
   void Attach(const std::string& id, uint64_t start) {
-    history_.Add({.kind = Kind::kAttached, .id = id, .topic = kTopic, .offset = start, .text = "c"});
+    history_.Add({.kind = Kind::kAttached, .id = id, .topic = kTrimmedTopic, .offset = start, .text = "c"});
   }
   void Got(const std::string& id, uint64_t offset, const std::string& key) {
     history_.Add({.kind = Kind::kGot, .id = id, .offset = offset, .digest = DigestOf(key, 0), .keys = {key}});
@@ -44,7 +44,7 @@ class TrimmingTest : public testing::Test {
   void Got(const std::string& id, uint64_t begin, uint64_t end) {
     for (; begin < end; ++begin) Got(id, begin, keys_[begin]);
   }
-  void Evicted(uint64_t wanted, uint64_t low_water, const std::string& topic = kTopic) {
+  void Evicted(uint64_t wanted, uint64_t low_water, const std::string& topic = kTrimmedTopic) {
     history_.Add(
         {.kind = Kind::kEvicted, .topic = topic, .offset = low_water, .digest = wanted, .text = "c"});
   }
@@ -59,7 +59,7 @@ class TrimmingTest : public testing::Test {
   std::vector<std::string> keys_;
   History history_;
   Log log_;
-  LowWater low_water_{{kTopic, kLow}};
+  LowWater low_water_{{kTrimmedTopic, kLow}};
 };
 
 TEST_F(TrimmingTest, WhoReadThemBeforeAndWhoIsToldThatTheyAreGone) {
@@ -73,8 +73,8 @@ TEST_F(TrimmingTest, WhoReadThemBeforeAndWhoIsToldThatTheyAreGone) {
 }
 
 TEST_F(TrimmingTest, ATopicThatKeepsFewerThanItShould) {
-  log_[kTopic][kLow].key.clear();
-  low_water_[kTopic] = kLow + 1;
+  log_[kTrimmedTopic][kLow].key.clear();
+  low_water_[kTrimmedTopic] = kLow + 1;
   ExpectProblem("kept: begins at 11 and ends at 110, and is to keep 100 events");
 }
 
@@ -121,7 +121,7 @@ TEST_F(TrimmingTest, AnotherEventThanTheOneThatWasAcknowledgedThere) {
 
 TEST_F(TrimmingTest, AnEventThatNobodyHasPublished) {
   History other;
-  other.Add({.kind = Kind::kAttached, .id = "c.1", .topic = kTopic, .offset = 0, .text = "c"});
+  other.Add({.kind = Kind::kAttached, .id = "c.1", .topic = kTrimmedTopic, .offset = 0, .text = "c"});
   other.Add({.kind = Kind::kGot, .id = "c.1", .offset = 0, .digest = 1, .keys = {"forged/1x1"}});
   EXPECT_THAT(Judge(other, log_, low_water_), Contains(HasSubstr("forged/1x1 was never published there")));
 }
@@ -130,15 +130,15 @@ TEST_F(TrimmingTest, AnEventThatNobodyHasPublished) {
 TEST_F(TrimmingTest, OfEventsThatWerePublishedTogetherAPartMayBeKnown) {
   const std::vector<std::string> together = {MakeEventKey("t0", 1, 5), MakeEventKey("t1", 1, 5)};
   History history;
-  history.Add({.kind = Kind::kAsk, .id = "t", .topic = kTopic, .keys = together});
-  history.Add({.kind = Kind::kAttached, .id = "c.1", .topic = kTopic, .offset = 0, .text = "c"});
+  history.Add({.kind = Kind::kAsk, .id = "t", .topic = kTrimmedTopic, .keys = together});
+  history.Add({.kind = Kind::kAttached, .id = "c.1", .topic = kTrimmedTopic, .offset = 0, .text = "c"});
   history.Add({.kind = Kind::kGot,
                .id = "c.1",
                .offset = 0,
                .digest = DigestOf(together[0], 0),
                .keys = {together[0]}});
   for (uint64_t i = kLow; i < kEvents; ++i)
-    history.Add({.kind = Kind::kAsk, .id = std::to_string(i), .topic = kTopic, .keys = {keys_[i]}});
+    history.Add({.kind = Kind::kAsk, .id = std::to_string(i), .topic = kTrimmedTopic, .keys = {keys_[i]}});
   EXPECT_THAT(Judge(history, log_, low_water_), IsEmpty());
   history.Add({.kind = Kind::kGot,
                .id = "c.1",
@@ -153,25 +153,25 @@ TEST_F(TrimmingTest, OfEventsThatWerePublishedTogetherAPartMayBeKnown) {
 TEST_F(TrimmingTest, ALogThatBeginsAtItsLowWater) {
   History reading;
   const auto read = [&](const std::string& id, uint64_t begin, uint64_t end, bool evicted) {
-    reading.Add({.kind = Kind::kAttached, .id = id, .topic = kTopic, .offset = begin, .text = id});
+    reading.Add({.kind = Kind::kAttached, .id = id, .topic = kTrimmedTopic, .offset = begin, .text = id});
     for (uint64_t i = begin; i < end; ++i) {
       reading.Add(
           {.kind = Kind::kGot, .id = id, .offset = i, .digest = DigestOf(keys_[i], 0), .keys = {keys_[i]}});
     }
-    if (evicted) reading.Add({.kind = Kind::kEvicted, .topic = kTopic, .offset = kLow, .text = id});
+    if (evicted) reading.Add({.kind = Kind::kEvicted, .topic = kTrimmedTopic, .offset = kLow, .text = id});
     reading.Add({.kind = Kind::kEnded, .id = id, .offset = end});
   };
   read("early", 5, 7, /*evicted=*/true);
   read("late", kLow, kEvents, /*evicted=*/false);
   const auto assembled = AssembleLog(reading.attachments);
   EXPECT_THAT(assembled.problems, IsEmpty());
-  EXPECT_THAT(assembled.low_water, ElementsAre(std::pair(kTopic, kLow)));
+  EXPECT_THAT(assembled.low_water, ElementsAre(std::pair(kTrimmedTopic, kLow)));
   EXPECT_THAT(Judge(history_, assembled.log, assembled.low_water), IsEmpty());
 }
 
 TEST_F(TrimmingTest, AnOffsetThatNobodySeesBehindTheLowWater) {
   History reading;
-  reading.Add({.kind = Kind::kAttached, .id = "r", .topic = kTopic, .offset = kLow, .text = "r"});
+  reading.Add({.kind = Kind::kAttached, .id = "r", .topic = kTrimmedTopic, .offset = kLow, .text = "r"});
   reading.Add({.kind = Kind::kGot, .id = "r", .offset = kLow + 1, .digest = 1, .keys = {"k"}});
   reading.Add({.kind = Kind::kEnded, .id = "r", .offset = kLow + 2});
   EXPECT_THAT(AssembleLog(reading.attachments).problems,

@@ -11,7 +11,7 @@
 namespace jammi::admin {
 namespace {
 
-Result<ColumnType> TypeOf(std::string_view table, std::string_view declared) {
+Result<ColumnType> SchemaTypeOf(std::string_view table, std::string_view declared) {
   if (declared == "INTEGER" || declared == "BIGINT") return ColumnType::kInt;
   if (declared == "REAL") return ColumnType::kReal;
   if (declared == "TEXT") return ColumnType::kText;
@@ -27,7 +27,7 @@ Result<void> ReadColumns(sqlite::Connection& connection, Table& table) {
   while (true) {
     JAMMI_ASSIGN(const bool row, columns.Step());
     if (!row) break;
-    JAMMI_ASSIGN(const ColumnType type, TypeOf(table.name, columns.Text(1)));
+    JAMMI_ASSIGN(const ColumnType type, SchemaTypeOf(table.name, columns.Text(1)));
     table.columns.push_back({std::string(columns.Text(0)), type});
     if (columns.Int(2) > 0) key.emplace(columns.Int(2), columns.Text(0));
   }

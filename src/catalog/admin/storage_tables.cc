@@ -42,7 +42,7 @@ Error Damaged(std::string_view table, std::string_view why) {
                BackendDetail{BackendFault::kCorrupt, std::string(table), {}});
 }
 
-Result<ColumnType> TypeOf(std::string_view table, std::string_view declared) {
+Result<ColumnType> StorageTablesTypeOf(std::string_view table, std::string_view declared) {
   if (declared == "integer" || declared == "bigint") return ColumnType::kInt;
   if (declared == "real" || declared == "double precision") return ColumnType::kReal;
   if (declared == "text") return ColumnType::kText;
@@ -75,7 +75,7 @@ Result<void> ReadColumns(Database& database, StorageTable& storage) {
         JAMMI_ASSIGN(const auto declared, row.Get<std::string>("type"));
         JAMMI_ASSIGN(const auto not_null, row.Get<int64_t>("not_null"));
         JAMMI_ASSIGN(const auto place, row.Get<int64_t>("key_place"));
-        JAMMI_ASSIGN(const ColumnType type, TypeOf(table.name, declared));
+        JAMMI_ASSIGN(const ColumnType type, StorageTablesTypeOf(table.name, declared));
         table.columns.push_back({name, type});
         if (not_null != 0) storage.not_null.push_back(name);
         if (place > 0) key.emplace(place, name);

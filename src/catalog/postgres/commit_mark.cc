@@ -22,7 +22,8 @@ constexpr std::string_view kWrite =
 constexpr std::string_view kDrop =
     "DELETE FROM commit_marks WHERE slot = $1 AND pg_current_xact_id_if_assigned() IS NOT NULL";
 
-constexpr std::string_view kIsThere = "SELECT count(*) FROM commit_marks WHERE slot = $1 AND number = $2";
+constexpr std::string_view kCommitMarkIsThere =
+    "SELECT count(*) FROM commit_marks WHERE slot = $1 AND number = $2";
 
 constexpr std::string_view kSweep = "DELETE FROM commit_marks WHERE marked_at < now() - INTERVAL '1 day'";
 
@@ -59,7 +60,8 @@ std::string CommitMarker::Farewell() const {
 }
 
 Result<bool> IsMarked(Connection& connection, const CommitMark& mark, Deadline deadline) {
-  JAMMI_ASSIGN(const ResultSet there, connection.RunOne(kIsThere, {mark.slot, mark.number}, deadline));
+  JAMMI_ASSIGN(const ResultSet there,
+               connection.RunOne(kCommitMarkIsThere, {mark.slot, mark.number}, deadline));
   return there.Int(0, 0) > 0;
 }
 
