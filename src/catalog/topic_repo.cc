@@ -74,7 +74,7 @@ constexpr std::string_view kRetainedBytes =
     "SELECT CAST(COALESCE(SUM(h.bytes), 0) AS BIGINT) AS bytes FROM topics AS t "
     "JOIN topic_heads AS h ON h.topic_no = t.topic_no WHERE t.scope = $1 AND t.dropped_at IS NULL";
 
-Error NoSuchTopic(std::string_view topic) {
+Error TopicNotFound(std::string_view topic) {
   return Error(ErrorCode::kNotFound, fmt::format("topic not found: {}", topic),
                TopicNotFoundDetail{std::string(topic)});
 }
@@ -329,7 +329,7 @@ Result<StoredTopic> TopicRepo::FindOne(std::string_view sql, std::initializer_li
   auto topic = backend_.Transact({.read_only = true},
                                  [&](Transaction& tx) { return tx.QueryFirst(sql, params, ReadTopic); });
   if (!topic) return std::move(topic).error();
-  if (!*topic) return NoSuchTopic(asked);
+  if (!*topic) return TopicNotFound(asked);
   return std::move(**topic);
 }
 
@@ -348,7 +348,7 @@ Result<StoredTopic> TopicRepo::FindAnyByNumber(int64_t topic_no) {
 
 Result<StoredTopic> TopicRepo::FindById(const Scope& scope, const TopicId& id) {
   auto topic = FindAnyById(id);
-  if (topic && !scope.Sees(topic->owner)) return NoSuchTopic(id.ToString());
+  if (topic && !scope.Sees(topic->owner)) return TopicNotFound(id.ToString());
   return topic;
 }
 
@@ -359,7 +359,7 @@ Result<StoredTopic> TopicRepo::AppendColumns(
   JAMMI_TRY(RefuseChangesTopic(text));
   return backend_.Transact({}, [&](Transaction& tx) -> Result<StoredTopic> {
     JAMMI_ASSIGN(auto topic, tx.QueryFirst(kTopicHold, {text, owner.Key()}, ReadTopic));
-    if (!topic) return NoSuchTopic(text);
+    if (!topic) return TopicNotFound(text);
     JAMMI_TRY(RefuseEnginesOwn(topic->name));
     JAMMI_ASSIGN(auto grown, grow(*topic));
     topic->schema = std::move(grown.schema);
@@ -417,7 +417,7 @@ Result<int64_t> TopicRepo::Drop(const Scope& owner, const TopicId& id,
                    JAMMI_ASSIGN(auto name, row.Get<std::string>("name"));
                    return Marked{topic_no, std::move(name)};
                  }));
-    if (!marked) return NoSuchTopic(text);
+    if (!marked) return TopicNotFound(text);
     JAMMI_TRY(RefuseEnginesOwn(marked->name));
     JAMMI_TRY(tx.Execute(kDeleteHead, {marked->topic_no}));
     JAMMI_TRY(RecordChange(tx, ChangeVerb::kDeleted, owner, marked->name));
@@ -436,7 +436,7 @@ Result<StoredTopic> TopicRepo::SetRetention(const Scope& owner, const TopicId& i
                                            {text, owner.Key(), MicrosOf(retention), retention.max_bytes,
                                             retention.max_events, retention.keep_for_consumers},
                                            ReadTopic));
-    if (!topic) return NoSuchTopic(text);
+    if (!topic) return TopicNotFound(text);
     JAMMI_TRY(RefuseEnginesOwn(topic->name));
     JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, owner, topic->name));
     return std::move(*topic);
@@ -467,7 +467,7 @@ Result<TopicStats> TopicRepo::Stats(const Scope& scope, const TopicId& id, const
   JAMMI_ASSIGN(const auto stats, backend_.Transact({.read_only = true}, [&](Transaction& tx) {
     return tx.QueryFirst(kStats, {text}, read);
   }));
-  if (!stats || !*stats) return NoSuchTopic(text);
+  if (!stats || !*stats) return TopicNotFound(text);
   return **stats;
 }
 

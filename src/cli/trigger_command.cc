@@ -54,7 +54,7 @@ Result<nlohmann::ordered_json> TopicJson(const catalog::Topic& topic) {
   return json;
 }
 
-Result<void> ListTopics(const RemoteCall& call) {
+Result<void> ShowTopics(const RemoteCall& call) {
   JAMMI_ASSIGN(const auto topics, ListTopics(call.channel));
   if (call.json()) {
     auto json = nlohmann::ordered_json::array();
@@ -147,7 +147,7 @@ void AddTriggerCommand(CLI::App& app, const RemotePtr& remote) {
                    {.name = "list",
                     .description = "List the topics",
                     .examples = "jammi trigger list\njammi trigger list --output json",
-                    .verb = ListTopics});
+                    .verb = ShowTopics});
   auto* add = add_name(AddRemoteCommand(
       *group, remote,
       {.name = "register",

@@ -99,7 +99,8 @@ TEST(ContentMode, HeadersThatAreNoAttributes) {
   EXPECT_EQ(EventFaultOf(with("ce-time", "now")), EventFault::kBadTime);
   EXPECT_EQ(EventFaultOf(with("Content-Type", "application/cloudevents+avro")), EventFault::kBadMediaType);
   EXPECT_EQ(EventFaultOf(Decode("", {{"ce-id", "e"}})), EventFault::kMissingAttribute);
-  EXPECT_EQ(EventFaultOf(Decode("[]", {{"Content-Type", "application/cloudevents+json"}})), EventFault::kNotJson);
+  EXPECT_EQ(EventFaultOf(Decode("[]", {{"Content-Type", "application/cloudevents+json"}})),
+            EventFault::kNotJson);
 }
 TEST(ContentMode, TheMessageIdOfAnEvent) {
   const Event e1{.id = "e1", .source = "/cellos/supervisor/h1", .type = "any"};

@@ -24,16 +24,16 @@ Error KeyFault(std::string_view kid, std::string_view what) {
                    "verifying key \"" + std::string(kid) + "\" " + std::string(what));
 }
 
-class File {
+class KeyFile {
  public:
   // A pipe in its place must not hold us: only regular files are read.
-  explicit File(const std::filesystem::path& path)
+  explicit KeyFile(const std::filesystem::path& path)
       : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) {}
-  ~File() {
+  ~KeyFile() {
     if (descriptor_ >= 0) close(descriptor_);
   }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
+  KeyFile(const KeyFile&) = delete;
+  KeyFile& operator=(const KeyFile&) = delete;
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
  private:
@@ -44,7 +44,7 @@ Result<std::string> ReadKeyFile(const std::filesystem::path& path) {
   const auto fault = [&path](std::string_view what) {
     return SinkError(SinkFault::kConfigError, path.string() + ": " + std::string(what));
   };
-  const File file(path);
+  const KeyFile file(path);
   if (file.descriptor() < 0) {
     if (errno == ELOOP) return fault("is a symbolic link, which is not followed");
     return fault(std::generic_category().message(errno));

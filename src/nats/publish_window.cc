@@ -17,7 +17,7 @@ namespace jammi::nats {
 namespace {
 
 using Json = nlohmann::json;
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 using Kind = PublishFailure::Kind;
 
@@ -166,8 +166,8 @@ std::optional<PublishFailure> PublishWindow::State::Send(const std::shared_ptr<S
   {
     const std::lock_guard lock(mutex);
     number = next_number++;
-    pending.emplace(
-        number, Pending{message.subject, bytes, Clock::now() + limits.acknowledge_within, std::move(done)});
+    pending.emplace(number, Pending{message.subject, bytes, SteadyClock::now() + limits.acknowledge_within,
+                                    std::move(done)});
     pending_bytes += bytes;
     if (!std::exchange(expiry_posted, true)) PostExpiry(self, limits.acknowledge_within);
   }
@@ -290,7 +290,7 @@ void PublishWindow::State::Expire(const std::shared_ptr<State>& self) {
   Told told;
   {
     const std::lock_guard lock(mutex);
-    const auto now = Clock::now();
+    const auto now = SteadyClock::now();
     while (!pending.empty() && pending.begin()->second.expires <= now) {
       const auto late = Unknown("NATS: publish: no acknowledgement in time");
       RemoveLocked(pending.begin(), Failure(Kind::kExpired, late), &told);

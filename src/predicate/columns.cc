@@ -117,10 +117,10 @@ std::optional<LogicalType> FilterableType(const arrow::DataType& type) {
 namespace {
 
 // Rows of a column: each is a slot of `values`, in order or, for a dictionary, where the index points.
-class Rows {
+class ColumnRows {
  public:
-  Rows(const arrow::ArrayData& values, int64_t first, int64_t count, const int64_t* picks,
-       const uint64_t* validity)
+  ColumnRows(const arrow::ArrayData& values, int64_t first, int64_t count, const int64_t* picks,
+             const uint64_t* validity)
       : values_(values), first_(first), count_(count), picks_(picks), validity_(validity) {}
 
   [[nodiscard]] const arrow::ArrayData& values() const { return values_; }
@@ -168,7 +168,7 @@ void Point(duckdb::Vector& out, const void* data) {
 
 // The layouts agree: no copy, unless the rows are picked or lie at an odd address.
 template <class T>
-void Share(const Rows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
+void Share(const ColumnRows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
   const uint8_t* base = Bytes(rows.values(), 1);
   if (rows.contiguous()) {
     const uint8_t* first = base + rows.first() * static_cast<int64_t>(sizeof(T));
@@ -182,7 +182,7 @@ void Share(const Rows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
 }
 
 template <class To, class From, class Function>
-void Convert(const Rows& rows, ColumnScratch& scratch, duckdb::Vector& out, Function function) {
+void Convert(const ColumnRows& rows, ColumnScratch& scratch, duckdb::Vector& out, Function function) {
   const uint8_t* base = Bytes(rows.values(), 1);
   To* to = Reserve<To>(scratch.values, rows.count());
   for (int64_t i = 0; i < rows.count(); ++i) {
@@ -191,7 +191,7 @@ void Convert(const Rows& rows, ColumnScratch& scratch, duckdb::Vector& out, Func
   Point(out, to);
 }
 
-void ConvertBooleans(const Rows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
+void ConvertBooleans(const ColumnRows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
   const uint8_t* bits = Bytes(rows.values(), 1);
   auto* to = Reserve<uint8_t>(scratch.values, rows.count());
   for (int64_t i = 0; i < rows.count(); ++i) {
@@ -201,7 +201,7 @@ void ConvertBooleans(const Rows& rows, ColumnScratch& scratch, duckdb::Vector& o
 }
 
 template <class From>
-Result<void> Scale(const Rows& rows, int64_t factor, ColumnScratch& scratch, duckdb::Vector& out) {
+Result<void> Scale(const ColumnRows& rows, int64_t factor, ColumnScratch& scratch, duckdb::Vector& out) {
   bool overflow = false;
   Convert<int64_t, From>(rows, scratch, out, [&](From value) {
     int64_t scaled = 0;
@@ -215,7 +215,8 @@ Result<void> Scale(const Rows& rows, int64_t factor, ColumnScratch& scratch, duc
 // The unscaled value lies in the low bytes; DuckDB keeps as many of them as the type's digits need, and
 // Arrow allows no type whose digits do not fit.
 template <class From>
-void ConvertDecimals(const Rows& rows, const LogicalType& type, ColumnScratch& scratch, duckdb::Vector& out) {
+void ConvertDecimals(const ColumnRows& rows, const LogicalType& type, ColumnScratch& scratch,
+                     duckdb::Vector& out) {
   const auto narrow = [&]<class To>(To) {
     Convert<To, From>(rows, scratch, out, [](From value) {
       To result{};
@@ -240,7 +241,7 @@ using FourWords = std::array<uint64_t, 4>;
 
 // `slice(slot)` gives the bytes of a slot.
 template <class Slice>
-Result<void> ShowText(const Rows& rows, bool check_utf8, ColumnScratch& scratch, duckdb::Vector& out,
+Result<void> ShowText(const ColumnRows& rows, bool check_utf8, ColumnScratch& scratch, duckdb::Vector& out,
                       Slice slice) {
   auto* to = Reserve<Text>(scratch.values, rows.count());
   for (int64_t i = 0; i < rows.count(); ++i) {
@@ -267,7 +268,8 @@ bool IsAscii(std::string_view bytes) {
 }
 
 template <class Offset>
-Result<void> ShowStrings(const Rows& rows, bool check_utf8, ColumnScratch& scratch, duckdb::Vector& out) {
+Result<void> ShowStrings(const ColumnRows& rows, bool check_utf8, ColumnScratch& scratch,
+                         duckdb::Vector& out) {
   const uint8_t* offsets = Bytes(rows.values(), 1);
   const auto* data = reinterpret_cast<const char*>(Bytes(rows.values(), 2));
   if (data == nullptr) data = "";  // all empty
@@ -282,7 +284,7 @@ Result<void> ShowStrings(const Rows& rows, bool check_utf8, ColumnScratch& scrat
   return ShowText(rows, check, scratch, out, [&](int64_t slot) { return slice(slot, slot + 1); });
 }
 
-Result<void> ShowViews(const Rows& rows, bool check_utf8, ColumnScratch& scratch, duckdb::Vector& out) {
+Result<void> ShowViews(const ColumnRows& rows, bool check_utf8, ColumnScratch& scratch, duckdb::Vector& out) {
   using View = arrow::BinaryViewType::c_type;
   const uint8_t* views = Bytes(rows.values(), 1);
   const auto* buffers = rows.values().buffers.data() + 2;
@@ -295,7 +297,7 @@ Result<void> ShowViews(const Rows& rows, bool check_utf8, ColumnScratch& scratch
   });
 }
 
-Result<void> ShowFixed(const Rows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
+Result<void> ShowFixed(const ColumnRows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
   const int64_t width = static_cast<const arrow::FixedSizeBinaryType&>(*rows.values().type).byte_width();
   const auto* data = reinterpret_cast<const char*>(Bytes(rows.values(), 1));
   return ShowText(rows, false, scratch, out, [=](int64_t slot) {
@@ -303,7 +305,7 @@ Result<void> ShowFixed(const Rows& rows, ColumnScratch& scratch, duckdb::Vector&
   });
 }
 
-Result<void> ShowTimestamps(const Rows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
+Result<void> ShowTimestamps(const ColumnRows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
   switch (static_cast<const arrow::TimestampType&>(*rows.values().type).unit()) {
     case arrow::TimeUnit::SECOND:
       return Scale<int64_t>(rows, 1'000'000, scratch, out);
@@ -315,13 +317,13 @@ Result<void> ShowTimestamps(const Rows& rows, ColumnScratch& scratch, duckdb::Ve
   }
 }
 
-Result<void> ShowTimes(const Rows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
+Result<void> ShowTimes(const ColumnRows& rows, ColumnScratch& scratch, duckdb::Vector& out) {
   const bool seconds =
       static_cast<const arrow::Time32Type&>(*rows.values().type).unit() == arrow::TimeUnit::SECOND;
   return Scale<int32_t>(rows, seconds ? 1'000'000 : 1'000, scratch, out);
 }
 
-Result<void> ShowRows(const Rows& rows, bool check_utf8, ColumnScratch& scratch, duckdb::Vector& out) {
+Result<void> ShowRows(const ColumnRows& rows, bool check_utf8, ColumnScratch& scratch, duckdb::Vector& out) {
   switch (rows.values().type->id()) {
     case arrow::Type::BOOL:
       ConvertBooleans(rows, scratch, out);
@@ -469,8 +471,8 @@ Result<void> ShowColumn(const arrow::ArrayData& column, int64_t begin, int64_t c
   else
     mask.Initialize(duckdb::ValidityMask(validity, static_cast<duckdb::idx_t>(count)));
 
-  const Rows rows(dictionary ? *column.dictionary : column, column.offset + begin, count,
-                  dictionary ? scratch.picks.data() : nullptr, validity);
+  const ColumnRows rows(dictionary ? *column.dictionary : column, column.offset + begin, count,
+                        dictionary ? scratch.picks.data() : nullptr, validity);
   return ShowRows(rows, check_utf8, scratch, out);
 }
 

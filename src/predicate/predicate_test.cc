@@ -103,52 +103,54 @@ TEST(Predicate, Trg098ColumnsThatCannotBeFilteredAreNamed) {
   EXPECT_EQ(On("id = 1"), "100000");  // and they do not disturb the others
 }
 
-struct Form {
+struct TextForm {
   const char* sql;
   const char* rows;
 };
-void PrintTo(const Form& form, std::ostream* out) { *out << form.sql; }
-class AllowedForm : public testing::TestWithParam<Form> {};
+void PrintTo(const TextForm& form, std::ostream* out) { *out << form.sql; }
+class AllowedForm : public testing::TestWithParam<TextForm> {};
 TEST_P(AllowedForm, Trg098) { EXPECT_EQ(On(GetParam().sql), GetParam().rows) << GetParam().sql; }
 INSTANTIATE_TEST_SUITE_P(
     Forms, AllowedForm,
     testing::Values(
-        Form{"flag", "100100"}, Form{"TRUE", "111111"}, Form{"(flag)", "100100"}, Form{"id = 1", "100000"},
-        Form{"id == 1", "100000"}, Form{"id != 1", "011111"}, Form{"id <> 1", "011111"},
-        Form{"id < 3", "110000"}, Form{"id <= 3", "111000"}, Form{"id > 3", "000111"},
-        Form{"id >= 3", "001111"}, Form{"3 < id", "000111"}, Form{"id = 1 AND flag", "100000"},
-        Form{"id = 1 OR id = 2 OR flag", "110100"}, Form{"NOT flag", "010010"},
-        Form{"NOT NOT flag", "100100"}, Form{"id + 1 = 3", "010000"}, Form{"id - 1 = 3", "000100"},
-        Form{"id * 2 = 6", "001000"}, Form{"id / 2 = 1", "011000"}, Form{"id % 2 = 0", "010101"},
-        Form{"value / 2 = 1.25", "010000"}, Form{"kind || '!' = 'X!'", "101000"},
-        Form{"kind || id = 'X3'", "001000"}, Form{"id & 1 = 1", "101010"}, Form{"id | 1 = 3", "011000"},
-        Form{"id ^ 1 = 3", "010000"}, Form{"id << 1 = 4", "010000"}, Form{"id >> 1 = 2", "000110"},
-        Form{"kind ~ 'X'", "101000"}, Form{"kind ~* 'x'", "101010"}, Form{"kind !~ 'X'", "010110"},
-        Form{"kind !~* 'x'", "010100"}, Form{"kind IS DISTINCT FROM 'X'", "010111"},
-        Form{"kind IS NOT DISTINCT FROM 'X'", "101000"}, Form{"kind IS NOT DISTINCT FROM NULL", "000001"},
-        Form{"-id = -1", "100000"}, Form{"-(id) < -5", "000001"}, Form{"kind IS NULL", "000001"},
-        Form{"kind IS NOT NULL", "111110"}, Form{"flag IS TRUE", "100100"},
-        Form{"flag IS NOT TRUE", "011011"}, Form{"flag IS FALSE", "010010"},
-        Form{"flag IS NOT FALSE", "101101"}, Form{"flag IS UNKNOWN", "001001"},
-        Form{"flag IS NOT UNKNOWN", "110110"}, Form{"(id > 1) IS TRUE", "011111"},
-        Form{"id BETWEEN 2 AND 4", "011100"}, Form{"id NOT BETWEEN 2 AND 4", "100011"},
-        Form{"value BETWEEN 2 AND 5", "010100"}, Form{"kind LIKE 'X%'", "101000"},
-        Form{"kind NOT LIKE 'X%'", "010110"}, Form{"kind LIKE '_'", "111110"},
-        Form{"kind ILIKE 'X'", "101010"}, Form{"kind NOT ILIKE 'X'", "010100"},
-        Form{"kind LIKE 'X' ESCAPE '!'", "101000"}, Form{"kind SIMILAR TO 'X'", "101000"},
-        Form{"kind NOT SIMILAR TO 'X'", "010110"}, Form{"id IN (1, 3, 99)", "101000"},
-        Form{"id IN (1, NULL)", "100000"}, Form{"id NOT IN (1, 3)", "010111"},
-        Form{"id NOT IN (1, NULL)", "000000"}, Form{"kind IN ('X')", "101000"},
-        Form{"id IN (\"Mixed Case\", 1)", "111111"}, Form{"CAST(id AS VARCHAR) = '3'", "001000"},
-        Form{"id::text = '3'", "001000"}, Form{"CAST(value AS INT) = 2", "010000"},
-        Form{"TRY_CAST(kind AS INT) IS NULL", "111111"}, Form{"kind = 'X' AS wanted", "101000"},
-        Form{"lower(kind) = 'x'", "101010"}, Form{"UPPER(kind) = 'X'", "101010"},
-        Form{"Length(kind) = 1", "111110"}, Form{"starts_with(kind, 'X')", "101000"},
-        Form{"ends_with(kind, 'y') OR ends_with(kind, 'Y')", "010100"},
-        Form{"kind = 'X' -- and so on", "101000"}, Form{"kind /* which */ = 'X'", "101000"},
-        Form{"id > 1 AND (kind = 'X' OR (value > 4 AND NOT flag))", "001010"}, Form{"id = +3", "001000"},
-        Form{"id = 3.", "001000"}, Form{"value = .5 + 1", "100000"}, Form{"value = 15e-1", "100000"},
-        Form{"'it''s' = 'it''s'", "111111"}));
+        TextForm{"flag", "100100"}, TextForm{"TRUE", "111111"}, TextForm{"(flag)", "100100"},
+        TextForm{"id = 1", "100000"}, TextForm{"id == 1", "100000"}, TextForm{"id != 1", "011111"},
+        TextForm{"id <> 1", "011111"}, TextForm{"id < 3", "110000"}, TextForm{"id <= 3", "111000"},
+        TextForm{"id > 3", "000111"}, TextForm{"id >= 3", "001111"}, TextForm{"3 < id", "000111"},
+        TextForm{"id = 1 AND flag", "100000"}, TextForm{"id = 1 OR id = 2 OR flag", "110100"},
+        TextForm{"NOT flag", "010010"}, TextForm{"NOT NOT flag", "100100"}, TextForm{"id + 1 = 3", "010000"},
+        TextForm{"id - 1 = 3", "000100"}, TextForm{"id * 2 = 6", "001000"}, TextForm{"id / 2 = 1", "011000"},
+        TextForm{"id % 2 = 0", "010101"}, TextForm{"value / 2 = 1.25", "010000"},
+        TextForm{"kind || '!' = 'X!'", "101000"}, TextForm{"kind || id = 'X3'", "001000"},
+        TextForm{"id & 1 = 1", "101010"}, TextForm{"id | 1 = 3", "011000"}, TextForm{"id ^ 1 = 3", "010000"},
+        TextForm{"id << 1 = 4", "010000"}, TextForm{"id >> 1 = 2", "000110"},
+        TextForm{"kind ~ 'X'", "101000"}, TextForm{"kind ~* 'x'", "101010"},
+        TextForm{"kind !~ 'X'", "010110"}, TextForm{"kind !~* 'x'", "010100"},
+        TextForm{"kind IS DISTINCT FROM 'X'", "010111"}, TextForm{"kind IS NOT DISTINCT FROM 'X'", "101000"},
+        TextForm{"kind IS NOT DISTINCT FROM NULL", "000001"}, TextForm{"-id = -1", "100000"},
+        TextForm{"-(id) < -5", "000001"}, TextForm{"kind IS NULL", "000001"},
+        TextForm{"kind IS NOT NULL", "111110"}, TextForm{"flag IS TRUE", "100100"},
+        TextForm{"flag IS NOT TRUE", "011011"}, TextForm{"flag IS FALSE", "010010"},
+        TextForm{"flag IS NOT FALSE", "101101"}, TextForm{"flag IS UNKNOWN", "001001"},
+        TextForm{"flag IS NOT UNKNOWN", "110110"}, TextForm{"(id > 1) IS TRUE", "011111"},
+        TextForm{"id BETWEEN 2 AND 4", "011100"}, TextForm{"id NOT BETWEEN 2 AND 4", "100011"},
+        TextForm{"value BETWEEN 2 AND 5", "010100"}, TextForm{"kind LIKE 'X%'", "101000"},
+        TextForm{"kind NOT LIKE 'X%'", "010110"}, TextForm{"kind LIKE '_'", "111110"},
+        TextForm{"kind ILIKE 'X'", "101010"}, TextForm{"kind NOT ILIKE 'X'", "010100"},
+        TextForm{"kind LIKE 'X' ESCAPE '!'", "101000"}, TextForm{"kind SIMILAR TO 'X'", "101000"},
+        TextForm{"kind NOT SIMILAR TO 'X'", "010110"}, TextForm{"id IN (1, 3, 99)", "101000"},
+        TextForm{"id IN (1, NULL)", "100000"}, TextForm{"id NOT IN (1, 3)", "010111"},
+        TextForm{"id NOT IN (1, NULL)", "000000"}, TextForm{"kind IN ('X')", "101000"},
+        TextForm{"id IN (\"Mixed Case\", 1)", "111111"}, TextForm{"CAST(id AS VARCHAR) = '3'", "001000"},
+        TextForm{"id::text = '3'", "001000"}, TextForm{"CAST(value AS INT) = 2", "010000"},
+        TextForm{"TRY_CAST(kind AS INT) IS NULL", "111111"}, TextForm{"kind = 'X' AS wanted", "101000"},
+        TextForm{"lower(kind) = 'x'", "101010"}, TextForm{"UPPER(kind) = 'X'", "101010"},
+        TextForm{"Length(kind) = 1", "111110"}, TextForm{"starts_with(kind, 'X')", "101000"},
+        TextForm{"ends_with(kind, 'y') OR ends_with(kind, 'Y')", "010100"},
+        TextForm{"kind = 'X' -- and so on", "101000"}, TextForm{"kind /* which */ = 'X'", "101000"},
+        TextForm{"id > 1 AND (kind = 'X' OR (value > 4 AND NOT flag))", "001010"},
+        TextForm{"id = +3", "001000"}, TextForm{"id = 3.", "001000"}, TextForm{"value = .5 + 1", "100000"},
+        TextForm{"value = 15e-1", "100000"}, TextForm{"'it''s' = 'it''s'", "111111"}));
 
 struct Forbidden {
   const char* sql;

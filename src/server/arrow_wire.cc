@@ -41,7 +41,7 @@ arrow::ipc::IpcWriteOptions WriteOptions() {
   return options;
 }
 
-arrow::ipc::IpcReadOptions ReadOptions() {
+arrow::ipc::IpcReadOptions WireReadOptions() {
   auto options = arrow::ipc::IpcReadOptions::Defaults();
   options.use_threads = false;
   options.ensure_native_endian = false;  // refused instead
@@ -122,7 +122,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadKnown(const std::shared_p
     return nullptr;
   }
   const arrow::ipc::DictionaryMemo none;
-  ARROW_ASSIGN_OR_RAISE(auto batch, arrow::ipc::ReadRecordBatch(*message, schema, &none, ReadOptions()));
+  ARROW_ASSIGN_OR_RAISE(auto batch, arrow::ipc::ReadRecordBatch(*message, schema, &none, WireReadOptions()));
   ARROW_RETURN_NOT_OK(CheckBatch(*batch, stream->size()));
   return batch;
 }
@@ -130,8 +130,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadKnown(const std::shared_p
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadOneBatch(std::shared_ptr<arrow::Buffer> bytes) {
   const int64_t size = bytes->size();
   if (size == 0) return arrow::Status::Invalid("there is no record batch, and there must be one");
-  ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ipc::RecordBatchStreamReader::Open(
-                                         std::make_unique<PlainMessages>(std::move(bytes)), ReadOptions()));
+  ARROW_ASSIGN_OR_RAISE(auto reader,
+                        arrow::ipc::RecordBatchStreamReader::Open(
+                            std::make_unique<PlainMessages>(std::move(bytes)), WireReadOptions()));
   ARROW_RETURN_NOT_OK(CheckSchema(*reader->schema()));
   ARROW_ASSIGN_OR_RAISE(auto batch, reader->Next());
   if (batch == nullptr) return arrow::Status::Invalid("there is no record batch, and there must be one");

@@ -39,7 +39,7 @@ arrow::ipc::IpcWriteOptions WriteOptions() {
   return options;
 }
 
-arrow::ipc::IpcReadOptions ReadOptions() {
+arrow::ipc::IpcReadOptions IpcReadOptions() {
   auto options = arrow::ipc::IpcReadOptions::Defaults();
   options.use_threads = false;
   return options;
@@ -163,14 +163,14 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadWithDictionaries(
   messages.push_front(std::move(schema));
   ARROW_ASSIGN_OR_RAISE(auto reader,
                         arrow::ipc::RecordBatchStreamReader::Open(
-                            std::make_unique<QueuedMessages>(std::move(messages)), ReadOptions()));
+                            std::make_unique<QueuedMessages>(std::move(messages)), IpcReadOptions()));
   return reader->Next();
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadPlain(const Messages_& messages,
                                                              const std::shared_ptr<arrow::Schema>& schema) {
   if (messages.size() != 1) return arrow::Status::Invalid("more than one message");
-  return arrow::ipc::ReadRecordBatch(*messages.front(), schema, nullptr, ReadOptions());
+  return arrow::ipc::ReadRecordBatch(*messages.front(), schema, nullptr, IpcReadOptions());
 }
 
 // Those of columns that this version does not have. Columns are numbered from the left, and so are

@@ -22,7 +22,7 @@ constexpr auto kConnectWithin = std::chrono::seconds(30);
 
 // What was taken from a target while it is loaded.
 constexpr std::string_view kSavedKeys = "catalog_copy_foreign_keys";
-constexpr std::string_view kFindKeys =
+constexpr std::string_view kFindKeyColumns =
     "SELECT c.relname, k.conname, pg_get_constraintdef(k.oid) AS definition"
     " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = "
     "c.relnamespace"
@@ -193,7 +193,7 @@ Result<void> PgDatabase::PrepareLoad() {
                             " definition TEXT NOT NULL)",
                             kSavedKeys)));
   JAMMI_ASSIGN(const auto tables, admin::CatalogTables());
-  JAMMI_ASSIGN(const ResultSet keys, connection_->RunOne(kFindKeys));
+  JAMMI_ASSIGN(const ResultSet keys, connection_->RunOne(kFindKeyColumns));
   for (int i = 0; i < keys.rows(); ++i) {
     if (!IsOfCatalog(keys.Text(i, 0), tables)) continue;
     JAMMI_TRY(Execute(fmt::format("INSERT INTO {} VALUES ($1, $2, $3)", kSavedKeys),

@@ -46,7 +46,7 @@ constexpr std::array<std::string_view, 19> kControl = {
     "ABORT",  "BEGIN",   "COMMIT",  "COPY",  "DEALLOCATE", "DISCARD",   "END", "EXECUTE", "LISTEN",  "LOAD",
     "NOTIFY", "PREPARE", "RELEASE", "RESET", "ROLLBACK",   "SAVEPOINT", "SET", "START",   "UNLISTEN"};
 
-Result<void> CheckText(std::string_view sql) {
+Result<void> CheckSqlText(std::string_view sql) {
   const std::string_view text = SkipComments(sql);
   if (text.empty() || text.front() == ';') return NotOneStatement(sql);
   if (std::ranges::find(kControl, FirstWord(text)) == kControl.end()) return {};
@@ -107,7 +107,7 @@ Result<void> PgTransaction::Begin() {
 Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
   if (failed_) return *failed_;
   if (std::exchange(ran_, true) && options_.single_statement && options_.read_only) return SecondStatement();
-  JAMMI_TRY(CheckText(sql));
+  JAMMI_TRY(CheckSqlText(sql));
   JAMMI_TRY(CheckParams(params));
   std::vector<Statement> statements = Opening();
   const size_t index = statements.size();
