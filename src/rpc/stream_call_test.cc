@@ -19,10 +19,13 @@
 namespace jammi::test {
 namespace {
 
-namespace wire = ::jammi::v1::trigger;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
+using v1::trigger::PublishRequest;
+using v1::trigger::PublishResponse;
+using v1::trigger::SubscribedBatch;
+using v1::trigger::SubscribeRequest;
 
 constexpr auto kSubscribe = "/jammi.v1.trigger.TriggerService/Subscribe";
 constexpr auto kPublish = "/jammi.v1.trigger.TriggerService/Publish";
@@ -96,7 +99,7 @@ class Source {
 
  private:
   static grpc::ByteBuffer Message(const std::string& text) {
-    wire::SubscribedBatch batch;
+    SubscribedBatch batch;
     batch.mutable_batch()->set_data_body(text);
     return Encode(batch);
   }
@@ -147,7 +150,7 @@ class SourceStream final : public RpcStream {
 class Trigger final : public RpcService {
  public:
   Trigger() : RpcService("jammi.v1.trigger.TriggerService") {
-    ServerStream<wire::SubscribeRequest, wire::SubscribedBatch>(
+    ServerStream<SubscribeRequest, SubscribedBatch>(
         "Subscribe", {.errors = ErrorFamily::kTrigger},
         [this](const auto&, const auto& request) -> Result<std::unique_ptr<RpcStream>> {
           JAMMI_SYNC_POINT("test:open");
@@ -159,8 +162,8 @@ class Trigger final : public RpcService {
           if (endless) sources.back()->set_endless();
           return std::make_unique<SourceStream>(sources.back());
         });
-    Unary<wire::PublishRequest, wire::PublishResponse>(
-        "Publish", {}, [](const auto&, const auto&) { return Result<wire::PublishResponse>({}); });
+    Unary<PublishRequest, PublishResponse>(
+        "Publish", {}, [](const auto&, const auto&) { return Result<PublishResponse>({}); });
   }
   std::shared_ptr<Source> source(size_t i) {
     if (!Eventually([&] {
@@ -179,7 +182,7 @@ class Trigger final : public RpcService {
 };
 
 std::string Body(const std::optional<std::string>& bytes) {
-  wire::SubscribedBatch batch;
+  SubscribedBatch batch;
   if (!bytes || !batch.ParseFromString(*bytes)) return "-";
   return batch.batch().data_body();
 }
@@ -270,7 +273,7 @@ TEST_F(StreamCallTest, AnErrorUnderWayEndsItWithItsDetail) {
 }
 
 TEST_F(StreamCallTest, Srv160WhatIsRefusedAtTheStartIsTheCallsStatus) {
-  wire::SubscribeRequest request;
+  SubscribeRequest request;
   request.set_predicate("x");
   auto answer = Subscribe(request.SerializeAsString()).Finish();
   EXPECT_EQ(answer.code, RpcCode::kInvalidArgument);
