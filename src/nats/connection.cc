@@ -177,10 +177,10 @@ void Connection::Keep(const std::stop_token& stop) {
                                   loss->changed.notify_all();
                                 },
                             .on_denied =
-                                [denials = denials_](const std::string& subject) {
+                                [denials = denials_](const Denial& denial) {
                                   const std::lock_guard lock(denials->mutex);
                                   for (auto& [id, listener] : denials->listeners)
-                                    CallBack("NATS denial", listener, subject);
+                                    CallBack("NATS denial", listener, denial);
                                 }});
     std::optional<Error> error;
     auto trouble = Trouble::kAway;

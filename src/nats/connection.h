@@ -99,10 +99,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
   uint64_t Listen(StateListener listener);
   void StopListening(uint64_t id);
 
-  // Called with each subject that we have published to and may not, once for each message, on a thread that
-  // must not wait; of a subject of more than about 200 bytes nothing is heard. When StopListeningForDenials()
-  // returns, the listener neither runs nor will run; not from inside it.
-  using DenialListener = std::function<void(const std::string& subject)>;
+  // A subject that we have published to and may not.
+  struct Denial {
+    std::string subject;
+    bool cut = false;  // `subject` is how a longer one begins
+    [[nodiscard]] bool Means(std::string_view published) const {
+      return cut ? published.starts_with(subject) : published == subject;
+    }
+  };
+  // Called once for each message, on a thread that must not wait. When StopListeningForDenials() returns, the
+  // listener neither runs nor will run; not from inside it.
+  using DenialListener = std::function<void(const Denial&)>;
   uint64_t ListenForDenials(DenialListener listener);
   void StopListeningForDenials(uint64_t id);
 

@@ -89,7 +89,7 @@ struct PublishWindow::State {
                                                    const OutMessage& message, Done& done);
   void OnAnswer(const Message& message);
   void OnLost();
-  void OnDenied(const std::string& subject);
+  void OnDenied(const Connection::Denial& denial);
   void Expire(const std::shared_ptr<State>& self);
   void PostExpiry(const std::shared_ptr<State>& self, std::chrono::milliseconds after) {
     connection.PostAfter(after, [weak = std::weak_ptr(self)] {
@@ -116,8 +116,8 @@ struct PublishWindow::State {
   bool closed = false;
   std::map<uint64_t, Pending> pending;  // by number, so in the order of the calls, and of their deadlines
   size_t pending_bytes = 0;
-  // By subject, messages that were denied and are still pending: we do not learn which.
-  std::map<std::string, size_t, std::less<>> denials;
+  // Messages that were denied and are still pending, and how many of each: we do not learn which.
+  std::vector<std::pair<Connection::Denial, size_t>> denials;
   uint64_t next_number = 0;
   bool expiry_posted = false;
   // Of the connection's generation that it was made in; guarded by send_mutex.
@@ -131,7 +131,7 @@ PublishWindow::PublishWindow(std::shared_ptr<Connection> connection, const Windo
     if (!connected) state->OnLost();
   });
   denial_listener_ = connection_->ListenForDenials(
-      [state = state_](const std::string& subject) { state->OnDenied(subject); });
+      [state = state_](const Connection::Denial& denial) { state->OnDenied(denial); });
 }
 
 Result<void> PublishWindow::State::SubscribeLocked(const std::shared_ptr<State>& self) {
@@ -227,31 +227,35 @@ void PublishWindow::State::FailAllLocked(const PublishFailure& failure, Told* to
 // A denial names the subject, not the message, and others on that subject may have been taken before the
 // right was lost. As soon as no more are pending than were denied, these are the denied ones.
 void PublishWindow::State::SettleDenialsLocked(const std::string& subject, Told* told) {
-  const auto denied = denials.find(subject);
+  const auto denied =
+      std::ranges::find_if(denials, [&](const auto& each) { return each.first.Means(subject); });
   if (denied == denials.end()) return;
   std::vector<uint64_t> numbers;
   for (const auto& [number, each] : pending) {
-    if (each.subject == subject) numbers.push_back(number);
+    if (denied->first.Means(each.subject)) numbers.push_back(number);
   }
   if (numbers.size() > denied->second) return;
   denials.erase(denied);
   for (const uint64_t number : numbers) {
     RemoveLocked(pending.find(number),
                  Failure(Kind::kForbidden, ErrorCode::kPermissionDenied,
-                         fmt::format("NATS: we may not publish to '{}'", subject)),
+                         fmt::format("NATS: we may not publish to '{}'", pending.at(number).subject)),
                  told);
   }
 }
 
-void PublishWindow::State::OnDenied(const std::string& subject) {
+void PublishWindow::State::OnDenied(const Connection::Denial& denial) {
   Told told;
   {
     const std::lock_guard lock(mutex);
     const bool ours =
-        std::ranges::any_of(pending, [&](const auto& p) { return p.second.subject == subject; });
+        std::ranges::any_of(pending, [&](const auto& p) { return denial.Means(p.second.subject); });
     if (!ours) return;
-    ++denials[subject];
-    SettleDenialsLocked(subject, &told);
+    auto known =
+        std::ranges::find_if(denials, [&](const auto& each) { return each.first.subject == denial.subject; });
+    if (known == denials.end()) known = denials.insert(known, {denial, 0});
+    ++known->second;
+    SettleDenialsLocked(denial.subject, &told);
   }
   room.notify_all();
   Tell(std::move(told));

@@ -27,6 +27,11 @@ class PublishWindowTest : public NatsTest {
       outcomes_.Put({number, ToResult(std::move(outcome))});
     });
   }
+  // A server's configuration: what the user u may publish.
+  static std::string Permitting(const std::string& publish) {
+    return fmt::format(
+        "authorization {{ users: [{{ user: u, password: p, permissions: {{ publish: {} }} }}] }}\n", publish);
+  }
   std::vector<ErrorCode> Codes(size_t count) {
     std::vector<ErrorCode> codes;
     for (const auto& outcome : outcomes_.Await(count))
@@ -139,17 +144,13 @@ TEST_P(PublishWindowTest, WhatWasNotSentTakesNoRoom) {
 
 // SNK-065: the server names the subject only, and long before the time for an acknowledgement is over.
 TEST_P(PublishWindowTest, WhatWeMayNotPublishIsToldAtOnce) {
-  const auto with = [](const std::string& publish) {
-    return fmt::format(
-        "authorization {{ users: [{{ user: u, password: p, permissions: {{ publish: {} }} }}] }}\n", publish);
-  };
-  Server server({.version = GetParam(), .configuration = with(R"({ allow: ">" })")});
+  Server server({.version = GetParam(), .configuration = Permitting(R"({ allow: ">" })")});
   const auto connection = Connect(To(fmt::format("nats://u:p@127.0.0.1:{}", server.port())));
   NATS_OK_OR_FAIL(JetStream(*connection).EnsureStream({.name = "s", .subjects = {"s.>"}}));
   PublishWindow window(connection, {.acknowledge_within = std::chrono::hours(1)});
   Publish(window, 0);
   ASSERT_TRUE(outcomes_.Await(1).at(0).result);
-  server.Reconfigure(with(R"({ deny: "s.a" })"));  // withdrawn
+  server.Reconfigure(Permitting(R"({ deny: "s.a" })"));  // withdrawn
   NATS_OK_OR_FAIL(connection->AwaitConnected(Soon()));
   Publish(window, 1);
   Publish(window, 2);
@@ -162,6 +163,31 @@ TEST_P(PublishWindowTest, WhatWeMayNotPublishIsToldAtOnce) {
   const std::string denied(ToString(ErrorCode::kPermissionDenied));
   EXPECT_THAT(codes, ElementsAre(testing::Pair(0, "ok"), testing::Pair(1, denied), testing::Pair(2, denied),
                                  testing::Pair(3, "ok")));
+  EXPECT_EQ(window.pending(), 0U);
+}
+
+// Of a long subject we are told the beginning, which others on their way may share.
+TEST_P(PublishWindowTest, ALongSubjectThatWeMayNotPublishToIsToldAtOnce) {
+  const Server server({.version = GetParam(), .configuration = Permitting(R"({ deny: "s.*.denied" })")});
+  const auto connection = Connect(To(fmt::format("nats://u:p@127.0.0.1:{}", server.port())));
+  NATS_OK_OR_FAIL(JetStream(*connection).EnsureStream({.name = "s", .subjects = {"s.>"}}));
+  PublishWindow window(connection, {.acknowledge_within = std::chrono::hours(1)});
+  const std::string token(1000, 'x');
+  const std::vector<std::string> ends = {"allowed", "denied", "denied", "allowed"};
+  for (size_t i = 0; i < ends.size(); ++i) {
+    window.Publish({.subject = fmt::format("s.{}.{}", token, ends[i]), .headers = {}, .body = ""},
+                   [this, number = static_cast<int>(i)](PublishOutcome outcome) {
+                     outcomes_.Put({number, ToResult(std::move(outcome))});
+                   });
+  }
+  for (const auto& [number, result] : outcomes_.Await(ends.size())) {
+    if (ends[static_cast<size_t>(number)] == "allowed") {
+      EXPECT_TRUE(result) << result.error().ToString();
+    } else {
+      EXPECT_EQ(result.error().code(), ErrorCode::kPermissionDenied);
+      EXPECT_THAT(result.error().message(), testing::HasSubstr(token + ".denied"));
+    }
+  }
   EXPECT_EQ(window.pending(), 0U);
 }
 

@@ -92,15 +92,14 @@ void SetBehaviour(const ConnectionOptions& options, Settings* settings) {
   settings->Try(natsOptions_UseGlobalMessageDelivery(to, true));
 }
 
-// Permissions Violation for Publish to "a.b" [using reply "c"]. The library keeps 255 bytes of it: of a
-// longer subject we do not learn the whole.
-std::optional<std::string> DeniedSubject(std::string_view said) {
+// Permissions Violation for Publish to "a.b" [using reply "c"]. The library keeps 255 bytes of it, so of a
+// longer subject we learn the beginning.
+std::optional<Connection::Denial> ReadDenial(std::string_view said) {
   constexpr std::string_view kBegin = "permissions violation for publish to \"";
   if (!AsciiLower(said).starts_with(kBegin)) return std::nullopt;
   said.remove_prefix(kBegin.size());
   const size_t end = said.find('"');
-  if (end == std::string_view::npos) return std::nullopt;
-  return std::string(said.substr(0, end));
+  return Connection::Denial{std::string(said.substr(0, end)), end == std::string_view::npos};
 }
 
 }  // namespace
@@ -169,7 +168,7 @@ void Connection::Wire::OnClosed(natsConnection* connection, void* closure) {
 void Connection::Wire::OnError(natsConnection* /*connection*/, natsSubscription* /*subscription*/,
                                natsStatus status, void* closure) {
   auto* const wire = static_cast<Wire*>(closure);
-  std::function<void(const std::string&)> on_denied;
+  std::function<void(const Denial&)> on_denied;
   {
     const std::lock_guard lock(wire->mutex_);
     wire->last_error_ = status;
@@ -178,9 +177,9 @@ void Connection::Wire::OnError(natsConnection* /*connection*/, natsSubscription*
   // The library leaves here what the server has said, for this thread.
   const char* const said = nats_GetLastError(nullptr);
   const auto denied =
-      status == NATS_NOT_PERMITTED && said != nullptr ? DeniedSubject(said) : std::optional<std::string>();
+      status == NATS_NOT_PERMITTED && said != nullptr ? ReadDenial(said) : std::optional<Denial>();
   if (denied && on_denied) {
-    Log(LogLevel::kWarning, "NATS: we may not publish to '{}'", *denied);
+    Log(LogLevel::kWarning, "NATS: we may not publish to '{}{}'", denied->subject, denied->cut ? "..." : "");
     on_denied(*denied);
   } else {
     Log(LogLevel::kWarning, "NATS: {}", natsStatus_GetText(status));

@@ -20,8 +20,8 @@ namespace jammi::nats {
 class Connection::Wire : public std::enable_shared_from_this<Wire> {
  public:
   struct Events {
-    std::function<void(Error)> on_lost;                 // once, if it was made and was then lost or closed
-    std::function<void(const std::string&)> on_denied;  // a subject that was published to in vain
+    std::function<void(Error)> on_lost;            // once, if it was made and was then lost or closed
+    std::function<void(const Denial&)> on_denied;  // a subject that was published to in vain
   };
   // Waits up to the options' connect_timeout for each address. `events` come on threads of the library.
   // The error is a natsStatus.
