@@ -144,6 +144,39 @@ TEST_P(JetStreamSinkNatsTest, EmitAsyncKeepsTheOrderOfAThread) {
   EXPECT_EQ(Ids(), expected);
 }
 
+// Nothing below the sink bounds what is under way: not in messages, and not in bytes.
+TEST_P(JetStreamSinkNatsTest, AsManyEventsAreUnderWayAsTheOptionsSay) {
+  constexpr size_t kEvents = 5000;
+  constexpr size_t kFiller = 16'000;  // 80 MB of them
+  const Server server({.version = GetParam()});
+  const auto connection = Connect(To(server.Url()));
+  nats::Mailbox<std::string> replies;
+  const auto inbox = connection->Subscribe(
+      "s.acme", [&](const auto& message) { replies.Put(std::string(message->reply())); });
+  ASSERT_TRUE(inbox);
+  connection->Flush(nats::kPatience);
+  JetStreamSinkOptions options;
+  options.max_in_flight = kEvents;
+  options.ack_timeout = std::chrono::hours(1);
+  const auto sink = ConnectSink(server.Url(), options);
+  std::atomic<size_t> taken = 0;
+  for (size_t i = 0; i < kEvents; ++i) {
+    Event event = MakeEvent(std::to_string(i));
+    event.extensions.emplace("filler", std::string(kFiller, 'x'));
+    sink->EmitAsync(event, [&](const Result<void>& result) { taken += result ? 1 : 0; });
+  }
+  const auto came = replies.Await(kEvents);  // nobody has answered any of them
+  ASSERT_EQ(came.size(), kEvents);
+  EXPECT_EQ(sink->counters().in_flight.value(), int64_t{kEvents});
+  for (size_t i = 0; i < kEvents; ++i) {
+    const std::string acknowledgement = fmt::format(R"({{"stream":"s","seq":{}}})", i + 1);
+    ASSERT_TRUE(connection->Publish({.subject = came[i], .headers = {}, .body = acknowledgement}));
+  }
+  ASSERT_TRUE(sink->Flush(Soon()));
+  EXPECT_EQ(taken, kEvents);
+  EXPECT_EQ(sink->counters().retried.value(), 0U);
+}
+
 // The connection is cut after the publish and before the acknowledgement: it is stored, and stored once.
 TEST_P(JetStreamSinkNatsTest, ACutBeforeTheAcknowledgement) {
   test::TcpProxy proxy(server_.port(), test::TcpProxy::Messages::kAny);

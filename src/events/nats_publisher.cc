@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -23,6 +24,9 @@ constexpr int kPassing[] = {10008, 10009, 10023, 10028, 10047, 10076, 10039, 100
 // For what does not: 10054 and 10097 too large, 10060 another stream, 10070 and 10071 an expectation,
 // 10109 a sealed stream.
 constexpr int kLasting[] = {10054, 10097, 10060, 10070, 10071, 10109};
+
+// The sink's own window bounds what is under way; a second bound would refuse what the first lets through.
+constexpr size_t kWithoutEnd = std::numeric_limits<size_t>::max();
 
 bool IsOneOf(int code, std::span<const int> codes) { return std::ranges::find(codes, code) != codes.end(); }
 
@@ -90,7 +94,8 @@ Error ToSinkError(const nats::PublishFailure& failure) {
 NatsPublisher::NatsPublisher(std::shared_ptr<nats::Connection> connection, const Options& options)
     : options_(options),
       connection_(std::move(connection)),
-      window_(connection_, {.acknowledge_within = options.ack_timeout}) {}
+      window_(connection_,
+              {.messages = kWithoutEnd, .bytes = kWithoutEnd, .acknowledge_within = options.ack_timeout}) {}
 
 NatsPublisher::~NatsPublisher() { Close(); }
 
