@@ -3,18 +3,25 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
+#include <utility>
 
+#include "base/sync_point.h"
 #include "events/dead_letter_file.h"
 #include "events/sink_error.h"
+#include "jammi/ids.h"
 
 namespace jammi::events {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kTemporaryPrefix = ".spill-";
 
 // As rename(2), but fails with EEXIST where `to` is there.
 int RenameToNew(const fs::path& from, const fs::path& to) {
@@ -30,8 +37,20 @@ int RenameToNew(const fs::path& from, const fs::path& to) {
 
 DeadLetterFolder::DeadLetterFolder(const DeadLetterOptions& options, std::shared_ptr<Clock> clock, Disk& disk)
     : options_(options), clock_(std::move(clock)), disk_(disk) {
+  Sweep();
   const std::lock_guard lock(mutex_);
   CountAgainLocked();
+}
+
+// Who writes a file holds its lock, so what nobody has locked is nobody's.
+void DeadLetterFolder::Sweep() {
+  std::error_code failed;
+  for (fs::directory_iterator at(options_.directory, failed), end; !failed && at != end;
+       at.increment(failed)) {
+    if (!at->path().filename().string().starts_with(kTemporaryPrefix)) continue;
+    const auto file = OpenFile(at->path(), O_RDONLY);
+    if (file && flock(file->fd(), LOCK_EX | LOCK_NB) == 0) unlink(at->path().c_str());
+  }
 }
 
 void DeadLetterFolder::CountAgainLocked() {
@@ -89,23 +108,33 @@ Result<std::string> DeadLetterFolder::Write(const Event& event, const Error& err
   return name;
 }
 
+Result<DeadLetterFolder::Temporary> DeadLetterFolder::MakeTemporary() {
+  while (true) {
+    fs::path path = options_.directory / (std::string(kTemporaryPrefix) + Uuid::RandomV4().ToHex());
+    JAMMI_ASSIGN(File file, OpenFile(path, O_WRONLY | O_CREAT | O_EXCL));
+    // Some file systems over a network have no locks; nothing is swept there.
+    const bool swept = flock(file.fd(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (!swept && access(path.c_str(), F_OK) == 0) return Temporary{std::move(path), std::move(file)};
+  }
+}
+
 Result<std::string> DeadLetterFolder::WriteFile(const std::string& text, const std::string& id) {
-  const fs::path temporary =
-      options_.directory / fmt::format(".spill-{}-{}", getpid(), next_temporary_.fetch_add(1));
+  JAMMI_ASSIGN(const Temporary temporary, MakeTemporary());
+  const auto& [path, file] = temporary;
   const auto write = [&]() -> Result<std::string> {
-    JAMMI_ASSIGN(const File file, OpenFile(temporary, O_WRONLY | O_CREAT | O_TRUNC));
-    JAMMI_TRY(WriteAll(disk_, file, text, temporary));
-    JAMMI_TRY(SyncFile(disk_, file, temporary));
+    JAMMI_TRY(WriteAll(disk_, file, text, path));
+    JAMMI_TRY(SyncFile(disk_, file, path));
+    JAMMI_SYNC_POINT("events.dead_letter.written");
     const int64_t unix_ms = clock_->Now() / 1000;
     for (uint32_t clash = 0;; ++clash) {
       std::string name = DeadLetterName(unix_ms, id, clash);
-      if (RenameToNew(temporary, options_.directory / name) == 0) return name;
+      if (RenameToNew(path, options_.directory / name) == 0) return name;
       if (errno != EEXIST) return DiskError(errno, fmt::format("naming {}", name));
     }
   };
   auto name = write();
   if (!name) {
-    unlink(temporary.c_str());
+    unlink(path.c_str());
     return name;
   }
   // Not on disk for sure: who has the event still is told so, and the file stands there once too often.

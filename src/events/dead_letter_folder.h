@@ -1,7 +1,6 @@
 // A folder of dead letters.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -18,7 +17,7 @@ namespace jammi::events {
 // Thread-safe; several processes may write to one folder.
 class DeadLetterFolder {
  public:
-  // `options.directory` exists.
+  // `options.directory` exists. What a program that was killed has left half written there goes.
   DeadLetterFolder(const DeadLetterOptions& options, std::shared_ptr<Clock> clock,
                    Disk& disk = Disk::System());
 
@@ -32,12 +31,17 @@ class DeadLetterFolder {
   [[nodiscard]] Result<void> Reserve(uint64_t bytes);
   void GiveBack(uint64_t bytes);
   void CountAgainLocked();
+  void Sweep();
+  struct Temporary {
+    std::filesystem::path path;
+    File file;
+  };
+  [[nodiscard]] Result<Temporary> MakeTemporary();
   [[nodiscard]] Result<std::string> WriteFile(const std::string& text, const std::string& id);
 
   const DeadLetterOptions options_;
   const std::shared_ptr<Clock> clock_;
   Disk& disk_;
-  std::atomic<uint64_t> next_temporary_ = 0;
 
   std::mutex mutex_;
   // What lies there, as far as we know: a replay in another process may have removed some.

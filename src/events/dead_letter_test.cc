@@ -1,7 +1,9 @@
 // Dead letters and their replay: SNK-120 to 126, T92 to T99, and the golden files of the published family.
 #include "jammi/events/dead_letter.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -267,6 +269,25 @@ TEST_F(DeadLetterTest, BeyondItsBoundsNothingIsSpilled) {
   EVENTS_OK_OR_FAIL(sink);
   EXPECT_EQ(FaultIn((*sink)->Emit(EventNamed("f"))), SinkFault::kNoStream);
   EXPECT_EQ(Names(folder_.path()).size(), 2U);
+}
+
+TEST_F(DeadLetterTest, AStartSweepsWhatAKilledProgramLeftHalfWritten) {
+  Put(folder_ / ".spill-4711-0", "{\"half");
+  Put(folder_ / ".spill-beingwritten", "{\"half");
+  const int writing = open((folder_ / ".spill-beingwritten").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(flock(writing, LOCK_EX | LOCK_NB), 0);
+  EXPECT_NE(Open(), nullptr);
+  EXPECT_THAT(Names(folder_.path()), ElementsAre(".spill-beingwritten"));
+  close(writing);
+}
+
+TEST_F(DeadLetterTest, WhatIsBeingWrittenIsNotSweptByAnotherStart) {
+  SetSyncPoint("events.dead_letter.written", [this] { Open(); });
+  const auto sink = Open();
+  inner_->Fail(SinkFault::kUnavailable);
+  EVENTS_OK_OR_FAIL(sink->Emit(EventNamed("a")));
+  ClearSyncPoints();
+  EXPECT_EQ(Names(folder_.path()).size(), 1U);
 }
 
 // --- replay
