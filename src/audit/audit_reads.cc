@@ -8,6 +8,7 @@
 #include "audit/audit_service.h"
 #include "audit/chain.h"
 #include "audit/record_json.h"
+#include "base/sync_point.h"
 #include "catalog/arguments.h"
 #include "catalog/page_token.h"
 
@@ -130,6 +131,7 @@ Result<ChainReport> AuditService::VerifyChain(const Scope& scope, const AuditRan
   JAMMI_ASSIGN(const auto state, backend_.Transact(kReadOnce, [&](Transaction& tx) {
     return audit::ReadChainState(tx, tenant);
   }));
+  JAMMI_SYNC_POINT("Audit::VerifyChain read the head");
 
   std::optional<Sha256Digest> before;
   if (range.from == 1) before = Sha256Digest{};

@@ -22,7 +22,7 @@ std::array<uint8_t, 8> BigEndian(int64_t value) {
   return bytes;
 }
 
-Result<Sha256Digest> DigestOf(const AuditCheckpoint& checkpoint, const AuditMasterKey& key) {
+Result<Sha256Digest> ChainDigestOf(const AuditCheckpoint& checkpoint, const AuditMasterKey& key) {
   JAMMI_ASSIGN(const auto derived, DeriveTenantKey(key.bytes(), checkpoint.tenant_id, kCheckpointInfo));
   JAMMI_ASSIGN(const auto hmac, Hmac::Make(derived.bytes()));
   const std::string bytes = fmt::format("{}\n{}\n{}\n{}\n{}", checkpoint.tenant_id, checkpoint.seq,
@@ -125,7 +125,7 @@ Result<AuditCheckpoint> MakeCheckpoint(const AuditMasterKey& key, std::string_vi
                              .made_at = made_at,
                              .key_id = key.id(),
                              .signature = {}};
-  JAMMI_ASSIGN(const auto digest, DigestOf(checkpoint, key));
+  JAMMI_ASSIGN(const auto digest, ChainDigestOf(checkpoint, key));
   checkpoint.signature = ToHex(digest);
   return checkpoint;
 }
@@ -134,7 +134,7 @@ Result<void> CheckCheckpoint(const AuditCheckpoint& checkpoint, std::string_view
                              const AuditKeyRing& keys) {
   const AuditMasterKey* const key = keys.Find(checkpoint.key_id);
   if (key == nullptr) return UnknownKey(checkpoint.key_id);
-  JAMMI_ASSIGN(const auto digest, DigestOf(checkpoint, *key));
+  JAMMI_ASSIGN(const auto digest, ChainDigestOf(checkpoint, *key));
   if (IsHexOf(digest, checkpoint.signature) && checkpoint.tenant_id == tenant) return {};
   return SignatureMismatch(fmt::format("the checkpoint at record {}", checkpoint.seq), {});
 }

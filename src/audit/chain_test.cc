@@ -64,6 +64,22 @@ TEST_P(AuditChainTest, Weakness4APutInRecordIsFound) {
   EXPECT_GT(report.finding_count, 999'999'000'000);
 }
 
+TEST_P(AuditChainTest, Weakness4AChangedLinkDoesNotBlameTheRecordBehindIt) {
+  LogEach(A(), 1, 8);
+  Set("chain", 2, Bytes(std::string(32, 'x')));
+  EXPECT_THAT(Findings(), ElementsAre(Pair("misplaced", 2)));
+  Set("chain", 3, Bytes(std::string(32, 'y')));
+  Set("chain", 6, Bytes(std::string(32, 'z')));
+  EXPECT_THAT(Findings(), ElementsAre(Pair("misplaced", 2), Pair("misplaced", 3), Pair("misplaced", 6)));
+}
+
+TEST_P(AuditChainTest, Weakness4WhatIsDeletedWhileTheChainIsReadIsMissing) {
+  LogEach(A(), 1, 6);
+  SetSyncPoint("Audit::VerifyChain read the head",
+               [&] { Sql("DELETE FROM search_audit WHERE scope = $1 AND seq >= 4", {kA.Key()}); });
+  EXPECT_THAT(Findings(), ElementsAre(Pair("missing", 4), Pair("missing", 5)));
+}
+
 TEST_P(AuditChainTest, AHeadThatIsGoneOrSetBackIsFound) {
   LogEach(A(), 1, 4);
   Sql("UPDATE audit_chains SET next_seq = 3 WHERE scope = $1", {kA.Key()});
@@ -218,6 +234,10 @@ TEST_P(AuditExportTest, WhatWasDoneToTheLinesIsFound) {
   auto twice = lines;
   twice.insert(twice.begin() + 2, lines[1]);
   EXPECT_THAT(Found(Ok(VerifyLines(twice))), Contains(Pair("misplaced", 2)));
+  auto again = lines;
+  again.insert(again.begin() + 2, lines[0]);
+  EXPECT_THAT(Found(Ok(VerifyLines(again))), ElementsAre(Pair("misplaced", 1)))
+      << "what follows is in its place";
   auto behind = lines;
   behind.push_back(lines[0]);
   EXPECT_EQ(CodeOf(VerifyLines(behind)), ErrorCode::kInvalidArgument);

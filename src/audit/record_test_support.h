@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "catalog/repo_fixture.h"
 #include "jammi/audit.h"
 
 namespace jammi::test {
@@ -20,11 +21,6 @@ inline constexpr std::string_view kKeyCounting =
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 inline constexpr std::string_view kTenantA = "01906c83-d4c8-7e10-9c4f-3b6f7c5a8e9a";
 
-template <class T>
-T Ok(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().ToString());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 template <class T>
 AuditFault FaultOf(const Result<T>& result) {
   const auto* detail = result ? nullptr : result.error().template As<AuditDetail>();

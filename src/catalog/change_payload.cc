@@ -82,7 +82,7 @@ std::optional<size_t> FindOnly(std::string_view text, std::string_view bytes) {
   return found;
 }
 
-std::string_view TextOf(const arrow::Buffer& buffer) {
+std::string_view PayloadText(const arrow::Buffer& buffer) {
   return {reinterpret_cast<const char*>(buffer.data()), static_cast<size_t>(buffer.size())};
 }
 
@@ -101,7 +101,7 @@ std::optional<ChangeTemplate> ChangeTemplate::Make(bool has_version) {
   if (has_version) sample.version = 1;
   const auto written = WriteChange(sample);
   if (!written) return std::nullopt;
-  const std::string_view bytes = TextOf(**written);
+  const std::string_view bytes = PayloadText(**written);
   const Layout layout({sample.kind, ToString(sample.verb), {}, sample.name}, has_version);
   if (std::cmp_less(bytes.size(), layout.body_size)) return std::nullopt;
 

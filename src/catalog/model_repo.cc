@@ -181,7 +181,7 @@ Result<void> ReadOutline(const Row& row, ModelRecord& record) {
 
 // --- Steps of the verbs, each inside a transaction.
 
-Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const ModelRecord& model) {
+Result<void> RecordModelChange(Transaction& tx, ChangeVerb verb, const ModelRecord& model) {
   return jammi::RecordChange(tx, {.kind = "model",
                                   .verb = verb,
                                   .owner = model.owner,
@@ -226,7 +226,7 @@ Result<std::optional<ModelRecord>> Put(Transaction& tx, std::string_view sql, co
                             params.backend, params.base_model_id, params.artifact_path, params.config_json}));
   if (!stored) return std::optional<ModelRecord>();
   JAMMI_TRY(
-      RecordChange(tx, stored->revision == 1 ? ChangeVerb::kRegistered : ChangeVerb::kUpdated, *stored));
+      RecordModelChange(tx, stored->revision == 1 ? ChangeVerb::kRegistered : ChangeVerb::kUpdated, *stored));
   return stored;
 }
 
@@ -235,7 +235,7 @@ Result<ModelRecord> Change(Transaction& tx, std::string_view sql, const ModelRec
                            const SqlValue& value) {
   JAMMI_ASSIGN(auto changed, QueryRecord(tx, sql, {value, current.uid.value, current.revision}));
   if (changed) {
-    JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, *changed));
+    JAMMI_TRY(RecordModelChange(tx, ChangeVerb::kUpdated, *changed));
     return std::move(*changed);
   }
   return Error(ErrorCode::kAborted, fmt::format("model {} was changed at the same time",
@@ -396,7 +396,7 @@ Result<ModelRecord> SetModelArtifactPath(Transaction& tx, const ModelUid& uid,
                                          std::string_view artifact_path) {
   JAMMI_ASSIGN(auto changed, QueryRecord(tx, kPublish, {artifact_path, uid.value}));
   if (!changed) return DanglingUid(uid);
-  JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, *changed));
+  JAMMI_TRY(RecordModelChange(tx, ChangeVerb::kUpdated, *changed));
   return std::move(*changed);
 }
 
@@ -517,7 +517,7 @@ Result<void> Models::Delete(std::string_view model_id, std::optional<int32_t> ve
     }
     JAMMI_ASSIGN(const int64_t deleted, tx.Execute(kModelDelete, {target->uid.value}));
     if (deleted != 1) return NotFound(model_id, version);
-    return RecordChange(tx, ChangeVerb::kDeleted, *target);
+    return RecordModelChange(tx, ChangeVerb::kDeleted, *target);
   });
 }
 

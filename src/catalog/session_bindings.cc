@@ -63,7 +63,7 @@ Error CountIsLost() {
 }
 
 // Changes the number of bindings, and returns it.
-Result<int64_t> Add(Transaction& tx, int64_t count) {
+Result<int64_t> AddToCount(Transaction& tx, int64_t count) {
   JAMMI_ASSIGN(const auto sessions,
                tx.QueryFirst(kAdd, {count}, [](const Row& row) { return row.Get<int64_t>("sessions"); }));
   if (sessions) return *sessions;
@@ -119,7 +119,7 @@ Result<bool> SessionBindings::TryBind(const SessionKey& session, const TenantId&
                  tx.QueryFirst(kBind, {BytesOf(session), tenant.ToString(), limits_.keep.count()},
                                [](const Row& row) { return row.Get<int64_t>("revision"); }));
     if (revision != 1) return {};
-    JAMMI_ASSIGN(const int64_t sessions, Add(tx, 1));
+    JAMMI_ASSIGN(const int64_t sessions, AddToCount(tx, 1));
     no_room = sessions > limits_.most;
     if (!no_room) return {};
     return Error(ErrorCode::kResourceExhausted,
@@ -144,7 +144,7 @@ Result<void> SessionBindings::Bind(const SessionKey& session, const TenantId& te
 Result<bool> SessionBindings::Unbind(const SessionKey& session, Deadline deadline) {
   return backend_->Transact({.deadline = deadline}, [&](Transaction& tx) -> Result<bool> {
     JAMMI_ASSIGN(const int64_t removed, tx.Execute(kUnbind, {BytesOf(session)}));
-    if (removed > 0) JAMMI_TRY(Add(tx, -removed));
+    if (removed > 0) JAMMI_TRY(AddToCount(tx, -removed));
     return removed > 0;
   });
 }
@@ -182,7 +182,7 @@ Result<int64_t> SessionBindings::Sweep(std::chrono::microseconds expired_for, De
   return backend_->Transact(
       {.lane = Lane::kBulk, .deadline = deadline}, [&](Transaction& tx) -> Result<int64_t> {
         JAMMI_ASSIGN(const int64_t removed, tx.Execute(SweepText(), {expired_for.count()}));
-        if (removed > 0) JAMMI_TRY(Add(tx, -removed));
+        if (removed > 0) JAMMI_TRY(AddToCount(tx, -removed));
         return removed;
       });
 }

@@ -191,8 +191,8 @@ bool ComesBefore(const StoredTopic& a, const StoredTopic& b) {
   return std::pair(a.created_at, a.id) < std::pair(b.created_at, b.id);
 }
 
-Result<void> RecordChange(Transaction& tx, ChangeVerb verb, const Scope& owner, std::string_view name,
-                          std::optional<int64_t> version = std::nullopt) {
+Result<void> RecordTopicChange(Transaction& tx, ChangeVerb verb, const Scope& owner, std::string_view name,
+                               std::optional<int64_t> version = std::nullopt) {
   return jammi::RecordChange(
       tx, {.kind = "topic", .verb = verb, .owner = owner, .name = name, .version = version});
 }
@@ -315,7 +315,7 @@ Result<StoredTopic> TopicRepo::Insert(StoredTopic topic, std::optional<int64_t> 
     topic.created_at = created_at.value_or(0);
     if (max_topics) JAMMI_TRY(CheckTopicQuota(tx, topic.owner, *max_topics));
     JAMMI_TRY(tx.Execute(kTopicInsertHead, {topic.topic_no}));
-    return RecordChange(tx, ChangeVerb::kRegistered, topic.owner, topic.name);
+    return RecordTopicChange(tx, ChangeVerb::kRegistered, topic.owner, topic.name);
   });
   if (stored) return topic;
   const auto* refused = stored.error().As<BackendDetail>();
@@ -368,7 +368,7 @@ Result<StoredTopic> TopicRepo::AppendColumns(
     const SqlBytes schema(reinterpret_cast<const uint8_t*>(topic->schema.data()), topic->schema.size());
     JAMMI_TRY(tx.Execute(kSetSchema, {topic->topic_no, schema, earlier}));
     const auto version = static_cast<int64_t>(topic->earlier_columns.size()) + 1;
-    JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, owner, topic->name, version));
+    JAMMI_TRY(RecordTopicChange(tx, ChangeVerb::kUpdated, owner, topic->name, version));
     return *std::move(topic);
   });
 }
@@ -420,7 +420,7 @@ Result<int64_t> TopicRepo::Drop(const Scope& owner, const TopicId& id,
     if (!marked) return TopicNotFound(text);
     JAMMI_TRY(RefuseEnginesOwn(marked->name));
     JAMMI_TRY(tx.Execute(kDeleteHead, {marked->topic_no}));
-    JAMMI_TRY(RecordChange(tx, ChangeVerb::kDeleted, owner, marked->name));
+    JAMMI_TRY(RecordTopicChange(tx, ChangeVerb::kDeleted, owner, marked->name));
     tx.AfterCommit([committed, topic_no = marked->topic_no] { committed(topic_no); });
     return marked->topic_no;
   });
@@ -438,7 +438,7 @@ Result<StoredTopic> TopicRepo::SetRetention(const Scope& owner, const TopicId& i
                                            ReadTopic));
     if (!topic) return TopicNotFound(text);
     JAMMI_TRY(RefuseEnginesOwn(topic->name));
-    JAMMI_TRY(RecordChange(tx, ChangeVerb::kUpdated, owner, topic->name));
+    JAMMI_TRY(RecordTopicChange(tx, ChangeVerb::kUpdated, owner, topic->name));
     return std::move(*topic);
   });
 }

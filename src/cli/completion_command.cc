@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "cli/lists.h"
+#include "command_line/lists.h"
 
 namespace jammi {
 namespace {

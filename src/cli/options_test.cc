@@ -8,11 +8,11 @@
 #include <sstream>
 
 #include "cli/event_printer.h"
-#include "cli/lists.h"
 #include "cli/report.h"
 #include "cli/start_option.h"
 #include "cli/table_options.h"
 #include "cli/topics.h"
+#include "command_line/lists.h"
 
 namespace jammi {
 namespace {

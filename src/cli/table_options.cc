@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/invalid.h"
-#include "cli/lists.h"
+#include "command_line/lists.h"
 #include "rows/type_name.h"
 
 namespace jammi {

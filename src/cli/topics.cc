@@ -5,7 +5,7 @@
 
 #include "base/invalid.h"
 #include "base/text.h"
-#include "cli/lists.h"
+#include "command_line/lists.h"
 
 namespace jammi {
 namespace {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "engine/number_fixture.h"
 #include "engine/repositories_fixture.h"
 
 namespace jammi {
@@ -20,7 +21,6 @@ namespace {
 using std::chrono::seconds;
 
 // Long enough for a loaded machine; a test that waits so long has failed.
-Deadline Patience() { return Deadline::After(seconds(60)); }
 
 std::shared_ptr<arrow::Schema> QuakeSchema() {
   return arrow::schema(

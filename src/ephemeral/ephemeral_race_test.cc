@@ -71,6 +71,17 @@ TEST_P(EphemeralRaceTest, W25CreatingTablesBesideTheEnd) {
   EXPECT_GT(created, 0);
 }
 
+// Between the look whether the session is open and the look for its table.
+TEST_P(EphemeralRaceTest, WhoseSessionEndsMeanwhileIsToldThatAndNotThatTheTableIsUnknown) {
+  auto session = OpenWith("t", 1);
+  auto attached = Ok(other_->sessions->Attach(kA, session.id()));
+  SetSyncPoint("EphemeralSession::OnTable was open", [&] {
+    ClearSyncPoints();
+    Ok(session.Close());
+  });
+  EXPECT_EQ(FaultOf(attached.Count("t")), EphemeralFault::kEnded);
+}
+
 // What was acknowledged is counted: an insert is before the end, or it fails.
 TEST_P(EphemeralRaceTest, Trg135InsertingBesideTheEnd) {
   for (int i = 0; i < kRounds; ++i) {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/sync_point.h"
 #include "catalog/arguments.h"
 #include "ephemeral/ephemeral_sessions.h"
 #include "ephemeral/handle_state.h"
@@ -102,6 +103,7 @@ auto EphemeralSession::OnTable(std::string_view table, Verb verb) const
   const Pass pass(state_->sessions->gate_);
   if (!pass) return EphemeralSessions::Closed();
   JAMMI_TRY(CheckOpen());
+  JAMMI_SYNC_POINT("EphemeralSession::OnTable was open");
   auto done = verb(sessions.tables_, TableId(table));
   if (done || !IsNoTable(done.error())) return done;
   JAMMI_TRY(CheckOpen());

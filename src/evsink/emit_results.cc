@@ -12,7 +12,7 @@ namespace {
 // More than any window of a sink; it bounds what a slow reader of the output can make us keep.
 constexpr size_t kMaxExpected = 8192;
 
-std::string_view ToString(Outcome outcome) {
+std::string_view OutcomeText(Outcome outcome) {
   switch (outcome) {
     case Outcome::kDelivered:
       return "delivered";
@@ -120,7 +120,7 @@ void EmitResults::PrintOne(const Expected& expected) {
   if (quiet_ && (outcome.outcome == Outcome::kDelivered || outcome.outcome == Outcome::kSpooled)) return;
   ResultLine line(expected.place);
   if (!expected.id.empty()) line.Text("id", expected.id);
-  line.Text("outcome", ToString(outcome.outcome));
+  line.Text("outcome", OutcomeText(outcome.outcome));
   if (!outcome.dead_letter.empty()) line.Text("dead_letter", outcome.dead_letter);
   if (outcome.error) line.Failure(*outcome.error);
   out_ << line.Finish();

@@ -283,8 +283,8 @@ void OrderedConsumer::State::OnStatus(const Message& message) {
     outstanding_ = 0;
     too_large_ = true;
   } else if (status == "409" && text.starts_with("Batch Completed")) {
-    outstanding_ = 0;
-  } else {  // the consumer is gone, or its server is
+    return;  // its messages have been counted, and by now it may be the next request that is under way
+  } else {   // the consumer is gone, or its server is
     return RestartLocked();
   }
   PullLocked();

@@ -103,6 +103,32 @@ TEST_P(OrderedConsumerTest, WhatIsNotReleasedBoundsWhatComes) {
   EXPECT_EQ(messages_.Await(40), Numbered(0, 40, 1));
 }
 
+// The end of a request may be announced when the next one is under way already: that one then went on, and
+// another one was made beside it, so that more came than there was room for.
+TEST_P(OrderedConsumerTest, TheEndOfARequestDoesNotEndTheNextOne) {
+  Mailbox<std::string> requests;  // where the answers go
+  const auto spy = connection_->Subscribe("$JS.API.CONSUMER.MSG.NEXT.s.*", [&](const auto& request) {
+    requests.Put(std::string(request->reply()));
+  });
+  ASSERT_TRUE(spy);
+  Publish(0, 10);
+  auto options = Options();
+  options.max_messages = 10;
+  hold_ = true;
+  Consume(options);
+  messages_.Await(10);
+  consumer_->Release(6, 24);
+  const auto inbox = requests.Await(2).back();
+  const OutMessage late{
+      .subject = inbox, .headers = {{"Status", "409"}, {"Description", "Batch Completed"}}, .body = {}};
+  NATS_OK_OR_FAIL(connection_->Publish(late));
+  Publish(10, 40);
+  messages_.Await(16);
+  NATS_OK_OR_FAIL(JetStream(*connection_).FindStream("s"));  // the server had time to send more
+  EXPECT_EQ(messages_.size(), 16U);
+  EXPECT_EQ(requests.size(), 2U);
+}
+
 TEST_P(OrderedConsumerTest, BytesBoundItTooAndALargeMessageComesAlone) {
   Publish(0, 10, 1000);
   Publish(10, 11, 100'000);

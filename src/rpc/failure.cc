@@ -10,7 +10,7 @@
 namespace jammi {
 namespace {
 
-namespace wire = ::jammi::v1::error;
+namespace error_wire = ::jammi::v1::error;
 
 // --- jammi.v1.error.JammiErrorDetail. An overload for each detail that the published protocol knows; of the
 // --- others only the text travels. Where its generations differ, both forms are written: each client finds
@@ -29,13 +29,13 @@ constexpr bool kIsOther =
     std::is_same_v<T, SinkDetail> || std::is_same_v<T, std::monostate>;
 
 std::string Other(const Error& error) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_other()->set_message(error.message());
   return detail.SerializeAsString();
 }
 
-wire::BackendErrorDetail Backend(const Error& error, const BackendDetail& given) {
-  wire::BackendErrorDetail detail;
+error_wire::BackendErrorDetail Backend(const Error& error, const BackendDetail& given) {
+  error_wire::BackendErrorDetail detail;
   switch (given.fault) {
     case BackendFault::kUnique:
     case BackendFault::kForeignKey:
@@ -74,32 +74,32 @@ wire::BackendErrorDetail Backend(const Error& error, const BackendDetail& given)
 }
 
 std::string Engine(const Error& error, const ConfigDetail&) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_config()->set_message(error.message());
   return detail.SerializeAsString();
 }
 std::string Engine(const Error& error, const TenantDetail&) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_tenant()->set_message(error.message());
   return detail.SerializeAsString();
 }
 std::string Engine(const Error&, const ModelNotFoundDetail& given) {
-  wire::JammiErrorDetail older;
+  error_wire::JammiErrorDetail older;
   older.mutable_model_not_found()->set_model_id(given.model_id);
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_not_found()->set_model_id(given.model_id);
   return older.SerializeAsString() + detail.SerializeAsString();
 }
 std::string Engine(const Error&, const ModelReferencedDetail& given) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_model_referenced()->set_model_id(given.model_id);
   for (const auto& each : given.referenced_by) detail.mutable_model_referenced()->add_referenced_by(each);
   return detail.SerializeAsString();
 }
 std::string Engine(const Error& error, const ResultTableNotFoundDetail& given) {
-  wire::JammiErrorDetail older;
+  error_wire::JammiErrorDetail older;
   older.mutable_catalog()->set_message(error.message());
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   if (given.table_name.empty()) {
     detail.mutable_not_found()->mutable_ready_index()->set_source_id(given.source_id);
   } else {
@@ -108,23 +108,23 @@ std::string Engine(const Error& error, const ResultTableNotFoundDetail& given) {
   return older.SerializeAsString() + detail.SerializeAsString();
 }
 std::string Engine(const Error& error, const ResultTableReferencedDetail&) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_catalog()->set_message(error.message());
   return detail.SerializeAsString();
 }
 std::string Engine(const Error&, const DependencyCycleDetail& given) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_dependency_cycle()->set_table(given.table_name);
   return detail.SerializeAsString();
 }
 std::string Engine(const Error& error, const SourceDetail& given) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_source()->set_source_id(given.source_id);
   detail.mutable_source()->set_message(error.message());
   return detail.SerializeAsString();
 }
 std::string Engine(const Error& error, const ChannelDetail& given) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   auto& channel = *detail.mutable_channel_catalog();
   switch (given.fault) {
     case ChannelFault::kAlreadyExists:
@@ -157,7 +157,7 @@ std::string Engine(const Error& error, const ChannelDetail& given) {
   return detail.SerializeAsString();
 }
 std::string Engine(const Error& error, const TableDetail& given) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   auto& table = *detail.mutable_mutable_table();
   switch (given.fault) {
     case TableFault::kInvalidId:
@@ -190,23 +190,23 @@ std::string Engine(const Error& error, const TableDetail& given) {
   return detail.SerializeAsString();
 }
 std::string Engine(const Error& error, const UnsupportedSchemaTypeDetail&) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_mutable_table()->set_schema(error.message());
   return detail.SerializeAsString();
 }
 std::string Engine(const Error& error, const BackendDetail&) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_catalog()->set_message(error.message());
   return detail.SerializeAsString();
 }
 std::string Engine(const Error&, const LeaseLostDetail& given) {
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_lease_lost()->set_table(given.name);
   return detail.SerializeAsString();
 }
 std::string Engine(const Error& error, const TrainingJobDetail& given) {
   if (error.code() != ErrorCode::kNotFound) return Other(error);
-  wire::JammiErrorDetail detail;
+  error_wire::JammiErrorDetail detail;
   detail.mutable_not_found()->set_job_id(given.job_id);
   return detail.SerializeAsString();
 }
@@ -218,8 +218,8 @@ std::string Engine(const Error& error, const T&) {
 
 // --- jammi.v1.error.TriggerErrorDetail
 
-wire::TriggerErrorDetail Trigger(const Error& error) {
-  wire::TriggerErrorDetail detail;
+error_wire::TriggerErrorDetail Trigger(const Error& error) {
+  error_wire::TriggerErrorDetail detail;
   if (const auto* topic = error.As<TopicNotFoundDetail>()) {
     detail.set_topic_not_found(topic->topic);
   } else if (const auto* conflict = error.As<SchemaConflictDetail>()) {
@@ -255,8 +255,8 @@ wire::TriggerErrorDetail Trigger(const Error& error) {
 
 // --- jammi.v1.error.AuditErrorDetail
 
-wire::AuditErrorDetail Audit(const Error& error) {
-  wire::AuditErrorDetail detail;
+error_wire::AuditErrorDetail Audit(const Error& error) {
+  error_wire::AuditErrorDetail detail;
   const auto* audit = error.As<AuditDetail>();
   if (audit == nullptr) {
     if (error.As<BrokerDetail>() != nullptr) {
@@ -391,7 +391,7 @@ RpcCode ToRpcCode(ErrorCode code) {
 RpcFailure ToFailure(const Error& error, ErrorFamily family) {
   RpcFailure failure{.code = ToRpcCode(error.code()), .message = MessageOf(error, family), .details = {}};
   if (!HasDetail(error)) return failure;
-  wire::RpcStatus status;
+  error_wire::RpcStatus status;
   status.set_code(static_cast<int32_t>(failure.code));
   status.set_message(failure.message);
   auto& any = *status.add_details();

@@ -14,13 +14,13 @@
 namespace jammi {
 namespace {
 
-namespace wire = ::jammi::v1::error;
+namespace error_wire = ::jammi::v1::error;
 
 constexpr std::string_view kUrl = "type.googleapis.com/jammi.v1.error.";
 
 // The detail's bytes. The envelope repeats code and text, and names the message.
 std::string DetailBytes(const RpcFailure& failure, std::string_view message) {
-  wire::RpcStatus status;
+  error_wire::RpcStatus status;
   EXPECT_TRUE(status.ParseFromString(failure.details));
   EXPECT_EQ(status.code(), static_cast<int>(failure.code));
   EXPECT_EQ(status.message(), failure.message);
@@ -36,16 +36,16 @@ Detail Parse(const std::string& bytes) {
   EXPECT_TRUE(detail.ParseFromString(bytes));
   return detail;
 }
-wire::JammiErrorDetail Engine(const Error& error) {
-  return Parse<wire::JammiErrorDetail>(
+error_wire::JammiErrorDetail Engine(const Error& error) {
+  return Parse<error_wire::JammiErrorDetail>(
       DetailBytes(ToFailure(error, ErrorFamily::kEngine), "JammiErrorDetail"));
 }
-wire::TriggerErrorDetail Trigger(const Error& error) {
-  return Parse<wire::TriggerErrorDetail>(
+error_wire::TriggerErrorDetail Trigger(const Error& error) {
+  return Parse<error_wire::TriggerErrorDetail>(
       DetailBytes(ToFailure(error, ErrorFamily::kTrigger), "TriggerErrorDetail"));
 }
-wire::AuditErrorDetail Audit(const Error& error) {
-  return Parse<wire::AuditErrorDetail>(
+error_wire::AuditErrorDetail Audit(const Error& error) {
+  return Parse<error_wire::AuditErrorDetail>(
       DetailBytes(ToFailure(error, ErrorFamily::kAudit), "AuditErrorDetail"));
 }
 
@@ -133,9 +133,9 @@ TEST(Failure, EngineModelNotFoundForBothGenerations) {
             "9201030a016d"
             "8a0303"
             "12016d");
-  EXPECT_EQ(Parse<wire::JammiErrorDetail>(bytes).not_found().model_id(), "m");
+  EXPECT_EQ(Parse<error_wire::JammiErrorDetail>(bytes).not_found().model_id(), "m");
   // What a client of 0.47 has: everything but 49.
-  EXPECT_EQ(Parse<wire::JammiErrorDetail>(bytes.substr(0, 6)).model_not_found().model_id(), "m");
+  EXPECT_EQ(Parse<error_wire::JammiErrorDetail>(bytes.substr(0, 6)).model_not_found().model_id(), "m");
 }
 
 TEST(Failure, EngineModelReferenced) {
@@ -152,10 +152,10 @@ TEST(Failure, EngineResultTableNotFoundForBothGenerations) {
                        "JammiErrorDetail");
   };
   auto bytes = both({.table_name = "t", .source_id = ""});
-  EXPECT_EQ(Parse<wire::JammiErrorDetail>(bytes).not_found().result_table(), "t");
+  EXPECT_EQ(Parse<error_wire::JammiErrorDetail>(bytes).not_found().result_table(), "t");
   EXPECT_EQ(Hex(bytes.substr(0, 5)), "22030a0178") << "catalog {\"x\"} comes first";
   bytes = both({.table_name = "", .source_id = "s"});
-  EXPECT_EQ(Parse<wire::JammiErrorDetail>(bytes).not_found().ready_index().source_id(), "s");
+  EXPECT_EQ(Parse<error_wire::JammiErrorDetail>(bytes).not_found().ready_index().source_id(), "s");
   EXPECT_EQ(Hex(bytes.substr(0, 5)), "22030a0178");
 }
 

@@ -21,7 +21,7 @@
 namespace jammi::test {
 namespace {
 
-namespace wire = ::jammi::v1::audit;
+namespace audit_wire = ::jammi::v1::audit;
 using google::protobuf::Empty;
 using testing::HasSubstr;
 
@@ -30,7 +30,7 @@ constexpr auto kLog = "/jammi.v1.audit.AuditService/AuditLog";
 class Audit final : public RpcService {
  public:
   Audit() : RpcService("jammi.v1.audit.AuditService") {
-    Unary<wire::AuditLogRequest, Empty>("AuditLog", {}, [this](const auto&, const auto& request) {
+    Unary<audit_wire::AuditLogRequest, Empty>("AuditLog", {}, [this](const auto&, const auto& request) {
       ++ran;
       last = request.records_size();
       return Result<Empty>(Empty());
@@ -101,13 +101,18 @@ TEST_F(HostileTest, WhatIsCompressedIsRefusedAndNotUnpacked) {
   EXPECT_TRUE(Serves());
 }
 
+// The call is refused; where the excess comes in pieces, gRPC closes the connection instead. Either way it is
+// the sender's own.
 TEST_F(HostileTest, HeadersAboveTheLimitEndTheirCall) {
   const int ran = audit_->ran;
-  const auto answer = server_->Call(kLog, "", {.headers = {{"x-flood", std::string(100'000, 'a')}}});
-  EXPECT_EQ(answer.code, RpcCode::kResourceExhausted) << answer.message;
+  const auto refused = [&](const Headers& headers) {
+    return TestChannel(server_->address()).Call(kLog, "", {.headers = headers}).code;
+  };
+  const auto is_refusal = testing::AnyOf(RpcCode::kResourceExhausted, RpcCode::kUnavailable);
+  EXPECT_THAT(refused({{"x-flood", std::string(100'000, 'a')}}), is_refusal);
   Headers many;
   for (int i = 0; i < 2000; ++i) many.emplace("x-" + std::to_string(i), "a");
-  EXPECT_EQ(server_->Call(kLog, "", {.headers = many}).code, RpcCode::kResourceExhausted);
+  EXPECT_THAT(refused(many), is_refusal);
   EXPECT_EQ(audit_->ran, ran);
   EXPECT_TRUE(Serves());
 }

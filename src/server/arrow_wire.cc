@@ -30,7 +30,7 @@ constexpr std::string_view kEndOfStream("\xFF\xFF\xFF\xFF\0\0\0\0", 8);
 // Rows need at least a bit of data each. Columns of nulls, or of runs, may do with less up to here.
 constexpr int64_t kMaxRowsWithoutData = int64_t{1} << 20;
 
-Error Invalid(std::string_view doing, const arrow::Status& status) {
+Error InvalidArrow(std::string_view doing, const arrow::Status& status) {
   return Error(ErrorCode::kInvalidArgument, fmt::format("{}: {}", doing, status.message()));
 }
 
@@ -156,13 +156,14 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadOneBatch(const std::share
 
 // Calls into Arrow with bytes from outside: what it throws is an error like others.
 template <class Function>
-auto Guarded(std::string_view doing, Function function) -> Result<typename decltype(function())::ValueType> {
+auto GuardedArrow(std::string_view doing, Function function)
+    -> Result<typename decltype(function())::ValueType> {
   try {
     auto result = function();
-    if (!result.ok()) return Invalid(doing, result.status());
+    if (!result.ok()) return InvalidArrow(doing, result.status());
     return std::move(result).ValueUnsafe();
   } catch (const std::exception& exception) {
-    return Invalid(doing, arrow::Status::Invalid(exception.what()));
+    return InvalidArrow(doing, arrow::Status::Invalid(exception.what()));
   }
 }
 
@@ -178,7 +179,7 @@ class OwnedBytes final : public arrow::Buffer {
 
 Result<std::string> SchemaMessage(const arrow::Schema& schema) {
   const auto bytes = arrow::ipc::SerializeSchema(schema);
-  if (!bytes.ok()) return Invalid("schema encode", bytes.status());
+  if (!bytes.ok()) return InvalidArrow("schema encode", bytes.status());
   return (*bytes)->ToString();
 }
 
@@ -209,11 +210,11 @@ Result<std::string> EncodeWireSchema(const arrow::Schema& schema) {
 
 Result<std::shared_ptr<arrow::Schema>> DecodeWireSchema(std::string_view bytes) {
   if (bytes.empty()) return Error(ErrorCode::kInvalidArgument, "schema is required");
-  return Guarded("schema decode", [&] { return ReadSchema(bytes); });
+  return GuardedArrow("schema decode", [&] { return ReadSchema(bytes); });
 }
 
 Result<std::string> EncodeWireBatch(const arrow::RecordBatch& batch) {
-  const auto stream = Guarded("batch encode", [&]() -> arrow::Result<std::shared_ptr<arrow::Buffer>> {
+  const auto stream = GuardedArrow("batch encode", [&]() -> arrow::Result<std::shared_ptr<arrow::Buffer>> {
     ARROW_ASSIGN_OR_RAISE(auto out, arrow::io::BufferOutputStream::Create());
     ARROW_ASSIGN_OR_RAISE(const auto writer,
                           arrow::ipc::MakeStreamWriter(out.get(), batch.schema(), WriteOptions()));
@@ -237,7 +238,7 @@ Result<std::shared_ptr<arrow::RecordBatch>> DecodeWireBatch(std::string_view hea
     joined.append(header).append(body);
     bytes = arrow::Buffer::FromString(std::move(joined));
   }
-  return Guarded("batch decode", [&] {
+  return GuardedArrow("batch decode", [&] {
     return known == nullptr ? ReadOneBatch(std::move(bytes)) : ReadOneBatch(bytes, *known);
   });
 }

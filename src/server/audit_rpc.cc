@@ -15,8 +15,8 @@
 namespace jammi {
 namespace {
 
-namespace wire = ::jammi::v1::audit;
-namespace ext = ::jammi::ext::v1;
+namespace audit_wire = ::jammi::v1::audit;
+namespace ext_wire = ::jammi::ext::v1;
 using google::protobuf::Empty;
 
 constexpr MethodOptions kAuditReads = {.access = RpcAccess::kRead, .errors = ErrorFamily::kAudit};
@@ -27,7 +27,7 @@ Result<Uuid> ParseQueryId(const std::string& text) {
   return Error(ErrorCode::kInvalidArgument, fmt::format("query_id '{}' is no UUID", text));
 }
 
-Result<AuditedQuery> FromWire(const wire::PerQueryAudit& given) {
+Result<AuditedQuery> FromWire(const audit_wire::PerQueryAudit& given) {
   AuditedQuery query;
   JAMMI_ASSIGN(query.query_id, ParseQueryId(given.query_id()));
   query.model_id = given.model_id();
@@ -38,7 +38,7 @@ Result<AuditedQuery> FromWire(const wire::PerQueryAudit& given) {
   return query;
 }
 
-void ToWire(const AuditRecord& record, wire::PerQueryAudit& reply) {
+void ToWire(const AuditRecord& record, audit_wire::PerQueryAudit& reply) {
   reply.set_query_id(record.query_id.ToString());
   reply.set_tenant_id(record.tenant_id.value_or(""));
   reply.set_model_id(record.model_id);
@@ -54,16 +54,16 @@ class AuditRpc final : public RpcService {
  public:
   explicit AuditRpc(const ServerContext& context)
       : RpcService("jammi.v1.audit.AuditService"), context_(context) {
-    Unary<wire::AuditLogRequest, Empty>(
+    Unary<audit_wire::AuditLogRequest, Empty>(
         "AuditLog", kAuditWrites,
         [this](const auto& call, const auto& request) { return Log(call, request); });
-    Unary<wire::AuditFetchByQueryIdRequest, wire::AuditFetchByQueryIdResponse>(
+    Unary<audit_wire::AuditFetchByQueryIdRequest, audit_wire::AuditFetchByQueryIdResponse>(
         "AuditFetchByQueryId", kAuditReads,
         [this](const auto& call, const auto& request) { return Fetch(call, request); });
-    Unary<wire::AuditFetchRecentRequest, wire::AuditFetchRecentResponse>(
+    Unary<audit_wire::AuditFetchRecentRequest, audit_wire::AuditFetchRecentResponse>(
         "AuditFetchRecent", kAuditReads,
         [this](const auto& call, const auto& request) { return FetchRecent(call, request); });
-    Unary<wire::VerifyRequest, wire::VerifyResponse>(
+    Unary<audit_wire::VerifyRequest, audit_wire::VerifyResponse>(
         "Verify", kAuditReads,
         [this](const auto& call, const auto& request) { return Verify(call, request); });
   }
@@ -72,7 +72,7 @@ class AuditRpc final : public RpcService {
   [[nodiscard]] AuditLog LogOf(const RpcCall& call) const { return context_.SessionOf(call).audit(); }
 
   // SRV-180. Tenant, time and signature are the server's, whatever the caller says of them.
-  [[nodiscard]] Result<Empty> Log(const RpcCall& call, const wire::AuditLogRequest& request) const {
+  [[nodiscard]] Result<Empty> Log(const RpcCall& call, const audit_wire::AuditLogRequest& request) const {
     std::vector<AuditedQuery> queries;
     queries.reserve(static_cast<size_t>(request.records_size()));
     for (const auto& record : request.records()) {
@@ -85,29 +85,29 @@ class AuditRpc final : public RpcService {
   }
 
   // SRV-182
-  [[nodiscard]] Result<wire::AuditFetchByQueryIdResponse> Fetch(
-      const RpcCall& call, const wire::AuditFetchByQueryIdRequest& request) const {
+  [[nodiscard]] Result<audit_wire::AuditFetchByQueryIdResponse> Fetch(
+      const RpcCall& call, const audit_wire::AuditFetchByQueryIdRequest& request) const {
     JAMMI_ASSIGN(const Uuid id, ParseQueryId(request.query_id()));
     JAMMI_ASSIGN(const auto record, LogOf(call).Find(id));
-    wire::AuditFetchByQueryIdResponse reply;
+    audit_wire::AuditFetchByQueryIdResponse reply;
     if (record) ToWire(*record, *reply.mutable_record());
     return reply;
   }
 
   // SRV-182
-  [[nodiscard]] Result<wire::AuditFetchRecentResponse> FetchRecent(
-      const RpcCall& call, const wire::AuditFetchRecentRequest& request) const {
+  [[nodiscard]] Result<audit_wire::AuditFetchRecentResponse> FetchRecent(
+      const RpcCall& call, const audit_wire::AuditFetchRecentRequest& request) const {
     const auto limit = std::min<uint32_t>(request.limit(), AuditLog::kMaxRecent);
     JAMMI_ASSIGN(const auto records, LogOf(call).Recent(static_cast<int>(limit)));
-    wire::AuditFetchRecentResponse reply;
+    audit_wire::AuditFetchRecentResponse reply;
     reply.mutable_records()->Reserve(static_cast<int>(records.size()));
     for (const auto& record : records) ToWire(record, *reply.add_records());
     return reply;
   }
 
   // SRV-183: with the key of the caller's tenant, whatever tenant the record names.
-  [[nodiscard]] Result<wire::VerifyResponse> Verify(const RpcCall& call,
-                                                    const wire::VerifyRequest& request) const {
+  [[nodiscard]] Result<audit_wire::VerifyResponse> Verify(const RpcCall& call,
+                                                          const audit_wire::VerifyRequest& request) const {
     if (!request.has_record()) return Error(ErrorCode::kInvalidArgument, "record is required");
     const auto& given = request.record();
     AuditRecord record;
@@ -115,7 +115,7 @@ class AuditRpc final : public RpcService {
     record.tenant_id = given.tenant_id();
     record.executed_at = given.executed_at_micros();
     record.signature = given.signature();
-    wire::VerifyResponse reply;
+    audit_wire::VerifyResponse reply;
     const auto verified = LogOf(call).Verify(record);
     if (verified) {
       reply.set_verified(*verified);
@@ -140,19 +140,19 @@ class AuditChainRpc final : public RpcService {
  public:
   explicit AuditChainRpc(const ServerContext& context)
       : RpcService("jammi.ext.v1.AuditChainService"), context_(context) {
-    Unary<ext::VerifyChainRequest, ext::VerifyChainResponse>(
+    Unary<ext_wire::VerifyChainRequest, ext_wire::VerifyChainResponse>(
         "VerifyChain", kAuditReads,
         [this](const auto& call, const auto& request) { return VerifyChain(call, request); });
   }
 
  private:
-  [[nodiscard]] Result<ext::VerifyChainResponse> VerifyChain(const RpcCall& call,
-                                                             const ext::VerifyChainRequest& request) const {
+  [[nodiscard]] Result<ext_wire::VerifyChainResponse> VerifyChain(
+      const RpcCall& call, const ext_wire::VerifyChainRequest& request) const {
     AuditRange range;
     if (request.first() != 0) range.from = request.first();
     if (request.last() != 0) range.to = request.last();
     JAMMI_ASSIGN(const auto report, context_.SessionOf(call).audit().VerifyChain(range));
-    ext::VerifyChainResponse reply;
+    ext_wire::VerifyChainResponse reply;
     reply.set_intact(report.intact());
     reply.set_checked(report.checked);
     reply.set_first(report.first);

@@ -17,9 +17,9 @@
 namespace jammi::test {
 namespace {
 
-namespace wire = ::jammi::v1::audit;
+namespace audit_wire = ::jammi::v1::audit;
 namespace fault = ::jammi::v1::error;
-namespace ext = ::jammi::ext::v1;
+namespace ext_wire = ::jammi::ext::v1;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::MatchesRegex;
@@ -36,8 +36,8 @@ const CallOptions kA = {.headers = {{"jammi-session-id", "aaaaaaaa-0000-4000-800
 const CallOptions kB = {.headers = {{"jammi-session-id", "bbbbbbbb-0000-4000-8000-000000000002"}}};
 const CallOptions kNobody = {};
 
-wire::PerQueryAudit Record(const std::string& id = kId) {
-  wire::PerQueryAudit record;
+audit_wire::PerQueryAudit Record(const std::string& id = kId) {
+  audit_wire::PerQueryAudit record;
   record.set_query_id(id);
   record.set_model_id("m");
   record.set_model_version("v1");
@@ -48,8 +48,8 @@ wire::PerQueryAudit Record(const std::string& id = kId) {
   record.add_retrieval_scores(0.5F);
   return record;
 }
-wire::AuditLogRequest LogOf(const std::vector<wire::PerQueryAudit>& records) {
-  wire::AuditLogRequest request;
+audit_wire::AuditLogRequest LogOf(const std::vector<audit_wire::PerQueryAudit>& records) {
+  audit_wire::AuditLogRequest request;
   for (const auto& record : records) *request.add_records() = record;
   return request;
 }
@@ -82,25 +82,25 @@ class AuditRpcTest : public testing::Test {
     EXPECT_TRUE(response.ParseFromString(answer.bytes));
     return response;
   }
-  wire::AuditFetchByQueryIdResponse Fetch(const CallOptions& options, const std::string& id = kId) {
-    wire::AuditFetchByQueryIdRequest request;
+  audit_wire::AuditFetchByQueryIdResponse Fetch(const CallOptions& options, const std::string& id = kId) {
+    audit_wire::AuditFetchByQueryIdRequest request;
     request.set_query_id(id);
-    return Ask<wire::AuditFetchByQueryIdResponse>(kFetch, request, options);
+    return Ask<audit_wire::AuditFetchByQueryIdResponse>(kFetch, request, options);
   }
-  bool Verify(const wire::PerQueryAudit& record, const CallOptions& options) {
-    wire::VerifyRequest request;
+  bool Verify(const audit_wire::PerQueryAudit& record, const CallOptions& options) {
+    audit_wire::VerifyRequest request;
     *request.mutable_record() = record;
-    return Ask<wire::VerifyResponse>(kVerify, request, options).verified();
+    return Ask<audit_wire::VerifyResponse>(kVerify, request, options).verified();
   }
   std::vector<std::string> Recent(uint32_t limit, const CallOptions& options) {
-    wire::AuditFetchRecentRequest request;
+    audit_wire::AuditFetchRecentRequest request;
     request.set_limit(limit);
     std::vector<std::string> ids;
-    const auto reply = Ask<wire::AuditFetchRecentResponse>(kRecent, request, options);
+    const auto reply = Ask<audit_wire::AuditFetchRecentResponse>(kRecent, request, options);
     for (const auto& record : reply.records()) ids.push_back(record.query_id());
     return ids;
   }
-  void Log(const std::vector<wire::PerQueryAudit>& records, const CallOptions& options = kA) {
+  void Log(const std::vector<audit_wire::PerQueryAudit>& records, const CallOptions& options = kA) {
     const auto answer = server_->Call(kLog, LogOf(records), options);
     EXPECT_EQ(answer.code, RpcCode::kOk) << answer.message;
   }
@@ -228,10 +228,11 @@ TEST_F(AuditRpcTest, Srv182RecentAreTheNewestFirst) {
 
 TEST_F(AuditRpcTest, Srv182FetchesNeedATenantAndAnId) {
   EXPECT_FALSE(Fetch(kA).has_record()) << "an empty reply, also before the first log";
-  wire::AuditFetchByQueryIdRequest request;
+  audit_wire::AuditFetchByQueryIdRequest request;
   request.set_query_id(kId);
   EXPECT_TRUE(Detail(server_->Call(kFetch, request, kNobody)).no_tenant_binding());
-  EXPECT_TRUE(Detail(server_->Call(kRecent, wire::AuditFetchRecentRequest(), kNobody)).no_tenant_binding());
+  EXPECT_TRUE(
+      Detail(server_->Call(kRecent, audit_wire::AuditFetchRecentRequest(), kNobody)).no_tenant_binding());
   request.set_query_id("x");
   EXPECT_EQ(server_->Call(kFetch, request, kA).code, RpcCode::kInvalidArgument);
 }
@@ -241,7 +242,7 @@ TEST_F(AuditRpcTest, Srv183WhatWasChangedOrIsAnothersDoesNotVerify) {
   Log({Record()});
   const auto record = Fetch(kA).record();
   EXPECT_FALSE(Verify(record, kB));
-  const std::vector<void (*)(wire::PerQueryAudit&)> changes = {
+  const std::vector<void (*)(audit_wire::PerQueryAudit&)> changes = {
       [](auto& r) { r.set_query_id(IdOf(9)); },
       [](auto& r) { r.set_tenant_id("bbbbbbbb-0000-4000-8000-000000000002"); },
       [](auto& r) { r.set_tenant_id(""); },
@@ -270,7 +271,7 @@ TEST_F(AuditRpcTest, Srv183WhatWasChangedOrIsAnothersDoesNotVerify) {
 }
 
 TEST_F(AuditRpcTest, Srv183VerifyNeedsATenantAndARecord) {
-  wire::VerifyRequest request;
+  audit_wire::VerifyRequest request;
   auto answer = server_->Call(kVerify, request, kA);
   EXPECT_EQ(answer.code, RpcCode::kInvalidArgument);
   EXPECT_EQ(answer.message, "record is required");
@@ -290,21 +291,21 @@ TEST_F(AuditRpcTest, OnlyWritersLog) {
 
 TEST_F(AuditRpcTest, TheChainIsVerifiedByItsNumbers) {
   for (int i = 1; i <= 5; ++i) Log({Record(IdOf(i))});
-  ext::VerifyChainRequest request;
-  auto report = Ask<ext::VerifyChainResponse>(kChain, request, kA);
+  ext_wire::VerifyChainRequest request;
+  auto report = Ask<ext_wire::VerifyChainResponse>(kChain, request, kA);
   EXPECT_TRUE(report.intact());
   EXPECT_EQ(report.checked(), 5);
   EXPECT_EQ(report.first(), 1);
   EXPECT_EQ(report.head(), 5);
   request.set_first(2);
   request.set_last(3);
-  EXPECT_EQ(Ask<ext::VerifyChainResponse>(kChain, request, kA).checked(), 2);
-  report = Ask<ext::VerifyChainResponse>(kChain, ext::VerifyChainRequest(), kB);
+  EXPECT_EQ(Ask<ext_wire::VerifyChainResponse>(kChain, request, kA).checked(), 2);
+  report = Ask<ext_wire::VerifyChainResponse>(kChain, ext_wire::VerifyChainRequest(), kB);
   EXPECT_TRUE(report.intact());
   EXPECT_EQ(report.checked(), 0) << "another tenant's chain is another chain";
   request.set_first(-1);
   EXPECT_EQ(server_->Call(kChain, request, kA).code, RpcCode::kInvalidArgument);
-  EXPECT_TRUE(Detail(server_->Call(kChain, ext::VerifyChainRequest(), kNobody)).no_tenant_binding());
+  EXPECT_TRUE(Detail(server_->Call(kChain, ext_wire::VerifyChainRequest(), kNobody)).no_tenant_binding());
 }
 
 class NoKeysTest : public AuditRpcTest {
@@ -316,7 +317,7 @@ TEST_F(NoKeysTest, Srv184WithoutAKeyTheServerStartsAndNothingIsSigned) {
   auto answer = server_->Call(kLog, LogOf({Record()}), kA);
   EXPECT_EQ(answer.code, RpcCode::kFailedPrecondition);
   EXPECT_EQ(Detail(answer).master_key(), answer.message);
-  wire::VerifyRequest request;
+  audit_wire::VerifyRequest request;
   *request.mutable_record() = Record();
   answer = server_->Call(kVerify, request, kA);
   EXPECT_EQ(answer.code, RpcCode::kFailedPrecondition);

@@ -15,7 +15,7 @@ using google::protobuf::Empty;
 
 Error Required() { return Error(ErrorCode::kInvalidArgument, "model_id is required"); }
 
-wire::Model ToWire(const ModelDescriptor& model) {
+wire::Model ModelToWire(const ModelDescriptor& model) {
   wire::Model message;
   message.set_model_id(model.model_id);
   message.set_backend(model.backend);
@@ -29,7 +29,7 @@ Result<wire::ListModelsResponse> ListModels(const CatalogCall& call, const wire:
   wire::ListModelsResponse reply;
   JAMMI_TRY(AddAllPages(
       *reply.mutable_models(), call.max_reply_bytes,
-      [&](int size, std::string_view token) { return models.ListDescriptors(size, token); }, ToWire));
+      [&](int size, std::string_view token) { return models.ListDescriptors(size, token); }, ModelToWire));
   return reply;
 }
 
@@ -40,7 +40,7 @@ Result<wire::Model> DescribeModel(const CatalogCall& call, const wire::DescribeM
   if (!model && model.error().code() == ErrorCode::kNotFound)
     return Error(ErrorCode::kNotFound, fmt::format("model '{}' not found", id));
   if (!model) return model.error();
-  return ToWire(ModelDescriptor{
+  return ModelToWire(ModelDescriptor{
       .model_id = model->model_id, .backend = model->backend, .task = model->task, .status = model->status});
 }
 

@@ -33,7 +33,7 @@ Result<TableDefinition> FromWire(const wire::MutableTableDefinition& from) {
   return definition;
 }
 
-Result<wire::MutableTableDefinition> ToWire(const TableRecord& table) {
+Result<wire::MutableTableDefinition> TableToWire(const TableRecord& table) {
   const TableDefinition& definition = table.definition;
   wire::MutableTableDefinition message;
   message.set_id(definition.id);
@@ -74,7 +74,7 @@ Result<wire::ListMutableTablesResponse> ListMutableTables(const CatalogCall& cal
   wire::ListMutableTablesResponse reply;
   JAMMI_TRY(AddAllPages(
       *reply.mutable_definitions(), call.max_reply_bytes,
-      [&](int size, std::string_view token) { return tables.List(size, token); }, ToWire));
+      [&](int size, std::string_view token) { return tables.List(size, token); }, TableToWire));
   return reply;
 }
 

@@ -17,7 +17,7 @@ namespace {
 namespace wire = ::jammi::v1::catalog;
 using google::protobuf::Empty;
 
-Result<wire::Topic> ToWire(const Topic& topic) {
+Result<wire::Topic> TopicToWire(const Topic& topic) {
   wire::Topic message;
   message.set_topic_id(topic.id.ToString());
   message.set_name(topic.name);
@@ -60,7 +60,8 @@ Result<wire::ListTopicsResponse> ListTopics(const CatalogCall& call, const wire:
     if (request.page_size() != 0) reply.set_next_page_token(std::exchange(listed.next_page_token, {}));
     return Page<Topic>{.items = std::move(listed.topics), .next_page_token = listed.next_page_token};
   };
-  JAMMI_TRY(AddAllPages(*reply.mutable_topics(), call.max_reply_bytes, page, ToWire, request.page_token()));
+  JAMMI_TRY(
+      AddAllPages(*reply.mutable_topics(), call.max_reply_bytes, page, TopicToWire, request.page_token()));
   return reply;
 }
 

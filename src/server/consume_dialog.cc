@@ -12,7 +12,7 @@
 namespace jammi {
 namespace {
 
-namespace wire = ::jammi::ext::v1;
+namespace ext_wire = ::jammi::ext::v1;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedOutputStream;
 
@@ -20,14 +20,14 @@ using google::protobuf::io::CodedOutputStream;
 constexpr std::chrono::seconds kFlushWait{10};
 
 grpc::ByteBuffer Acked(uint64_t offset) {
-  wire::ConsumeResponse response;
+  ext_wire::ConsumeResponse response;
   response.mutable_acked()->set_offset(offset);
   return Encode(response);
 }
 
 // `event` as the field `delivery` of a response; its bytes are not copied.
 Result<grpc::ByteBuffer> Wrap(const grpc::ByteBuffer& event) {
-  constexpr int kField = wire::ConsumeResponse::kDeliveryFieldNumber;
+  constexpr int kField = ext_wire::ConsumeResponse::kDeliveryFieldNumber;
   std::vector<grpc::Slice> slices;
   if (!event.Dump(&slices).ok()) return Error(ErrorCode::kInternal, "an event without bytes");
   const size_t size = event.Length();
@@ -70,7 +70,7 @@ struct ConsumeDialog::Shared {
   std::optional<Error> failure;
 };
 
-ConsumeDialog::ConsumeDialog(std::unique_ptr<ConsumerSubscription> subscription, wire::Consumer attached,
+ConsumeDialog::ConsumeDialog(std::unique_ptr<ConsumerSubscription> subscription, ext_wire::Consumer attached,
                              RpcExecutor& executor, uint64_t lane, ServerMetrics& metrics)
     : shared_(std::make_shared<Shared>()), executor_(executor), lane_(lane), attached_(std::move(attached)) {
   shared_->acked_sent = subscription->flushed();
@@ -83,7 +83,7 @@ ConsumeDialog::~ConsumeDialog() { Close(); }
 
 Result<RpcStream::Polled> ConsumeDialog::TryNext() {
   if (attached_) {
-    wire::ConsumeResponse response;
+    ext_wire::ConsumeResponse response;
     *response.mutable_attached() = *std::exchange(attached_, std::nullopt);
     return Polled(Encode(response));
   }
@@ -108,7 +108,7 @@ Result<RpcStream::Polled> ConsumeDialog::NextDelivery() {
   if (std::holds_alternative<Subscription::NotReady>(polled)) return Polled(NotReady());
   if (std::holds_alternative<Subscription::End>(polled)) {
     ended_ = true;
-    wire::ConsumeResponse response;
+    ext_wire::ConsumeResponse response;
     response.mutable_end();
     return Polled(Encode(response));
   }
@@ -142,15 +142,15 @@ void ConsumeDialog::Close() {
 }
 
 Result<void> ConsumeDialog::Take(const google::protobuf::MessageLite& message) {
-  const auto& request = static_cast<const wire::ConsumeRequest&>(message);
+  const auto& request = static_cast<const ext_wire::ConsumeRequest&>(message);
   switch (request.message_case()) {
-    case wire::ConsumeRequest::kAck:
+    case ext_wire::ConsumeRequest::kAck:
       return shared_->subscription->Ack(request.ack().offset());
-    case wire::ConsumeRequest::kFlush:
+    case ext_wire::ConsumeRequest::kFlush:
       return Flush();
-    case wire::ConsumeRequest::kAttach:
+    case ext_wire::ConsumeRequest::kAttach:
       return Error(ErrorCode::kInvalidArgument, "attach comes once, as the first message");
-    case wire::ConsumeRequest::MESSAGE_NOT_SET:
+    case ext_wire::ConsumeRequest::MESSAGE_NOT_SET:
       break;
   }
   return Error(ErrorCode::kInvalidArgument, "a message that is neither ack nor flush");

@@ -14,7 +14,7 @@
 namespace jammi {
 namespace {
 
-namespace ext = ::jammi::ext::v1;
+namespace ext_wire = ::jammi::ext::v1;
 
 constexpr size_t kMaxName = 200;
 constexpr std::string_view kUnfinished = ".partial";  // what BackupCatalog() writes to meanwhile
@@ -47,13 +47,13 @@ class OperationsRpc final : public RpcService {
  public:
   explicit OperationsRpc(const ServerContext& context)
       : RpcService("jammi.ext.v1.OperationsService"), context_(context) {
-    Unary<ext::BackupRequest, ext::BackupResponse>(
+    Unary<ext_wire::BackupRequest, ext_wire::BackupResponse>(
         "Backup", {.access = RpcAccess::kAdmin},
         [this](const auto&, const auto& request) { return Backup(request); });
   }
 
  private:
-  [[nodiscard]] Result<ext::BackupResponse> Backup(const ext::BackupRequest& request) const {
+  [[nodiscard]] Result<ext_wire::BackupResponse> Backup(const ext_wire::BackupRequest& request) const {
     const auto location = LocationOf(context_.config);
     const auto& folder = context_.config.server.backup_path;
     // Of PostgreSQL there is none, wherever it would go.
@@ -66,7 +66,7 @@ class OperationsRpc final : public RpcService {
     }
     const auto to = folder.value_or(std::filesystem::path()) / request.name();
     JAMMI_ASSIGN(const auto report, BackupCatalog(location, to));
-    ext::BackupResponse reply;
+    ext_wire::BackupResponse reply;
     reply.set_path(to.string());
     reply.set_bytes(report.bytes);
     reply.set_incarnation(report.incarnation);

@@ -16,7 +16,7 @@
 namespace jammi::test {
 namespace {
 
-namespace ext = ::jammi::ext::v1;
+namespace ext_wire = ::jammi::ext::v1;
 using testing::HasSubstr;
 
 constexpr auto kBackup = "/jammi.ext.v1.OperationsService/Backup";
@@ -40,7 +40,7 @@ class BackupRpcTest : public testing::Test {
     server_ = std::make_unique<TestRpcServer>(std::move(services));
   }
   Answer Backup(const std::string& name, const CallOptions& options = {}) {
-    ext::BackupRequest request;
+    ext_wire::BackupRequest request;
     request.set_name(name);
     return server_->Call(kBackup, request, options);
   }
@@ -58,7 +58,7 @@ TEST_F(BackupRpcTest, ABackupIsACatalogInTheServersFolder) {
   Start();
   const auto answer = Backup("monday.db");
   ASSERT_EQ(answer.code, RpcCode::kOk) << answer.message;
-  ext::BackupResponse reply;
+  ext_wire::BackupResponse reply;
   ASSERT_TRUE(reply.ParseFromString(answer.bytes));
   EXPECT_EQ(reply.path(), (*config_.server.backup_path / "monday.db").string());
   EXPECT_EQ(reply.bytes(), std::filesystem::file_size(reply.path()));

@@ -21,7 +21,7 @@
 namespace jammi {
 namespace {
 
-namespace wire = ::jammi::ext::v1;
+namespace ext_wire = ::jammi::ext::v1;
 using google::protobuf::Empty;
 
 constexpr int64_t kMaxReadBytes = int64_t{32} << 20;
@@ -31,13 +31,13 @@ constexpr MethodOptions kStreamWrites{.access = RpcAccess::kWrite, .errors = Err
 
 // --- Events
 
-Result<wire::ReadResponse> Read(const Session& session, const wire::ReadRequest& request) {
+Result<ext_wire::ReadResponse> Read(const Session& session, const ext_wire::ReadRequest& request) {
   JAMMI_ASSIGN(const auto from, ToFrom(request.from(), From::Offset(0)));
   ReadOptions options{.predicate = request.predicate()};
   if (request.max_events() != 0) options.max_events = request.max_events();
   if (request.max_bytes() != 0) options.max_bytes = std::min(request.max_bytes(), kMaxReadBytes);
   JAMMI_ASSIGN(const auto page, session.ReadTopic(request.topic(), from, options));
-  wire::ReadResponse response;
+  ext_wire::ReadResponse response;
   for (const auto& delivery : page.deliveries) {
     auto& event = *response.add_events();
     event.set_offset(delivery.offset);
@@ -53,23 +53,24 @@ Result<wire::ReadResponse> Read(const Session& session, const wire::ReadRequest&
 
 // --- Consumers
 
-Result<wire::Consumer> CreateConsumer(const Session& session, const wire::CreateConsumerRequest& request) {
+Result<ext_wire::Consumer> CreateConsumer(const Session& session,
+                                          const ext_wire::CreateConsumerRequest& request) {
   CreateConsumerOptions options{.predicate = request.predicate()};
   JAMMI_ASSIGN(options.from, ToFrom(request.from(), From::Newest()));
   JAMMI_ASSIGN(const auto consumer, session.consumers().Create(request.topic(), request.name(), options));
   return ToWire(consumer);
 }
 
-Result<wire::Consumer> GetConsumer(const Session& session, const wire::GetConsumerRequest& request) {
+Result<ext_wire::Consumer> GetConsumer(const Session& session, const ext_wire::GetConsumerRequest& request) {
   JAMMI_ASSIGN(const auto consumer, session.consumers().Get(request.topic(), request.name()));
   return ToWire(consumer);
 }
 
-Result<wire::ListConsumersResponse> ListConsumers(const Session& session,
-                                                  const wire::ListConsumersRequest& request) {
+Result<ext_wire::ListConsumersResponse> ListConsumers(const Session& session,
+                                                      const ext_wire::ListConsumersRequest& request) {
   const int size = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
   JAMMI_ASSIGN(const auto page, session.consumers().List(request.topic(), size, request.page_token()));
-  wire::ListConsumersResponse response;
+  ext_wire::ListConsumersResponse response;
   for (const auto& consumer : page.items) *response.add_consumers() = ToWire(consumer);
   response.set_next_page_token(page.next_page_token);
   return response;
@@ -77,22 +78,23 @@ Result<wire::ListConsumersResponse> ListConsumers(const Session& session,
 
 OnLeased Leased(bool take_over) { return take_over ? OnLeased::kTakeOver : OnLeased::kFail; }
 
-Result<wire::Consumer> ResetConsumer(const Session& session, const wire::ResetConsumerRequest& request) {
-  if (request.to().from_case() == wire::Start::FROM_NOT_SET) return Invalid("to is required");
+Result<ext_wire::Consumer> ResetConsumer(const Session& session,
+                                         const ext_wire::ResetConsumerRequest& request) {
+  if (request.to().from_case() == ext_wire::Start::FROM_NOT_SET) return Invalid("to is required");
   JAMMI_ASSIGN(const auto to, ToFrom(request.to(), From::Newest()));
   JAMMI_ASSIGN(const auto consumer,
                session.consumers().Reset(request.topic(), request.name(), to, Leased(request.take_over())));
   return ToWire(consumer);
 }
 
-Result<Empty> DeleteConsumer(const Session& session, const wire::DeleteConsumerRequest& request) {
+Result<Empty> DeleteConsumer(const Session& session, const ext_wire::DeleteConsumerRequest& request) {
   JAMMI_TRY(session.consumers().Delete(request.topic(), request.name(), Leased(request.take_over())));
   return Empty();
 }
 
 // --- Settings
 
-Result<Empty> SetRetention(const Session& session, const wire::SetRetentionRequest& request) {
+Result<Empty> SetRetention(const Session& session, const ext_wire::SetRetentionRequest& request) {
   TopicRetention retention;
   const auto& given = request.retention();
   if (given.has_max_age()) {
@@ -107,24 +109,24 @@ Result<Empty> SetRetention(const Session& session, const wire::SetRetentionReque
   return Empty();
 }
 
-Result<wire::AppendColumnsResponse> AppendColumns(const Session& session,
-                                                  const wire::AppendColumnsRequest& request) {
+Result<ext_wire::AppendColumnsResponse> AppendColumns(const Session& session,
+                                                      const ext_wire::AppendColumnsRequest& request) {
   JAMMI_ASSIGN(const auto columns, DecodeWireSchema(request.schema()));
   auto topics = session.topics();
   JAMMI_ASSIGN(const auto topic, topics.Find(request.topic()));
   JAMMI_ASSIGN(const auto grown, topics.AppendColumns(topic.id, columns->fields()));
-  wire::AppendColumnsResponse response;
+  ext_wire::AppendColumnsResponse response;
   JAMMI_ASSIGN(*response.mutable_schema(), EncodeWireSchema(*grown.schema));
   return response;
 }
 
-Result<wire::TopicStatsResponse> StatsOfTopic(const Session& session,
-                                              const wire::TopicStatsRequest& request) {
+Result<ext_wire::TopicStatsResponse> StatsOfTopic(const Session& session,
+                                                  const ext_wire::TopicStatsRequest& request) {
   const auto topics = session.topics();
   JAMMI_ASSIGN(const auto topic, topics.Find(request.topic()));
   JAMMI_ASSIGN(const auto stats, topics.Stats(topic.id));
   JAMMI_ASSIGN(const auto fan_out, topics.FanOut(topic.id));
-  wire::TopicStatsResponse response;
+  ext_wire::TopicStatsResponse response;
   response.set_topic_id(topic.id.ToString());
   response.set_head(stats.next_offset);
   response.set_low_water(stats.low_water);
@@ -154,10 +156,12 @@ class StreamService final : public RpcService {
         publisher_(publisher),
         executor_(executor),
         metrics_(metrics) {
-    UnaryAsync<wire::PublishManyRequest, wire::PublishManyResponse>(
+    UnaryAsync<ext_wire::PublishManyRequest, ext_wire::PublishManyResponse>(
         "PublishMany", kStreamWrites,
-        [this](const RpcCall& call, const wire::PublishManyRequest& request,
-               RpcReply<wire::PublishManyResponse> reply) { PublishMany(call, request, std::move(reply)); });
+        [this](const RpcCall& call, const ext_wire::PublishManyRequest& request,
+               RpcReply<ext_wire::PublishManyResponse> reply) {
+          PublishMany(call, request, std::move(reply));
+        });
     OnTopic("Read", kStreamReads, Read);
     OnTopic("CreateConsumer", kStreamWrites, CreateConsumer);
     OnTopic("GetConsumer", kStreamReads, GetConsumer);
@@ -167,9 +171,9 @@ class StreamService final : public RpcService {
     OnTopic("SetRetention", kStreamWrites, SetRetention);
     OnTopic("AppendColumns", kStreamWrites, AppendColumns);
     OnTopic("TopicStats", kStreamReads, StatsOfTopic);
-    Converse<wire::ConsumeRequest, wire::ConsumeResponse>(
+    Converse<ext_wire::ConsumeRequest, ext_wire::ConsumeResponse>(
         "Consume", kStreamWrites,
-        [this](const RpcCall& call, const wire::ConsumeRequest& first) { return Consume(call, first); });
+        [this](const RpcCall& call, const ext_wire::ConsumeRequest& first) { return Consume(call, first); });
   }
 
  private:
@@ -188,7 +192,7 @@ class StreamService final : public RpcService {
   }
 
   [[nodiscard]] Result<NamedPublisher::Request> Check(const RpcCall& call,
-                                                      const wire::PublishManyRequest& request) {
+                                                      const ext_wire::PublishManyRequest& request) {
     if (request.topic().empty()) return Invalid("topic is required");
     NamedPublisher::Request checked{.scope = call.identity.scope,
                                     .topic = request.topic(),
@@ -204,14 +208,14 @@ class StreamService final : public RpcService {
     return checked;
   }
 
-  void PublishMany(const RpcCall& call, const wire::PublishManyRequest& request,
-                   RpcReply<wire::PublishManyResponse> reply) {
+  void PublishMany(const RpcCall& call, const ext_wire::PublishManyRequest& request,
+                   RpcReply<ext_wire::PublishManyResponse> reply) {
     auto checked = Check(call, request);
     if (!checked) return reply(std::move(checked).error());
     publisher_.Publish(*std::move(checked),
                        [reply = std::move(reply)](Result<PublishOutcome> outcome) mutable {
                          if (!outcome) return reply(std::move(outcome).error());
-                         wire::PublishManyResponse response;
+                         ext_wire::PublishManyResponse response;
                          response.set_first_offset(outcome->offset.value);
                          *response.mutable_committed_at() = ToTimestamp(outcome->offset.committed_at);
                          response.set_duplicate(outcome->duplicate);
@@ -220,7 +224,7 @@ class StreamService final : public RpcService {
   }
 
   [[nodiscard]] Result<std::unique_ptr<RpcDialog>> Consume(const RpcCall& call,
-                                                           const wire::ConsumeRequest& first) const {
+                                                           const ext_wire::ConsumeRequest& first) const {
     if (!first.has_attach()) return Invalid("the first message must be attach");
     const auto& attach = first.attach();
     if (attach.topic().empty()) return Invalid("topic is required");

@@ -14,9 +14,9 @@
 namespace jammi {
 namespace {
 
-namespace wire = ::jammi::v1::trigger;
+namespace trigger_wire = ::jammi::v1::trigger;
 
-Result<std::string> TopicOf(const wire::TopicName& topic) {
+Result<std::string> TopicOf(const trigger_wire::TopicName& topic) {
   if (topic.name().empty()) return Error(ErrorCode::kInvalidArgument, "topic is required");
   return topic.name();
 }
@@ -25,13 +25,13 @@ class TriggerService final : public RpcService {
  public:
   TriggerService(const ServerContext& context, NamedPublisher& publisher, ServerMetrics& metrics)
       : RpcService(kTriggerServiceName), context_(context), publisher_(publisher), metrics_(metrics) {
-    UnaryAsync<wire::PublishRequest, wire::PublishResponse>(
+    UnaryAsync<trigger_wire::PublishRequest, trigger_wire::PublishResponse>(
         "Publish", {.access = RpcAccess::kWrite, .errors = ErrorFamily::kTrigger, .quick = true},
-        [this](const RpcCall& call, const wire::PublishRequest& request,
-               RpcReply<wire::PublishResponse> reply) { Publish(call, request, std::move(reply)); });
-    ServerStream<wire::SubscribeRequest, wire::SubscribedBatch>(
+        [this](const RpcCall& call, const trigger_wire::PublishRequest& request,
+               RpcReply<trigger_wire::PublishResponse> reply) { Publish(call, request, std::move(reply)); });
+    ServerStream<trigger_wire::SubscribeRequest, trigger_wire::SubscribedBatch>(
         "Subscribe", {.access = RpcAccess::kRead, .errors = ErrorFamily::kTrigger},
-        [this](const RpcCall& call, const wire::SubscribeRequest& request) {
+        [this](const RpcCall& call, const trigger_wire::SubscribeRequest& request) {
           return Subscribe(call, request);
         });
   }
@@ -39,7 +39,7 @@ class TriggerService final : public RpcService {
  private:
   // SRV-150...152. The batch reads from the request, which is there until the reply.
   [[nodiscard]] Result<NamedPublisher::Request> Check(const RpcCall& call,
-                                                      const wire::PublishRequest& request) {
+                                                      const trigger_wire::PublishRequest& request) {
     JAMMI_ASSIGN(auto topic, TopicOf(request.topic()));
     if (!request.has_batch()) return Error(ErrorCode::kInvalidArgument, "batch is required");
     JAMMI_ASSIGN(auto scope, ScopeOfRequest(call, request.tenant_id(), topic));
@@ -52,14 +52,14 @@ class TriggerService final : public RpcService {
                                    .deadline = call.deadline};
   }
 
-  void Publish(const RpcCall& call, const wire::PublishRequest& request,
-               RpcReply<wire::PublishResponse> reply) {
+  void Publish(const RpcCall& call, const trigger_wire::PublishRequest& request,
+               RpcReply<trigger_wire::PublishResponse> reply) {
     auto checked = Check(call, request);
     if (!checked) return reply(std::move(checked).error());
     publisher_.Publish(std::move(*checked),
                        [reply = std::move(reply)](Result<PublishOutcome> outcome) mutable {
                          if (!outcome) return reply(std::move(outcome).error());
-                         wire::PublishResponse response;
+                         trigger_wire::PublishResponse response;
                          response.set_offset(outcome->offset.value);
                          *response.mutable_committed_at() = ToTimestamp(outcome->offset.committed_at);
                          reply(std::move(response));
@@ -67,8 +67,8 @@ class TriggerService final : public RpcService {
   }
 
   // SRV-160...168
-  [[nodiscard]] Result<std::unique_ptr<RpcStream>> Subscribe(const RpcCall& call,
-                                                             const wire::SubscribeRequest& request) const {
+  [[nodiscard]] Result<std::unique_ptr<RpcStream>> Subscribe(
+      const RpcCall& call, const trigger_wire::SubscribeRequest& request) const {
     JAMMI_ASSIGN(const auto topic, TopicOf(request.topic()));
     JAMMI_ASSIGN(const auto scope, ScopeOfRequest(call, request.tenant_id(), topic));
     const auto session = context_.SessionOf(scope);

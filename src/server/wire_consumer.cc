@@ -6,10 +6,10 @@
 
 namespace jammi {
 
-namespace wire = ::jammi::ext::v1;
+namespace ext_wire = ::jammi::ext::v1;
 
-wire::Consumer ToWire(const Consumer& consumer) {
-  wire::Consumer message;
+ext_wire::Consumer ToWire(const Consumer& consumer) {
+  ext_wire::Consumer message;
   message.set_topic_id(consumer.topic.ToString());
   message.set_name(consumer.name);
   message.set_tenant_id(consumer.owner.Key());
@@ -32,27 +32,27 @@ wire::Consumer ToWire(const Consumer& consumer) {
   return message;
 }
 
-Result<From> ToFrom(const wire::Start& start, From absent) {
+Result<From> ToFrom(const ext_wire::Start& start, From absent) {
   switch (start.from_case()) {
-    case wire::Start::kOffset:
+    case ext_wire::Start::kOffset:
       return From::Offset(start.offset());
-    case wire::Start::kTime: {
+    case ext_wire::Start::kTime: {
       JAMMI_ASSIGN(const auto time, FromTimestamp(start.time()));
       return From::Time(time);
     }
-    case wire::Start::kNewest:
+    case ext_wire::Start::kNewest:
       return From::Newest();
-    case wire::Start::kPosition: {
+    case ext_wire::Start::kPosition: {
       JAMMI_ASSIGN(const auto position, Position::Parse(start.position()));
       return From::Position(position);
     }
-    case wire::Start::FROM_NOT_SET:
+    case ext_wire::Start::FROM_NOT_SET:
       break;
   }
   return absent;
 }
 
-Result<AttachOptions> ToAttachOptions(const wire::ConsumeRequest::Attach& attach) {
+Result<AttachOptions> ToAttachOptions(const ext_wire::ConsumeRequest::Attach& attach) {
   AttachOptions options;
   if (attach.has_create_if_absent()) {
     auto& create = options.create_if_absent.emplace();

@@ -18,7 +18,7 @@ Error Damaged(const TableRecord& record, std::string_view column) {
                BackendDetail{BackendFault::kTypeConversion, "mutable_tables", {}});
 }
 
-Result<std::vector<int>> PlacesOf(const TableRecord& record, const std::vector<std::string>& names) {
+Result<std::vector<int>> PlacesOfNames(const TableRecord& record, const std::vector<std::string>& names) {
   std::vector<int> places;
   for (const auto& name : names) {
     places.push_back(FindColumn(*record.definition.schema, name));
@@ -38,9 +38,9 @@ Result<std::shared_ptr<const Table>> Table::Make(TableRecord record) {
     JAMMI_ASSIGN(auto codec, ColumnCodec::Make(field));
     table->codecs_.push_back(std::move(codec));
   }
-  JAMMI_ASSIGN(table->key_, PlacesOf(table->record_, definition.primary_key));
+  JAMMI_ASSIGN(table->key_, PlacesOfNames(table->record_, definition.primary_key));
   for (const auto& index : definition.indexes) {
-    JAMMI_ASSIGN(auto places, PlacesOf(table->record_, index.columns));
+    JAMMI_ASSIGN(auto places, PlacesOfNames(table->record_, index.columns));
     table->indexes_.push_back(std::move(places));
   }
   if (definition.order_column) {

@@ -1,4 +1,4 @@
-#include "cli/lists.h"
+#include "command_line/lists.h"
 
 #include "base/text.h"
 
