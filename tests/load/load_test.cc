@@ -13,7 +13,7 @@
 
 #include "load/checker.h"
 #include "load/fleet.h"
-#include "load/server_process.h"
+#include "load/loaded_server.h"
 #include "load/wire.h"
 #include "support/random.h"
 #include "support/temp_dir.h"
@@ -94,7 +94,7 @@ class LoadTest : public testing::Test {
 
   // Connections end when the server has seen that they were closed. The catalog opens more files at need, a
   // few.
-  void ExpectDescriptors(const ServerProcess::Descriptors& before) {
+  void ExpectDescriptors(const LoadedServer::Descriptors& before) {
     const auto end = steady_clock::now() + std::chrono::seconds(20);
     while (server_.OpenDescriptors().sockets > before.sockets && steady_clock::now() < end)
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -123,7 +123,7 @@ class LoadTest : public testing::Test {
   const uint64_t seed_ = FromEnvironment("JAMMI_LOAD_SEED", 1);
   Random random_{seed_};
   TempDir folder_;
-  ServerProcess server_{folder_.path()};
+  LoadedServer server_{folder_.path()};
   std::vector<RpcChannel> tenants_;
   std::vector<uint64_t> resident_;
   int kills_ = 0;

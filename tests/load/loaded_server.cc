@@ -1,4 +1,4 @@
-#include "load/server_process.h"
+#include "load/loaded_server.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ std::vector<std::string> Arguments(const std::filesystem::path& artifacts) {
 
 }  // namespace
 
-ServerProcess::ServerProcess(const std::filesystem::path& artifacts) : process_(Arguments(artifacts)) {
+LoadedServer::LoadedServer(const std::filesystem::path& artifacts) : process_(Arguments(artifacts)) {
   constexpr std::string_view kReady = "jammi-server listening flight=";
   while (const auto line = process_.ReadLine()) {
     if (!line->starts_with(kReady)) continue;
@@ -32,14 +32,14 @@ ServerProcess::ServerProcess(const std::filesystem::path& artifacts) : process_(
   throw std::runtime_error("jammi-server has not started");
 }
 
-uint64_t ServerProcess::ResidentBytes() const {
+uint64_t LoadedServer::ResidentBytes() const {
   std::ifstream file("/proc/" + std::to_string(process_.pid()) + "/statm");
   uint64_t size = 0, resident = 0;
   file >> size >> resident;
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-ServerProcess::Descriptors ServerProcess::OpenDescriptors() const {
+LoadedServer::Descriptors LoadedServer::OpenDescriptors() const {
   Descriptors open;
   std::error_code gone;  // it may be closed while we look
   for (const auto& each :
@@ -50,7 +50,7 @@ ServerProcess::Descriptors ServerProcess::OpenDescriptors() const {
   return open;
 }
 
-int ServerProcess::Stop() {
+int LoadedServer::Stop() {
   process_.Signal(SIGTERM);
   return process_.Wait();
 }

@@ -13,9 +13,9 @@
 namespace jammi::test {
 
 // On free ports of the loopback address. Throws if there is no ready line.
-class ServerProcess {
+class LoadedServer {
  public:
-  explicit ServerProcess(const std::filesystem::path& artifacts);
+  explicit LoadedServer(const std::filesystem::path& artifacts);
 
   [[nodiscard]] const std::string& target() const { return target_; }
   // What the kernel says of it now.
