@@ -33,15 +33,6 @@ std::vector<Example> Examples() {
   return examples;
 }
 
-class Shell : public test::ProgramTest {
- public:
-  Shell() : ProgramTest("/bin/sh") {}
-  using ProgramTest::Run;
-
- private:
-  void TestBody() override {}
-};
-
 TEST_F(RemoteCli, EveryExampleOfThePageDoesWhatItSays) {
   const Shell shell;
   const auto folder = std::filesystem::path(JAMMI_PROGRAM).parent_path().string();

@@ -27,6 +27,16 @@ inline std::string Masked(std::string text) {
   return std::regex_replace(text, server, "<server>");
 }
 
+// For pipes and redirections.
+class Shell : public test::ProgramTest {
+ public:
+  Shell() : ProgramTest("/bin/sh") {}
+  using ProgramTest::Run;
+
+ private:
+  void TestBody() override {}
+};
+
 class RemoteCli : public Cli {
  protected:
   RemoteCli()

@@ -93,14 +93,7 @@ TEST_F(SubscribeCli, AReaderThatHasSeenEnoughIsToldNothing) {
   for (int i = 0; i < 5000; ++i) lines += "{\"id\":4,\"magnitude\":7.5}\n";
   Write("many.jsonl", lines);
   Out({"publish", "quakes", "--file", "many.jsonl", "--rows-per-event", "1000"});
-  class Shell : public test::ProgramTest {
-   public:
-    Shell() : ProgramTest("/bin/sh") {}
-    using ProgramTest::Run;
-
-   private:
-    void TestBody() override {}
-  } const shell;
+  const Shell shell;
   const auto run = shell.Run({"-c", JAMMI_PROGRAM " subscribe quakes --no-follow --output json | head -n 1"},
                              {Variables()[0], "PATH=/usr/bin:/bin"});
   EXPECT_EQ(std::ranges::count(run.out, '\n'), 1);
