@@ -82,7 +82,8 @@ CallState::~CallState() {
 void CallState::WriteLine(std::chrono::nanoseconds took) const {
   const bool ours = code_ == RpcCode::kInternal || code_ == RpcCode::kDataLoss || code_ == RpcCode::kUnknown;
   const bool refused = code_ == RpcCode::kUnauthenticated || code_ == RpcCode::kPermissionDenied;
-  const auto level = ours ? LogLevel::kError : refused ? LogLevel::kWarning : LogLevel::kDebug;
+  auto level = ours ? LogLevel::kError : refused ? LogLevel::kWarning : LogLevel::kDebug;
+  if (level != LogLevel::kDebug && !dispatcher_.loud_lines().Take(code_)) level = LogLevel::kDebug;
   if (!LogEnabled(level, LogTarget::kRpc)) return;
   const auto milliseconds = fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(took).count());
   std::vector<LogField> fields = {{"rpc.code", ToString(code_)}, {"duration_ms", milliseconds}};

@@ -59,7 +59,11 @@ class GrpcService final : public grpc::Service {
 
 Dispatcher::Dispatcher(CallResolver& resolver, RpcExecutor& executor, RpcObserver& observer,
                        const DispatcherOptions& options)
-    : resolver_(resolver), executor_(executor), observer_(observer), options_(options) {}
+    : resolver_(resolver),
+      executor_(executor),
+      observer_(observer),
+      options_(options),
+      loud_lines_(options.clock) {}
 
 Dispatcher::~Dispatcher() = default;
 

@@ -13,6 +13,7 @@
 #include "base/executor.h"
 #include "rpc/call.h"
 #include "rpc/executor.h"
+#include "rpc/loud_lines.h"
 #include "rpc/observer.h"
 #include "rpc/service.h"
 
@@ -29,6 +30,7 @@ inline constexpr std::string_view kShuttingDown = "the server is shutting down";
 struct DispatcherOptions {
   size_t max_message_bytes = 64 << 20;  // of a unary reply
   size_t max_streams = 10'000;          // open at a time
+  std::shared_ptr<Clock> clock;         // of the log's lines; null: the machine's
 };
 
 // Thread-safe. Everything given must outlive it.
@@ -54,6 +56,7 @@ class Dispatcher {
   // meanwhile.
   [[nodiscard]] Executor& answers() { return answers_; }
   [[nodiscard]] RpcObserver& observer() { return observer_; }
+  [[nodiscard]] LoudLines& loud_lines() { return loud_lines_; }
   [[nodiscard]] const DispatcherOptions& options() const { return options_; }
 
   [[nodiscard]] static RpcFailure NotServed(const RpcMethod& method);
@@ -67,6 +70,7 @@ class Dispatcher {
   RpcExecutor& executor_;
   RpcObserver& observer_;
   const DispatcherOptions options_;
+  LoudLines loud_lines_;
   Executor answers_{1};
   mutable std::mutex mutex_;
   bool ending_ = false;

@@ -152,6 +152,34 @@ TEST_F(DispatcherTest, Srv061TheCallersTraceIsInTheLineOfTheCall) {
   EXPECT_EQ(seen, 4);
 }
 
+// Who floods the server with wrong tokens gets a minute's lines, and is counted.
+TEST_F(DispatcherTest, Srv061RefusalsFillNoLog) {
+  const auto clock = std::make_shared<ManualClock>(1'700'000'000'000'000);
+  Start({.dispatcher = {.clock = clock}});
+  SetLogOutput(LogStream::kOutput, *ParseLogFilter("info"), LogFormat::kText);
+  testing::internal::CaptureStdout();
+  const CallOptions wrong = {.headers = {{"authorization", "Bearer nobody"}}};
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(server_->Call(kTenant, "", wrong).code, RpcCode::kUnauthenticated);
+  EXPECT_TRUE(Eventually([&] { return server_->observer().ended() == 200; }));
+  clock->Advance(std::chrono::seconds(60));
+  (void)server_->Call(kTenant, "", wrong);
+  server_.reset();
+  std::istringstream lines(testing::internal::GetCapturedStdout());
+  SetLogOutput(LogStream::kError, *ParseLogFilter("warn"), LogFormat::kText);
+  int refusals = 0;
+  std::vector<std::string> others;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("the token is not known") != std::string::npos) {
+      ++refusals;
+    } else {
+      others.push_back(line);
+    }
+  }
+  EXPECT_EQ(refusals, LoudLines::kMost + 1);
+  EXPECT_THAT(others, ElementsAre(HasSubstr("60 calls ended with UNAUTHENTICATED within a minute"),
+                                  HasSubstr("140 more calls ended with UNAUTHENTICATED")));
+}
+
 // --- Identity and access (SRV-030, SRV-033)
 
 TEST_F(DispatcherTest, Srv030ARefusalIsSentAsItIsAndTheHandlerNeverRuns) {
