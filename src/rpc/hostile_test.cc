@@ -2,13 +2,18 @@
 #include <gmock/gmock.h>
 #include <google/protobuf/empty.pb.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -45,6 +50,83 @@ size_t OpenFiles() {
   for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
   return count;
 }
+
+size_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  size_t all = 0;
+  size_t resident = 0;
+  statm >> all >> resident;
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+// As many descriptors as are asked for, if the machine allows them, as long as it lives.
+class MoreDescriptors {
+ public:
+  explicit MoreDescriptors(rlim_t wanted) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit more{.rlim_cur = std::max(before_.rlim_cur, wanted), .rlim_max = before_.rlim_max};
+    granted_ = setrlimit(RLIMIT_NOFILE, &more) == 0;
+  }
+  ~MoreDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+  MoreDescriptors(const MoreDescriptors&) = delete;
+  MoreDescriptors& operator=(const MoreDescriptors&) = delete;
+
+  [[nodiscard]] bool granted() const { return granted_; }
+
+ private:
+  rlimit before_{};
+  bool granted_ = false;
+};
+
+// Connections that have said hello and say no more, in a process of their own: two ends of each would be more
+// descriptors than many machines allow a process.
+class IdleConnections {
+ public:
+  IdleConnections(const std::string& address, size_t count) {
+    if (pipe(ready_) != 0 || pipe(let_go_) != 0) std::abort();
+    child_ = fork();
+    if (child_ != 0) {
+      close(ready_[1]);
+      close(let_go_[0]);
+      return;
+    }
+    close(let_go_[1]);
+    Hold(address, count);
+    _exit(0);
+  }
+  ~IdleConnections() {
+    close(let_go_[1]);
+    waitpid(child_, nullptr, 0);
+    close(ready_[0]);
+  }
+  IdleConnections(const IdleConnections&) = delete;
+  IdleConnections& operator=(const IdleConnections&) = delete;
+
+  // The server has answered each. false: there are not as many.
+  [[nodiscard]] bool Await() const {
+    char said = 0;
+    return read(ready_[0], &said, 1) == 1;
+  }
+
+ private:
+  void Hold(const std::string& address, size_t count) const {
+    constexpr std::string_view kSettingsTaken("\4\1\0\0\0\0", 6);
+    std::vector<RawConnection> idle;
+    for (size_t i = 0; i < count; ++i) {
+      idle.emplace_back(address);
+      idle.back().Send(Hello());
+    }
+    for (auto& each : idle) {
+      if (!each.ReadUntil(kSettingsTaken).contains(kSettingsTaken)) return;
+    }
+    char said = 'r';
+    if (write(ready_[1], &said, 1) == 1) (void)!read(let_go_[0], &said, 1);
+  }
+
+  int ready_[2];
+  int let_go_[2];
+  pid_t child_;
+};
 
 class HostileTest : public testing::Test {
  protected:
@@ -246,6 +328,34 @@ TEST_F(HostileTest, ManyConnectionsComeAndGoWithoutALeak) {
   EXPECT_TRUE(Serves());
   EXPECT_TRUE(Eventually([&] { return OpenFiles() <= before + 8; }))
       << before << " descriptors before, now " << OpenFiles();
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// To make more would take longer than the server waits for somebody who does not answer its ping.
+constexpr size_t kConnections = 1'000;
+#else
+constexpr size_t kConnections = 10'000;
+#endif
+
+TEST_F(HostileTest, TenThousandIdleConnectionsCostLittleAndHoldUpNobody) {
+  const MoreDescriptors more(kConnections + 1'000);
+  if (!more.granted()) GTEST_SKIP() << "a process may not have as many descriptors here";
+  const size_t files = OpenFiles();
+  const size_t memory = ResidentBytes();
+  {
+    const IdleConnections idle(server_->address(), kConnections);
+    ASSERT_TRUE(idle.Await());
+    EXPECT_GE(OpenFiles(), files + kConnections);
+    const size_t each = (ResidentBytes() - memory) / kConnections;
+    RecordProperty("bytes_of_a_connection", static_cast<int>(each));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they take memory for themselves
+    EXPECT_LT(each, 32U << 10U);
+#endif
+    EXPECT_TRUE(Serves());
+  }
+  EXPECT_TRUE(Eventually([&] { return OpenFiles() <= files + 8; }))
+      << files << " descriptors before, now " << OpenFiles();
+  EXPECT_TRUE(Serves());
 }
 
 #ifndef JAMMI_UNDEFINED_SANITIZER
