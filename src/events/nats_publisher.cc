@@ -61,10 +61,6 @@ SinkFault FaultOfPublish(const nats::PublishFailure& failure) {
   return SinkFault::kUnavailable;
 }
 
-nats::OutMessage ToMessage(const OutgoingEvent& event) {
-  return {.subject = std::string(event.subject), .headers = event.headers, .body = event.payload};
-}
-
 Result<PubAck> ToAck(nats::PublishOutcome outcome, const std::string& expected_stream) {
   if (!outcome) return ToSinkError(outcome.error());
   if (!expected_stream.empty() && outcome->stream != expected_stream) {
@@ -124,7 +120,7 @@ Result<PubAck> NatsPublisher::Publish(const OutgoingEvent& event, Deadline deadl
 }
 
 void NatsPublisher::PublishAsync(const OutgoingEvent& event, Deadline /*deadline*/, Done done) {
-  window_.Publish(ToMessage(event),
+  window_.Publish({.subject = event.subject, .headers = event.headers, .body = event.payload},
                   [expected = options_.expected_stream, done = std::move(done)](
                       nats::PublishOutcome outcome) mutable { done(ToAck(std::move(outcome), expected)); });
 }

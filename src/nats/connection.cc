@@ -327,11 +327,12 @@ void Connection::Close() {
 
 // --- Sending and receiving ----------------------------------------------------------------------------
 
-Result<void> Connection::Publish(const OutMessage& message, const std::string& reply) {
+Result<void> Connection::Publish(const MessageView& message, const std::string& reply) {
   JAMMI_ASSIGN(const auto wire, CurrentWire());
   natsMsg* raw = nullptr;
-  natsStatus status = natsMsg_Create(&raw, message.subject.c_str(), reply.empty() ? nullptr : reply.c_str(),
-                                     message.body.data(), static_cast<int>(message.body.size()));
+  natsStatus status =
+      natsMsg_Create(&raw, std::string(message.subject).c_str(), reply.empty() ? nullptr : reply.c_str(),
+                     message.body.data(), static_cast<int>(message.body.size()));
   const Message owned(raw);
   for (const auto& [name, value] : message.headers) {
     if (status == NATS_OK) status = natsMsgHeader_Set(raw, name.c_str(), value.c_str());

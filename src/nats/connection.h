@@ -115,7 +115,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Sends a message; that it was sent proves nothing. Never waits longer than `write_timeout`.
   // Errors: kUnavailable: not connected, nothing was sent; kResourceExhausted: larger than max_payload.
-  [[nodiscard]] Result<void> Publish(const OutMessage& message, const std::string& reply = {});
+  [[nodiscard]] Result<void> Publish(const MessageView& message, const std::string& reply = {});
   // What was published goes out at once, not with what follows in the next millisecond: for who waits for an
   // answer. Returns when the server has read it all, when the connection is lost, or after `limit`.
   void Flush(std::chrono::milliseconds limit);

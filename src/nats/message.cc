@@ -17,7 +17,7 @@ bool ReadNumber(std::string_view text, uint64_t* number) {
 
 }  // namespace
 
-size_t OutMessage::Size() const {
+size_t MessageView::Size() const {
   size_t size = body.size();
   if (!headers.empty()) size += std::string_view("NATS/1.0\r\n\r\n").size();
   for (const auto& [name, value] : headers) size += name.size() + value.size() + 4;  // ": " and CR LF

@@ -16,14 +16,24 @@ namespace jammi::nats {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-// A message to send. `body` is copied by the call that sends it.
+// A message to send, which the call that sends it copies.
+struct MessageView {
+  std::string_view subject;
+  const Headers& headers;
+  std::string_view body;
+
+  // What the server compares with its `max_payload`: headers and body.
+  [[nodiscard]] size_t Size() const;
+};
+
+// The same for who keeps it: `body` alone is another's.
 struct OutMessage {
   std::string subject;
   Headers headers;
   std::string_view body;
 
-  // What the server compares with its `max_payload`: headers and body.
-  [[nodiscard]] size_t Size() const;
+  [[nodiscard]] size_t Size() const { return MessageView(*this).Size(); }
+  operator MessageView() const { return {subject, headers, body}; }  // NOLINT: it is one
 };
 
 // A message that has arrived. Immutable once made; reading it is thread-safe.

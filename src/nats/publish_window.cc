@@ -5,18 +5,18 @@
 #include <algorithm>
 #include <charconv>
 #include <future>
-#include <nlohmann/json.hpp>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/callback.h"
 #include "nats/nats_error.h"
+#include "nats/publish_answer.h"
 
 namespace jammi::nats {
 namespace {
 
-using Json = nlohmann::json;
 using SteadyClock = std::chrono::steady_clock;
 
 using Kind = PublishFailure::Kind;
@@ -36,25 +36,7 @@ PublishFailure Closed() {
 PublishOutcome ReadAnswer(const Message& message) {
   if (message.Status() == "503")
     return Failure(Kind::kNoStream, ErrorCode::kNotFound, "JetStream: no stream takes the subject");
-  const Json json = Json::parse(message.body(), nullptr, /*allow_exceptions=*/false);
-  try {
-    if (json.is_object() && json.contains("error")) {
-      const auto& error = json.at("error");
-      const int code = error.value("code", 0);
-      const int api_code = error.value("err_code", 0);
-      return std::unexpected(
-          PublishFailure{Kind::kRefused, FromApi(code, api_code, error.value("description", ""), "publish"),
-                         code, api_code});
-    }
-    if (json.is_object()) {
-      PublishAck ack{json.at("stream"), json.at("seq"), json.value("duplicate", false),
-                     json.value("domain", "")};
-      if (!ack.stream.empty() && ack.sequence > 0 && json.at("seq").is_number_unsigned()) return ack;
-    }
-  } catch (const Json::exception&) {
-    // Falls through: it is no answer of a JetStream.
-  }
-  return Failure(Kind::kBadAnswer, Unknown("JetStream: publish: the answer is no acknowledgement"));
+  return ReadPublishAnswer(message.body());
 }
 
 // What the connection says at once: nothing was stored.
@@ -79,6 +61,9 @@ Result<PublishAck> ToResult(PublishOutcome outcome) {
 struct PublishWindow::State {
   State(Connection& over, const WindowLimits& bounds) : connection(over), limits(bounds) {}
 
+  // By number, so in the order of the calls, and of their deadlines.
+  using Messages = std::map<uint64_t, Pending>;
+
   // What is told its outcome, outside the lock, in the order of the calls.
   using Told = std::vector<std::pair<Done, PublishOutcome>>;
   static void Tell(Told told) {
@@ -86,7 +71,7 @@ struct PublishWindow::State {
   }
 
   [[nodiscard]] std::optional<PublishFailure> Send(const std::shared_ptr<State>& self,
-                                                   const OutMessage& message, Done& done);
+                                                   const MessageView& message, Done& done);
   void OnAnswer(const Message& message);
   void OnLost();
   void OnDenied(const Connection::Denial& denial);
@@ -101,9 +86,16 @@ struct PublishWindow::State {
     return pending.empty() || (pending.size() < limits.messages && pending_bytes + bytes <= limits.bytes);
   }
   void FailAllLocked(const PublishFailure& failure, Told* told);
-  void RemoveLocked(std::map<uint64_t, Pending>::iterator each, PublishOutcome outcome, Told* told);
+  void RemoveLocked(Messages::iterator each, PublishOutcome outcome, Told* told);
   void SettleDenialsLocked(const std::string& subject, Told* told);
-  [[nodiscard]] Result<void> SubscribeLocked(const std::shared_ptr<State>& self);
+  void AddLocked(uint64_t number, std::string_view subject, size_t bytes, Done done);
+  [[nodiscard]] Done TakeLocked(Messages::iterator each);
+  [[nodiscard]] bool IsClosed() const;
+  // With `send_mutex` held: for the answers of this connection's generation.
+  [[nodiscard]] bool HasInbox() const {
+    return inbox != nullptr && inbox_generation == connection.generation();
+  }
+  [[nodiscard]] Result<void> Subscribe(const std::shared_ptr<State>& self);
 
   Connection& connection;
   const WindowLimits limits;
@@ -114,8 +106,9 @@ struct PublishWindow::State {
   mutable std::mutex mutex;
   std::condition_variable room;
   bool closed = false;
-  std::map<uint64_t, Pending> pending;  // by number, so in the order of the calls, and of their deadlines
+  Messages pending;
   size_t pending_bytes = 0;
+  std::vector<Messages::node_type> spare;  // used again, as many as were ever pending: no allocations
   // Messages that were denied and are still pending, and how many of each: we do not learn which.
   std::vector<std::pair<Connection::Denial, size_t>> denials;
   uint64_t next_number = 0;
@@ -123,6 +116,7 @@ struct PublishWindow::State {
   // Of the connection's generation that it was made in; guarded by send_mutex.
   std::unique_ptr<Inbox> inbox;
   uint64_t inbox_generation = 0;
+  std::string reply;  // as above: where the last message is to be answered
 };
 
 PublishWindow::PublishWindow(std::shared_ptr<Connection> connection, const WindowLimits& limits)
@@ -134,9 +128,13 @@ PublishWindow::PublishWindow(std::shared_ptr<Connection> connection, const Windo
       [state = state_](const Connection::Denial& denial) { state->OnDenied(denial); });
 }
 
-Result<void> PublishWindow::State::SubscribeLocked(const std::shared_ptr<State>& self) {
+bool PublishWindow::State::IsClosed() const {
+  const std::lock_guard lock(mutex);
+  return closed;
+}
+
+Result<void> PublishWindow::State::Subscribe(const std::shared_ptr<State>& self) {
   const uint64_t generation = connection.generation();
-  if (inbox != nullptr && inbox_generation == generation) return {};
   // Of a connection that is gone. Not here: its handler may run, and be about to publish.
   connection.Post([old = std::move(inbox)] {});
   const std::weak_ptr<State> weak = self;
@@ -144,14 +142,20 @@ Result<void> PublishWindow::State::SubscribeLocked(const std::shared_ptr<State>&
     if (const auto state = weak.lock()) state->OnAnswer(*message);
   }));
   inbox_generation = generation;
+  reply = inbox->subject();
   return {};
 }
 
 // nullopt: it was sent, and `done` was taken. Else nothing was stored, and `done` is left to the caller.
 std::optional<PublishFailure> PublishWindow::State::Send(const std::shared_ptr<State>& self,
-                                                         const OutMessage& message, Done& done) {
+                                                         const MessageView& message, Done& done) {
   const size_t bytes = message.Size();
   const std::lock_guard sending(send_mutex);
+  if (!HasInbox()) {
+    if (IsClosed()) return Closed();
+    if (auto subscribed = Subscribe(self); !subscribed) return NotSent(std::move(subscribed).error());
+  }
+  uint64_t number = 0;
   {
     const std::lock_guard lock(mutex);
     if (closed) return Closed();
@@ -160,38 +164,51 @@ std::optional<PublishFailure> PublishWindow::State::Send(const std::shared_ptr<S
                      fmt::format("NATS: publish: {} messages wait to be acknowledged", pending.size()))
           .error();
     }
-  }
-  if (auto subscribed = SubscribeLocked(self); !subscribed) return NotSent(std::move(subscribed).error());
-  uint64_t number = 0;
-  {
-    const std::lock_guard lock(mutex);
     number = next_number++;
-    pending.emplace(number, Pending{message.subject, bytes, SteadyClock::now() + limits.acknowledge_within,
-                                    std::move(done)});
-    pending_bytes += bytes;
+    AddLocked(number, message.subject, bytes, std::move(done));
     if (!std::exchange(expiry_posted, true)) PostExpiry(self, limits.acknowledge_within);
   }
-  std::string reply = inbox->subject();
-  reply.replace(reply.size() - 1, 1, std::to_string(number));  // the wildcard
+  reply.resize(inbox->subject().size() - 1);  // without the wildcard
+  fmt::format_to(std::back_inserter(reply), "{}", number);
   auto sent = connection.Publish(message, reply);
   if (sent) return std::nullopt;
   const std::lock_guard lock(mutex);
   const auto mine = pending.find(number);
   if (mine == pending.end()) return std::nullopt;  // the loss of the connection has told it already
-  done = std::move(mine->second.done);
-  pending_bytes -= bytes;
-  pending.erase(mine);
+  done = TakeLocked(mine);
   return NotSent(std::move(sent).error());
 }
 
-void PublishWindow::Publish(const OutMessage& message, Done done) {
+void PublishWindow::State::AddLocked(uint64_t number, std::string_view subject, size_t bytes, Done done) {
+  if (spare.empty()) {
+    pending.emplace_hint(pending.end(), number, Pending());
+  } else {
+    spare.back().key() = number;
+    pending.insert(pending.end(), std::move(spare.back()));
+    spare.pop_back();
+  }
+  Pending& added = std::prev(pending.end())->second;
+  added.subject = subject;
+  added.bytes = bytes;
+  added.expires = SteadyClock::now() + limits.acknowledge_within;
+  added.done = std::move(done);
+  pending_bytes += bytes;
+}
+
+PublishWindow::Done PublishWindow::State::TakeLocked(Messages::iterator each) {
+  pending_bytes -= each->second.bytes;
+  spare.push_back(pending.extract(each));
+  return std::move(spare.back().mapped().done);
+}
+
+void PublishWindow::Publish(const MessageView& message, Done done) {
   auto failed = state_->Send(state_, message, done);
   if (!failed) return;
   state_->room.notify_all();
   CallBack("NATS publish", done, PublishOutcome(std::unexpected(*std::move(failed))));
 }
 
-Result<PublishAck> PublishWindow::PublishAndWait(const OutMessage& message, Deadline deadline) {
+Result<PublishAck> PublishWindow::PublishAndWait(const MessageView& message, Deadline deadline) {
   std::promise<PublishOutcome> outcome;
   Done done = [&](PublishOutcome result) { outcome.set_value(std::move(result)); };
   while (true) {
@@ -210,12 +227,9 @@ Result<PublishAck> PublishWindow::PublishAndWait(const OutMessage& message, Dead
   }
 }
 
-void PublishWindow::State::RemoveLocked(std::map<uint64_t, Pending>::iterator each, PublishOutcome outcome,
-                                        Told* told) {
-  pending_bytes -= each->second.bytes;
-  told->emplace_back(std::move(each->second.done), std::move(outcome));
-  const std::string subject = denials.empty() ? std::string() : std::move(each->second.subject);
-  pending.erase(each);
+void PublishWindow::State::RemoveLocked(Messages::iterator each, PublishOutcome outcome, Told* told) {
+  const std::string subject = denials.empty() ? std::string() : each->second.subject;
+  told->emplace_back(TakeLocked(each), std::move(outcome));
   if (!denials.empty()) SettleDenialsLocked(subject, told);
 }
 

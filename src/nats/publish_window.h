@@ -75,10 +75,10 @@ class PublishWindow {
   // that is known at once, by this call before it returns. It must be short, may publish again, and must not
   // call Close().
   using Done = std::move_only_function<void(PublishOutcome)>;
-  void Publish(const OutMessage& message, Done done);
+  void Publish(const MessageView& message, Done done);
 
   // The same, waiting for room and for the answer. kDeadlineExceeded: there was no room.
-  [[nodiscard]] Result<PublishAck> PublishAndWait(const OutMessage& message, Deadline deadline);
+  [[nodiscard]] Result<PublishAck> PublishAndWait(const MessageView& message, Deadline deadline);
 
   // Messages without an outcome.
   [[nodiscard]] size_t pending() const;
@@ -89,7 +89,7 @@ class PublishWindow {
  private:
   struct Pending {
     std::string subject;
-    size_t bytes;
+    size_t bytes = 0;
     std::chrono::steady_clock::time_point expires;
     Done done;
   };
