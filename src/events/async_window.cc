@@ -14,6 +14,9 @@ namespace {
 // The window whose `done` this thread is in: it must not wait for room there, for its return makes the room.
 thread_local const AsyncWindow* telling = nullptr;
 
+// Larger ones are given back when their event is over.
+constexpr size_t kMostKept = 4096;
+
 }  // namespace
 
 AsyncWindow::AsyncWindow(SinkCore& core)
@@ -26,7 +29,7 @@ AsyncWindow::~AsyncWindow() {
 
 // --- Coming in ----------------------------------------------------------------------------------------
 
-Result<void> AsyncWindow::Admit(Lock& lock, PreparedEvent event, Done& done) {
+Result<void> AsyncWindow::Admit(Lock& lock, PreparedEvent* event, Done& done) {
   const auto room = [this] { return refusing_ || items_.size() < core_.options.max_in_flight; };
   if (telling != this && !room()) {
     ++waiting_for_room_;
@@ -42,17 +45,28 @@ Result<void> AsyncWindow::Admit(Lock& lock, PreparedEvent event, Done& done) {
     return SinkError(SinkFault::kUnavailable, "event sink: too many events without an outcome");
   const auto now = core_.clock->Now();
   JAMMI_ASSIGN(const auto permit, core_.circuit.Enter(now));
-  items_.push_back({.event = std::move(event),
-                    .done = std::move(done),
-                    .permit = permit,
-                    .deadline = core_.EmitDeadline(now)});
+  auto item = TakeSpareLocked();
+  std::swap(item->event, *event);
+  item->done = std::move(done);
+  item->permit = permit;
+  item->deadline = core_.EmitDeadline(now);
+  item->stage = Stage::kWaiting;
+  item->error.reset();
+  items_.push_back(std::move(item));
   core_.counters.in_flight.Add(1);
   return {};
 }
 
-void AsyncWindow::Emit(PreparedEvent event, Done done) {
+std::unique_ptr<AsyncWindow::Item> AsyncWindow::TakeSpareLocked() {
+  if (spare_.empty()) return std::make_unique<Item>();
+  auto item = std::move(spare_.back());
+  spare_.pop_back();
+  return item;
+}
+
+void AsyncWindow::Emit(PreparedEvent* event, Done done) {
   Lock lock(mutex_);
-  auto admitted = Admit(lock, std::move(event), done);
+  auto admitted = Admit(lock, event, done);
   if (admitted) return Pump(lock);
   lock.unlock();
   core_.counters.Failed(FaultOf(admitted.error())).Add();
@@ -80,7 +94,7 @@ void AsyncWindow::HandOver(Lock& lock, uint64_t number) {
   item.sent = core_.clock->Now();
   ++under_way_;
   handing_over_ = number;
-  const Deadline deadline = core_.TryDeadline(item.deadline);
+  const Deadline deadline = core_.TryDeadline(item.sent, item.deadline);
   lock.unlock();
   core_.CountSent(item.event);
   JAMMI_SYNC_POINT("AsyncWindow::HandOver");
@@ -117,8 +131,9 @@ void AsyncWindow::TakeOutcomeLocked(uint64_t number, Result<PubAck> outcome, std
     item.error = Redacted(outcome.error());
     mode_ = Mode::kStopped;
   } else {
-    if (outcome) core_.CountAck(*outcome, item.sent);
-    core_.Settle(item.permit, outcome);
+    const auto now = core_.clock->Now();
+    if (outcome) core_.CountAck(*outcome, item.sent, now);
+    core_.Settle(item.permit, outcome, now);
     if (mode_ == Mode::kHead) mode_ = Mode::kFlowing;
     if (mode_ == Mode::kFlowing) failed_in_row_ = 0;
     EndLocked(number, outcome ? Result<void>() : Redacted(outcome.error()), told);
@@ -188,7 +203,9 @@ void AsyncWindow::Tell(std::vector<Told> told) {
 
 void AsyncWindow::PopLocked() {
   const uint64_t before = first_;
-  while (!items_.empty() && items_.front().stage == Stage::kTold && handing_over_ != first_) {
+  while (!items_.empty() && items_.front()->stage == Stage::kTold && handing_over_ != first_) {
+    if (items_.front()->event.payload.capacity() > kMostKept) items_.front()->event = {};
+    spare_.push_back(std::move(items_.front()));
     items_.pop_front();
     ++first_;
   }

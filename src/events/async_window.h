@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -29,8 +30,9 @@ class AsyncWindow {
   AsyncWindow(const AsyncWindow&) = delete;
   AsyncWindow& operator=(const AsyncWindow&) = delete;
 
-  // Waits for room, unless it is called from a `done`.
-  void Emit(PreparedEvent event, Done done);
+  // Waits for room, unless it is called from a `done`. `event` is taken; what it is afterwards are the
+  // buffers of another.
+  void Emit(PreparedEvent* event, Done done);
 
   // Waits for the outcome of all events up to now, their `done` included. False: at the deadline not all
   // have.
@@ -48,8 +50,8 @@ class AsyncWindow {
   struct Item {
     PreparedEvent event;
     Done done;
-    Circuit::Permit permit;
-    std::optional<TimePoint> deadline;
+    Circuit::Permit permit = {};
+    std::optional<TimePoint> deadline = {};
     Stage stage = Stage::kWaiting;
     TimePoint sent = {};
     std::optional<Error> error = {};  // of the last try
@@ -67,9 +69,10 @@ class AsyncWindow {
   };
   using Lock = std::unique_lock<std::mutex>;
 
-  [[nodiscard]] Item& At(uint64_t number) { return items_[number - first_]; }
+  [[nodiscard]] Item& At(uint64_t number) { return *items_[number - first_]; }
   [[nodiscard]] uint64_t End() const { return first_ + items_.size(); }
-  [[nodiscard]] Result<void> Admit(Lock& lock, PreparedEvent event, Done& done);
+  [[nodiscard]] Result<void> Admit(Lock& lock, PreparedEvent* event, Done& done);
+  [[nodiscard]] std::unique_ptr<Item> TakeSpareLocked();
   void Pump(Lock& lock);
   void HandOver(Lock& lock, uint64_t number);
   void OnOutcome(uint64_t number, Result<PubAck> outcome);
@@ -91,9 +94,10 @@ class AsyncWindow {
   size_t waiting_for_room_ = 0;
   size_t popped_since_wake_ = 0;
   std::condition_variable_any worker_wakes_;
-  std::deque<Item> items_;
-  uint64_t first_ = 0;  // the number of the first item
-  uint64_t next_ = 0;   // the number of the next one to send
+  std::deque<std::unique_ptr<Item>> items_;
+  std::vector<std::unique_ptr<Item>> spare_;  // used again, as many as were ever in the window
+  uint64_t first_ = 0;                        // the number of the first item
+  uint64_t next_ = 0;                         // the number of the next one to send
   size_t under_way_ = 0;
   bool pumping_ = false;
   std::optional<uint64_t> handing_over_;  // its bytes are in use

@@ -13,7 +13,8 @@ namespace {
 // A JSON object, member by member.
 class ObjectWriter {
  public:
-  explicit ObjectWriter(size_t expected) { out_.reserve(expected); }
+  // Behind what `out` has.
+  ObjectWriter(std::string& out, size_t expected) : out_(out) { out_.reserve(out_.size() + expected); }
 
   void Text(std::string_view name, std::string_view text) {
     Name(name);
@@ -38,18 +39,16 @@ class ObjectWriter {
     if (const auto* text = std::get_if<TextData>(&payload)) return Text("data", std::string_view(text->text));
     Raw("data", "null");
   }
-  std::string End() && {
-    out_ += '}';
-    return std::move(out_);
-  }
+  void End() { out_ += '}'; }
 
  private:
   void Name(std::string_view name) {
-    out_ += out_.empty() ? '{' : ',';
+    out_ += std::exchange(begun_, true) ? ',' : '{';
     AppendQuoted(out_, name);
     out_ += ':';
   }
-  std::string out_;
+  std::string& out_;
+  bool begun_ = false;
 };
 
 // Enough for most events, so that the text grows once.
@@ -63,8 +62,8 @@ size_t ExpectedSize(const Event& event) {
 
 }  // namespace
 
-std::string Serialise(const Event& event) {
-  ObjectWriter out(ExpectedSize(event));
+void AppendSerialised(std::string& text, const Event& event) {
+  ObjectWriter out(text, ExpectedSize(event));
   out.Text("specversion", std::string_view(event.specversion));
   out.Text("id", std::string_view(event.id));
   out.Text("source", std::string_view(event.source));
@@ -79,11 +78,18 @@ std::string Serialise(const Event& event) {
   if (const auto* binary = std::get_if<BinaryData>(&event.payload)) {
     out.Text("data_base64", std::string_view(ToBase64(binary->bytes)));
   }
-  return std::move(out).End();
+  out.End();
+}
+
+std::string Serialise(const Event& event) {
+  std::string text;
+  AppendSerialised(text, event);
+  return text;
 }
 
 std::string SerialiseSorted(const Event& event) {
-  ObjectWriter out(ExpectedSize(event));
+  std::string written;
+  ObjectWriter out(written, ExpectedSize(event));
   auto extension = event.extensions.begin();
   // Those extensions whose names come before `name`.
   const auto extensions_before = [&](std::string_view name) {
@@ -109,7 +115,8 @@ std::string SerialiseSorted(const Event& event) {
   text("traceparent", event.traceparent);
   text("type", event.type);
   for (; extension != event.extensions.end(); ++extension) out.Value(extension->first, extension->second);
-  return std::move(out).End();
+  out.End();
+  return written;
 }
 
 }  // namespace jammi::events

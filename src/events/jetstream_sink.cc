@@ -159,13 +159,13 @@ Result<void> JetStreamSink::Impl::Publish(const PreparedEvent& event, const Circ
   for (uint32_t failed = 1;; ++failed) {
     const auto outcome = Try(event, deadline);
     if (outcome) {
-      core_.Settle(permit, outcome);
+      core_.Settle(permit, outcome, core_.clock->Now());
       return {};
     }
     const bool transient = ClassOf(FaultOf(outcome.error())) == FaultClass::kTransient;
     const auto pause = transient ? core_.PauseAfter(failed, permit, deadline) : std::nullopt;
     if (!pause) {
-      core_.Settle(permit, outcome);
+      core_.Settle(permit, outcome, core_.clock->Now());
       return outcome.error();
     }
     core_.clock->Sleep(*pause, core_.stop.get_token());
@@ -178,9 +178,9 @@ Result<PubAck> JetStreamSink::Impl::Try(const PreparedEvent& event,
   JAMMI_SYNC_POINT("JetStreamSink::Try");
   const auto sent = core_.clock->Now();
   try {
-    auto outcome = core_.publisher->Publish(event.outgoing(), core_.TryDeadline(deadline));
+    auto outcome = core_.publisher->Publish(event.outgoing(), core_.TryDeadline(sent, deadline));
     if (!outcome) return Redacted(outcome.error());
-    core_.CountAck(*outcome, sent);
+    core_.CountAck(*outcome, sent, core_.clock->Now());
     return outcome;
   } catch (const std::exception& thrown) {
     const auto error = SinkError(SinkFault::kConnectionLost,
@@ -190,11 +190,13 @@ Result<PubAck> JetStreamSink::Impl::Try(const PreparedEvent& event,
 }
 
 void JetStreamSink::Impl::EmitAsync(const Event& event, Done done) {
+  // The window takes it and gives back one whose event is over: buffers go round, and nothing is allocated.
+  thread_local PreparedEvent prepared;
   core_.counters.emitted.Add();
-  auto prepared = Prepare(event, core_.subject_template, core_.options, *core_.publisher);
-  if (prepared) return window_.Emit(*std::move(prepared), std::move(done));
-  core_.counters.Failed(FaultOf(prepared.error())).Add();
-  done(std::move(prepared).error());
+  auto good = PrepareInto(&prepared, event, core_.subject_template, core_.options, *core_.publisher);
+  if (good) return window_.Emit(&prepared, std::move(done));
+  core_.counters.Failed(FaultOf(good.error())).Add();
+  done(std::move(good).error());
 }
 
 // --- Flush and Close ----------------------------------------------------------------------------------

@@ -8,6 +8,8 @@
 
 namespace jammi::events {
 
+struct Event;
+
 // For each byte, whether it stands in a JSON string as it is, and is ASCII.
 inline constexpr auto kPlainInString = [] {
   std::array<bool, 256> plain{};
@@ -26,5 +28,8 @@ void AppendQuoted(std::string& out, std::string_view text);
 
 // `value` is finite.
 void AppendDouble(std::string& out, double value);
+
+// What Serialise() gives.
+void AppendSerialised(std::string& out, const Event& event);
 
 }  // namespace jammi::events

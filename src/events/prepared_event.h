@@ -23,6 +23,10 @@ struct PreparedEvent {
 
 // Validates the event, resolves its subject, writes it and checks its size against the smaller of the
 // options' limit and the server's. Errors: kInvalidEvent, kInvalidSubject, kEventTooLarge.
+// What `prepared` was goes; its buffers are used again.
+[[nodiscard]] Result<void> PrepareInto(PreparedEvent* prepared, const Event& event,
+                                       std::string_view subject_template, const JetStreamSinkOptions& options,
+                                       const Publisher& publisher);
 [[nodiscard]] Result<PreparedEvent> Prepare(const Event& event, std::string_view subject_template,
                                             const JetStreamSinkOptions& options, const Publisher& publisher);
 

@@ -62,6 +62,24 @@ TEST_F(PreparedEventTest, AServerWithoutHeadersGetsNone) {
   EXPECT_THAT(HeadersOf(MakeEvent()), testing::IsEmpty());
 }
 
+TEST_F(PreparedEventTest, NothingOfAnEventGetsIntoTheOneBehindIt) {
+  Make();
+  Event large = MakeEvent("large");
+  large.payload = JsonData::FromWritten(R"({"tenantId":"acme","filler":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"})");
+  large.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  large.extensions.emplace("tracestate", std::string("a=b"));
+  // The buffers of one that is over are those of the next.
+  for (const Event& event : {large, MakeEvent("small"), large, MakeEvent("small")}) {
+    sink_->EmitAsync(event, [](const Result<void>& result) { EXPECT_TRUE(result); });
+    ASSERT_TRUE(sink_->Flush(Deadline::Never()));
+    const auto fresh = Prepare(event, "a.{tenantId}.b", {}, *publisher_);
+    ASSERT_TRUE(fresh);
+    EXPECT_EQ(publisher_->calls().back().subject, fresh->subject);
+    EXPECT_EQ(publisher_->calls().back().payload, fresh->payload);
+    EXPECT_EQ(publisher_->calls().back().headers, fresh->headers);
+  }
+}
+
 // CRLF in what becomes a header never gets there.
 TEST_F(PreparedEventTest, NobodyWritesAHeaderOfHisOwn) {
   Make();

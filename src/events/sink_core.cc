@@ -21,18 +21,18 @@ std::optional<std::chrono::milliseconds> SinkCore::PauseAfter(uint32_t failed, c
 
 void SinkCore::CountSent(const PreparedEvent& event) { counters.payload_bytes.Record(event.payload.size()); }
 
-void SinkCore::CountAck(const PubAck& ack, TimePoint sent) {
+void SinkCore::CountAck(const PubAck& ack, TimePoint sent, TimePoint now) {
   counters.acked.Add();
   if (ack.duplicate) counters.duplicate.Add();
-  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(clock->Now() - sent);
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(now - sent);
   counters.ack_latency_us.Record(static_cast<uint64_t>(std::max<int64_t>(took.count(), 0)));
 }
 
-void SinkCore::Settle(const Circuit::Permit& permit, const Result<PubAck>& outcome) {
+void SinkCore::Settle(const Circuit::Permit& permit, const Result<PubAck>& outcome, TimePoint now) {
   if (outcome || FaultOf(outcome.error()) == SinkFault::kRejected) {
-    circuit.Answered(clock->Now());
+    circuit.Answered(now);
   } else if (ClassOf(FaultOf(outcome.error())) == FaultClass::kTransient) {
-    circuit.Failed(permit, clock->Now(), outcome.error());
+    circuit.Failed(permit, now, outcome.error());
   } else {
     circuit.Withdraw(permit);
   }

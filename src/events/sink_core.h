@@ -38,9 +38,9 @@ struct SinkCore {
     if (!options.emit_deadline) return std::nullopt;
     return now + *options.emit_deadline;
   }
-  // Of one try that begins now.
-  [[nodiscard]] Deadline TryDeadline(std::optional<TimePoint> emit_deadline) const {
-    const TimePoint end = clock->Now() + options.ack_timeout;
+  // Of one try that begins `now`.
+  [[nodiscard]] Deadline TryDeadline(TimePoint now, std::optional<TimePoint> emit_deadline) const {
+    const TimePoint end = now + options.ack_timeout;
     return Deadline(emit_deadline ? std::min(end, *emit_deadline) : end);
   }
   // The pause after `failed` tries of an event; nullopt: that was the last.
@@ -48,9 +48,9 @@ struct SinkCore {
       uint32_t failed, const Circuit::Permit& permit, std::optional<TimePoint> emit_deadline) const;
 
   void CountSent(const PreparedEvent& event);
-  void CountAck(const PubAck& ack, TimePoint sent);
+  void CountAck(const PubAck& ack, TimePoint sent, TimePoint now);
   // Tells the circuit of an outcome that is not tried again.
-  void Settle(const Circuit::Permit& permit, const Result<PubAck>& outcome);
+  void Settle(const Circuit::Permit& permit, const Result<PubAck>& outcome, TimePoint now);
 };
 
 // The same error without a secret: publishers are others' work.
