@@ -11,6 +11,7 @@
 
 #include "events/disk.h"
 #include "events/findings.h"
+#include "events/json_write.h"
 #include "events/sink_error.h"
 #include "events/spool_log.h"
 #include "events/spool_open.h"
@@ -20,6 +21,8 @@
 
 namespace jammi::events {
 namespace {
+
+constexpr size_t kMostKeptText = size_t{64} << 10;  // of a thread's buffer
 
 Result<void> Check(const SpoolOptions& options) {
   const auto refuse = [](std::string_view what) {
@@ -53,12 +56,15 @@ struct SpoolSink::State {
     return {};
   }
 
-  // The written form of an event that may be taken.
-  Result<std::string> Write(const Event& event) const {
+  // The written form of an event that may be taken, until this thread calls it again.
+  Result<std::string_view> Write(const Event& event) const {
     if (closed) return SinkError(SinkFault::kClosed, "the spool is closed");
     if (auto findings = Validate(event); !findings.empty()) return InvalidEvent(std::move(findings));
-    std::string body = Serialise(event);
-    if (body.size() <= options.max_event_bytes) return body;
+    thread_local std::string body;
+    if (body.capacity() > kMostKeptText) body = {};
+    body.clear();
+    AppendSerialised(body, event);
+    if (body.size() <= options.max_event_bytes) return std::string_view(body);
     return SinkError(SinkFault::kEventTooLarge,
                      fmt::format("event {} has {} bytes; {} are the most for the spool", event.id,
                                  body.size(), options.max_event_bytes));
@@ -125,7 +131,7 @@ SpoolSink::SpoolSink(std::unique_ptr<State> state) : state_(std::move(state)) {}
 SpoolSink::~SpoolSink() { IgnoreError(Close(Deadline::Now()), "what is left is on disk"); }
 
 Result<void> SpoolSink::Emit(const Event& event) {
-  JAMMI_ASSIGN(const std::string body, state_->Write(event));
+  JAMMI_ASSIGN(const auto body, state_->Write(event));
   const SpoolOptions& options = state_->options;
   const bool blocks = options.policy == FullPolicy::kBlock;
   auto taken = state_->log->Append(body, blocks ? Deadline::After(options.block_for) : Deadline::Now());

@@ -17,6 +17,15 @@
 namespace jammi::events {
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr int kMostYields = 64;
+// Of batches that are used again.
+constexpr size_t kSpareBatches = 4;
+constexpr size_t kSpareBatchBytes = size_t{1} << 20;
+
+}  // namespace
+
 // --- open and close
 
 SpoolLog::SpoolLog(const SpoolOptions& options, std::shared_ptr<Clock> clock, Disk& disk,
@@ -114,15 +123,29 @@ Result<void> SpoolLog::Append(std::string_view body, Deadline room) {
   std::unique_lock lock(mutex_);
   JAMMI_TRY(Admit(lock, kRecordHeaderBytes + body.size(), room));
   const auto batch = AddToBatch(body, crc);
-  while (!batch->settled) {
+  batch->awaited = true;
+  while (batch->state == Batch::State::kOpen) {
     if (leading_) {
-      settled_.wait(lock);
+      AwaitTurn(lock, *batch);
     } else {
       Lead(lock);
     }
   }
-  if (batch->error) return *batch->error;
+  if (batch->state == Batch::State::kFailed) return *batch->error;
   return {};
+}
+
+// Waits until `batch` has its outcome, or a leader may be wanted. A write into the kernel's memory takes less
+// than to fall asleep and to be woken: the others run meanwhile, and add to the next batch.
+void SpoolLog::AwaitTurn(std::unique_lock<std::mutex>& lock, const Batch& batch) {
+  if (options_.sync == SpoolSync::kEach) return settled_.wait(lock);
+  lock.unlock();
+  for (int i = 0; i < kMostYields && batch.state == Batch::State::kOpen && leading_; ++i) {
+    std::this_thread::yield();
+  }
+  if (batch.state != Batch::State::kOpen) return;
+  lock.lock();
+  if (batch.state == Batch::State::kOpen && leading_) settled_.wait(lock);
 }
 
 void SpoolLog::AppendAsync(std::string_view body, EventSink::Done done) {
@@ -166,8 +189,28 @@ Error SpoolLog::Refusal() const {
                    fmt::format("the spool takes nothing until it is opened again: {}", failed_->message()));
 }
 
+void SpoolLog::Batch::Clear() {
+  bytes.clear();
+  begins.clear();
+  dones.clear();
+  crcs.clear();
+  times.clear();
+  awaited = false;
+  state = State::kOpen;
+}
+
+std::shared_ptr<SpoolLog::Batch> SpoolLog::NewBatch() {
+  const auto unused =
+      std::ranges::find_if(spare_batches_, [](const auto& each) { return each.use_count() == 1; });
+  if (unused == spare_batches_.end()) return std::make_shared<Batch>();
+  auto batch = std::move(*unused);
+  spare_batches_.erase(unused);
+  batch->Clear();
+  return batch;
+}
+
 std::shared_ptr<SpoolLog::Batch> SpoolLog::AddToBatch(std::string_view body, uint32_t crc) {
-  if (!open_batch_) open_batch_ = std::make_shared<Batch>();
+  if (!open_batch_) open_batch_ = NewBatch();
   Batch& batch = *open_batch_;
   batch.begins.push_back(batch.bytes.size());
   batch.crcs.push_back(crc);
@@ -214,16 +257,19 @@ void SpoolLog::Lead(std::unique_lock<std::mutex>& lock) {
     batch->error = written.error();
     losing_ = true;
   }
-  batch->settled = true;
+  batch->state = written ? Batch::State::kTaken : Batch::State::kFailed;
   leading_ = false;
   company_expected_ = events + (open_batch_ ? open_batch_->begins.size() : 0);
   Measure();
   settled_.notify_all();
-  if (open_batch_) flusher_.notify_one();
+  if (open_batch_ && !open_batch_->awaited) flusher_.notify_one();
   lock.unlock();
   for (auto& done : batch->dones) CallBack("the outcome of an event", done, Result<void>(written));
+  batch->dones.clear();  // with what they hold
   if (written) on_append_();
   lock.lock();
+  if (written && batch->bytes.capacity() <= kSpareBatchBytes && spare_batches_.size() < kSpareBatches)
+    spare_batches_.push_back(batch);
 }
 
 Result<void> SpoolLog::WriteBatch(Batch& batch) {

@@ -2,6 +2,7 @@
 // follows, and says what is delivered.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -76,13 +77,17 @@ class SpoolLog {
  private:
   // What is written and synced together.
   struct Batch {
+    enum class State : uint8_t { kOpen, kTaken, kFailed };
+    void Clear();
+
     std::string bytes;           // records, their headers without sequences
     std::vector<size_t> begins;  // of the records
     std::vector<EventSink::Done> dones;
     std::vector<uint32_t> crcs;
     std::vector<UnixMicros> times;
-    bool settled = false;
-    std::optional<Error> error;
+    bool awaited = false;  // one who waits for it leads, if nobody does
+    std::atomic<State> state = State::kOpen;
+    std::optional<Error> error;  // kFailed
   };
 
   SpoolLog(const SpoolOptions& options, std::shared_ptr<Clock> clock, Disk& disk,
@@ -95,7 +100,9 @@ class SpoolLog {
   [[nodiscard]] bool HasRoom(size_t size) const { return pending_bytes_ + size <= options_.max_bytes; }
   bool DropOldestSegment(std::unique_lock<std::mutex>& lock);
   std::shared_ptr<Batch> AddToBatch(std::string_view body, uint32_t crc);
+  std::shared_ptr<Batch> NewBatch();
   void Lead(std::unique_lock<std::mutex>& lock);
+  void AwaitTurn(std::unique_lock<std::mutex>& lock, const Batch& batch);
   void AwaitCompany(std::unique_lock<std::mutex>& lock);
   void Fail(const Error& error);
   [[nodiscard]] Error Refusal() const;
@@ -125,16 +132,17 @@ class SpoolLog {
   uint64_t active_bytes_ = 0;
 
   mutable std::mutex mutex_;
-  std::condition_variable settled_;      // a batch is, or a leader is wanted
-  std::condition_variable room_;         // something was delivered
-  std::condition_variable_any flusher_;  // there is work for the flusher
-  std::condition_variable company_;      // as many have come as the leader waits for
-  bool leading_ = false;
+  std::condition_variable settled_;         // a batch is, or a leader is wanted
+  std::condition_variable room_;            // something was delivered
+  std::condition_variable_any flusher_;     // there is work for the flusher
+  std::condition_variable company_;         // as many have come as the leader waits for
+  std::atomic<bool> leading_ = false;       // changed with the lock
   size_t company_wanted_ = 0;               // events; 0: the leader does not wait
   size_t company_expected_ = 0;             // events of the last batch, and of those who came meanwhile
   std::chrono::microseconds last_sync_{0};  // how long it took
   bool closed_ = false;
   std::shared_ptr<Batch> open_batch_;
+  std::vector<std::shared_ptr<Batch>> spare_batches_;  // used again when nobody waits for them any more
   bool unsynced_ = false;
   std::optional<Error> failed_;  // for good
   bool losing_ = false;          // the last event was refused, or another one dropped for it
