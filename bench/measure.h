@@ -56,6 +56,17 @@ inline std::string RatioText(std::vector<double> ratios) {
   const Spread spread = SpreadOf(std::move(ratios));
   return fmt::format("{:.2f} ({:.2f}-{:.2f})", spread.median, spread.low, spread.high);
 }
+// "17441 (16990-18100)"
+inline std::string RateText(std::vector<double> rates) {
+  const Spread spread = SpreadOf(std::move(rates));
+  return fmt::format("{:.0f} ({:.0f}-{:.0f})", spread.median, spread.low, spread.high);
+}
+// Round by round.
+inline std::vector<double> Ratios(const std::vector<double>& over, const std::vector<double>& under) {
+  std::vector<double> ratios;
+  for (size_t i = 0; i < over.size(); ++i) ratios.push_back(over[i] / under[i]);
+  return ratios;
+}
 
 // A folder that goes with the program's normal end.
 class TempFolder {

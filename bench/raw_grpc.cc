@@ -14,6 +14,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -86,26 +87,28 @@ class Lane {
       : stub_(stub), method_(method), request_(request), left_(left) {
     Next();
   }
-  int64_t Join() {
+  void JoinInto(CallTally& tally) {
     done_.wait(false);
-    if (failed_) throw std::runtime_error("a call failed: " + error_);
-    return calls_;
+    tally.answered += answered_;
+    tally.failed += failed_;
+    if (failed_ > 0) tally.failure = failure_;
   }
 
  private:
   void Next() {
-    if (!failed_ && left_.fetch_sub(1) > 0) return Call();
+    if (left_.fetch_sub(1) > 0) return Call();
     done_ = true;
     done_.notify_one();
   }
   void Call() {
     context_ = std::make_unique<grpc::ClientContext>();
     stub_.UnaryCall(context_.get(), method_, {}, &request_, &response_, [this](const grpc::Status& status) {
-      if (!status.ok()) {
-        failed_ = true;
-        error_ = status.error_message();
+      if (status.ok()) {
+        ++answered_;
+      } else {
+        ++failed_;
+        failure_ = status.error_message();
       }
-      ++calls_;
       Next();
     });
   }
@@ -116,11 +119,35 @@ class Lane {
   std::atomic<int64_t>& left_;
   std::unique_ptr<grpc::ClientContext> context_;
   ByteBuffer response_;
-  int64_t calls_ = 0;
-  bool failed_ = false;
-  std::string error_;
+  int64_t answered_ = 0;
+  int64_t failed_ = 0;
+  std::string failure_;
   std::atomic<bool> done_ = false;
 };
+
+// Until `left` is used up, or `seconds` are over.
+CallTally RunLanes(const std::string& address, const std::string& method,
+                   const std::vector<ByteBuffer>& requests, int in_flight, std::atomic<int64_t>& left,
+                   std::optional<double> seconds) {
+  grpc::GenericStub stub(Connect(address));
+  const double begin = WallSeconds();
+  std::vector<std::unique_ptr<Lane>> lanes;
+  for (size_t i = 0; i < static_cast<size_t>(in_flight); ++i) {
+    lanes.push_back(std::make_unique<Lane>(stub, method, requests[i % requests.size()], left));
+  }
+  if (seconds) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(*seconds));
+    left = 0;
+  }
+  CallTally tally;
+  for (auto& lane : lanes) lane->JoinInto(tally);
+  tally.seconds = WallSeconds() - begin;
+  return tally;
+}
+
+void MustAllBeAnswered(const CallTally& tally) {
+  if (tally.failed > 0) throw std::runtime_error("a call failed: " + tally.failure);
+}
 
 }  // namespace
 
@@ -156,27 +183,23 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   return channel;
 }
 
+CallTally TallyCalls(const std::string& address, const std::string& method,
+                     const std::vector<ByteBuffer>& requests, int in_flight, double seconds) {
+  std::atomic<int64_t> left = int64_t{1} << 60;
+  return RunLanes(address, method, requests, in_flight, left, seconds);
+}
+
 double CallRate(const std::string& address, const std::string& method, const ByteBuffer& request,
                 int in_flight, double seconds) {
-  grpc::GenericStub stub(Connect(address));
-  std::atomic<int64_t> left = int64_t{1} << 60;
-  const double begin = WallSeconds();
-  std::vector<std::unique_ptr<Lane>> lanes;
-  for (int i = 0; i < in_flight; ++i) lanes.push_back(std::make_unique<Lane>(stub, method, request, left));
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-  left = 0;
-  int64_t calls = 0;
-  for (auto& lane : lanes) calls += lane->Join();
-  return static_cast<double>(calls) / (WallSeconds() - begin);
+  const CallTally tally = TallyCalls(address, method, {request}, in_flight, seconds);
+  MustAllBeAnswered(tally);
+  return static_cast<double>(tally.answered) / tally.seconds;
 }
 
 void MakeCalls(const std::string& address, const std::string& method, const ByteBuffer& request,
                int in_flight, int64_t calls) {
-  grpc::GenericStub stub(Connect(address));
   std::atomic<int64_t> left = calls;
-  std::vector<std::unique_ptr<Lane>> lanes;
-  for (int i = 0; i < in_flight; ++i) lanes.push_back(std::make_unique<Lane>(stub, method, request, left));
-  for (auto& lane : lanes) lane->Join();
+  MustAllBeAnswered(RunLanes(address, method, {request}, in_flight, left, std::nullopt));
 }
 
 class StreamReader::Reactor final : public grpc::ClientBidiReactor<ByteBuffer, ByteBuffer> {
@@ -254,5 +277,13 @@ StreamReader::~StreamReader() = default;
 void StreamReader::AwaitHeaders() { reactor_->AwaitHeaders(); }
 void StreamReader::Await(int64_t messages) { reactor_->Await(messages); }
 std::vector<ByteBuffer> StreamReader::Kept() const { return reactor_->Kept(); }
+
+double StreamSeconds(const std::string& address, const std::string& method, const ByteBuffer& request,
+                     int64_t messages) {
+  const double begin = WallSeconds();
+  StreamReader reader(address, method, request);
+  reader.Await(messages);
+  return WallSeconds() - begin;
+}
 
 }  // namespace jammi::bench

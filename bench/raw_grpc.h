@@ -39,11 +39,23 @@ class BareServer {
 // A connection of its own.
 [[nodiscard]] std::shared_ptr<grpc::Channel> Connect(const std::string& address);
 
-// How many calls a second are answered with OK while `in_flight` are under way at any time.
+struct CallTally {
+  int64_t answered = 0;  // with OK
+  int64_t failed = 0;
+  std::string failure;  // what one of them said
+  double seconds = 0;
+};
+// `in_flight` calls are under way at any time: each caller makes one after the other, all with the same of
+// the `requests`, which go round among the callers. Failures are counted, and the next call is made.
+[[nodiscard]] CallTally TallyCalls(const std::string& address, const std::string& method,
+                                   const std::vector<grpc::ByteBuffer>& requests, int in_flight,
+                                   double seconds);
+
+// How many calls a second are answered while `in_flight` are under way at any time. Throws if any fails.
 [[nodiscard]] double CallRate(const std::string& address, const std::string& method,
                               const grpc::ByteBuffer& request, int in_flight, double seconds);
 
-// So many calls, likewise.
+// So many calls, likewise. Throws if any fails.
 void MakeCalls(const std::string& address, const std::string& method, const grpc::ByteBuffer& request,
                int in_flight, int64_t calls);
 
@@ -65,5 +77,9 @@ class StreamReader {
   class Reactor;
   std::unique_ptr<Reactor> reactor_;
 };
+
+// How long it takes until so many messages of a stream are there, with the connection.
+[[nodiscard]] double StreamSeconds(const std::string& address, const std::string& method,
+                                   const grpc::ByteBuffer& request, int64_t messages);
 
 }  // namespace jammi::bench

@@ -3,7 +3,6 @@
 // alike.
 //
 //   server_bench [seconds per case] [events to replay] [rounds] [calls|publish|replay|fanout]
-#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,21 +15,16 @@
 
 #include "bench/measure.h"
 #include "bench/raw_grpc.h"
+#include "bench/readings.h"
+#include "bench/trigger_calls.h"
 #include "jammi/config.h"
 #include "jammi/engine.h"
-#include "jammi/v1/catalog.pb.h"
-#include "jammi/v1/trigger.pb.h"
-#include "server/arrow_wire.h"
 #include "server/server.h"
 
 namespace jammi::bench {
 namespace {
 
-namespace wire = ::jammi::v1::trigger;
-
 constexpr const char* kInfo = "/jammi.v1.catalog.CatalogService/GetServerInfo";
-constexpr const char* kPublish = "/jammi.v1.trigger.TriggerService/Publish";
-constexpr const char* kSubscribe = "/jammi.v1.trigger.TriggerService/Subscribe";
 constexpr const char* kTopic = "readings";
 
 struct Settings {
@@ -40,23 +34,6 @@ struct Settings {
   int rounds = 5;
   std::string only;
 };
-
-// An integer, a real and a short text: what a reading of an instrument looks like.
-std::shared_ptr<arrow::RecordBatch> MakeBatch(int64_t rows) {
-  arrow::Int64Builder ids;
-  arrow::DoubleBuilder values;
-  arrow::StringBuilder places;
-  for (int64_t row = 0; row < rows; ++row) {
-    if (!ids.Append(row).ok() || !values.Append(static_cast<double>(row) / 3).ok() ||
-        !places.Append("Alaska").ok()) {
-      throw std::runtime_error("no memory");
-    }
-  }
-  return arrow::RecordBatch::Make(
-      arrow::schema({arrow::field("id", arrow::int64(), false), arrow::field("mag", arrow::float64()),
-                     arrow::field("place", arrow::utf8())}),
-      rows, {*ids.Finish(), *values.Finish(), *places.Finish()});
-}
 
 Config ConfigIn(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
@@ -134,36 +111,6 @@ class Served {
   std::unique_ptr<Server> server_;
 };
 
-grpc::ByteBuffer Bytes(const google::protobuf::MessageLite& message) {
-  return ToBuffer(message.SerializeAsString());
-}
-
-grpc::ByteBuffer PublishOf(const arrow::RecordBatch& batch) {
-  wire::PublishRequest request;
-  request.mutable_topic()->set_name(kTopic);
-  request.mutable_batch()->set_data_body(Must(EncodeWireBatch(batch)));
-  return Bytes(request);
-}
-
-grpc::ByteBuffer Replay(bool follow) {
-  wire::SubscribeRequest request;
-  request.mutable_topic()->set_name(kTopic);
-  if (!follow) request.set_from_offset(0);
-  request.set_replay_only(!follow);
-  return Bytes(request);
-}
-
-std::string RateText(const std::vector<double>& rates) {
-  const Spread spread = SpreadOf(rates);
-  return fmt::format("{:.0f} ({:.0f}-{:.0f})", spread.median, spread.low, spread.high);
-}
-
-std::vector<double> Ratios(const std::vector<double>& over, const std::vector<double>& under) {
-  std::vector<double> ratios;
-  for (size_t i = 0; i < over.size(); ++i) ratios.push_back(over[i] / under[i]);
-  return ratios;
-}
-
 // --- A call that asks nothing of the engine. The limit is a server that has the answer already.
 
 void BenchCalls(const Settings& settings) {
@@ -193,7 +140,7 @@ void BenchPublish(const Settings& settings) {
       "to the lesser\n");
   for (const int64_t rows : {1, 100}) {
     const auto batch = MakeBatch(rows);
-    const auto request = PublishOf(*batch);
+    const auto request = PublishCall(kTopic, *batch);
     const auto folder = settings.folder / fmt::format("publish{}", rows);
     MakeCatalog(folder / "served");
     const Served served(folder / "served");
@@ -218,13 +165,6 @@ void BenchPublish(const Settings& settings) {
 
 // --- Replay. The limit is a bare stream of the same messages.
 
-double ReplaySeconds(const std::string& address, const char* method, int64_t events) {
-  const double begin = WallSeconds();
-  StreamReader reader(address, method, Replay(false));
-  reader.Await(events);
-  return WallSeconds() - begin;
-}
-
 void BenchReplay(const Settings& settings) {
   fmt::print("\nreplay                          events/s               bare stream                ratio\n");
   for (const int64_t rows : {1, 100}) {
@@ -234,7 +174,7 @@ void BenchReplay(const Settings& settings) {
     const Served served(folder);
     std::vector<grpc::ByteBuffer> frames;
     {
-      StreamReader reader(served.address(), kSubscribe, Replay(false), true);
+      StreamReader reader(served.address(), kSubscribe, ReplayCall(kTopic), true);
       reader.Await(events);
       frames = reader.Kept();
     }
@@ -243,8 +183,8 @@ void BenchReplay(const Settings& settings) {
     std::vector<double> theirs;
     for (int round = 0; round < settings.rounds; ++round) {
       const auto all = static_cast<double>(events);
-      ours.push_back(all / ReplaySeconds(served.address(), kSubscribe, events));
-      theirs.push_back(all / ReplaySeconds(bare.address(), "/Bare/Stream", events));
+      ours.push_back(all / StreamSeconds(served.address(), kSubscribe, ReplayCall(kTopic), events));
+      theirs.push_back(all / StreamSeconds(bare.address(), "/Bare/Stream", ToBuffer(""), events));
     }
     fmt::print("  {:>6} of {:>3} rows {:>24} {:>25} {:>22}\n", events, rows, RateText(ours), RateText(theirs),
                RatioText(Ratios(ours, theirs)));
@@ -263,13 +203,13 @@ void BenchFanOut(const Settings& settings) {
   constexpr int64_t kEvents = 4000;
   constexpr int kReaders = 64;
   constexpr double kDeliveries = kEvents * kReaders;
-  const auto publish = PublishOf(*MakeBatch(1));
+  const auto publish = PublishCall(kTopic, *MakeBatch(1));
   const auto folder = settings.folder / "fanout";
   MakeCatalog(folder);
   const Served served(folder);
   grpc::ByteBuffer frame;
   {
-    StreamReader reader(served.address(), kSubscribe, Replay(true), true);
+    StreamReader reader(served.address(), kSubscribe, FollowCall(kTopic), true);
     reader.AwaitHeaders();
     MakeCalls(served.address(), kPublish, publish, 1, 1);
     reader.Await(1);
@@ -281,7 +221,7 @@ void BenchFanOut(const Settings& settings) {
     {
       Readers readers;
       for (int i = 0; i < kReaders; ++i) {
-        readers.push_back(std::make_unique<StreamReader>(served.address(), kSubscribe, Replay(true)));
+        readers.push_back(std::make_unique<StreamReader>(served.address(), kSubscribe, FollowCall(kTopic)));
         readers.back()->AwaitHeaders();
       }
       const double begin = WallSeconds();

@@ -23,10 +23,13 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "bench/readings.h"
 #include "trigger/streams.h"
 
 namespace jammi {
 namespace {
+
+using bench::MakeBatch;
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -64,23 +67,6 @@ double ResidentMb() {
   int64_t resident = 0;
   statm >> all >> resident;
   return static_cast<double>(resident * sysconf(_SC_PAGESIZE)) / 1e6;
-}
-
-// An integer, a real and a short text: what a reading of an instrument looks like.
-std::shared_ptr<arrow::RecordBatch> MakeBatch(int64_t rows) {
-  arrow::Int64Builder ids;
-  arrow::DoubleBuilder values;
-  arrow::StringBuilder places;
-  for (int64_t row = 0; row < rows; ++row) {
-    if (!ids.Append(row).ok() || !values.Append(static_cast<double>(row) / 3).ok() ||
-        !places.Append("Alaska").ok()) {
-      Die("no memory");
-    }
-  }
-  return arrow::RecordBatch::Make(
-      arrow::schema({arrow::field("id", arrow::int64(), false), arrow::field("mag", arrow::float64()),
-                     arrow::field("place", arrow::utf8())}),
-      rows, {*ids.Finish(), *values.Finish(), *places.Finish()});
 }
 
 // A catalog with one topic, gone at the end.

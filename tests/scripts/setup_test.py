@@ -226,6 +226,21 @@ class Setup(unittest.TestCase):
         self.assertTrue(os.access(self.tree / ".deps/nats_server/nats-server", os.X_OK))
         self.assertEqual(self.run_setup("--tests"), (0, "setup: nothing to do: everything is there\n"))
 
+    def test_what_only_benchmarks_need_is_fetched_when_asked_for(self):
+        wheel = zip_of({"jammi_server/bin/jammi-server": b"elf", "jammi_server/__init__.py": b"",
+                        "jammi_server-2.dist-info/METADATA": b"License: A"})
+        (self.tree / "scripts/bench-dependencies.txt").write_text(
+            f"pypi jammi-server 2 rust_server pyarrow.whl {hashlib.sha256(wheel).hexdigest()} A\n")
+        self.assertEqual(self.run_setup("--tests")[0], 0)
+        self.assertFalse((self.tree / ".deps/rust_server").exists())
+        (self.registry / "pyarrow.whl").write_bytes(wheel)  # the fake client brings that
+        self.calls()
+        code, output = self.run_setup("--bench")
+        self.assertEqual(code, 0, output)
+        self.assertEqual(self.calls(), ["pip jammi-server==2"])
+        self.assertTrue(os.access(self.tree / ".deps/rust_server/jammi-server", os.X_OK))
+        self.assertEqual(self.run_setup("--bench"), (0, "setup: nothing to do: everything is there\n"))
+
     def test_the_client_in_python_is_fetched_when_asked_for(self):
         self.assertEqual(self.run_setup()[0], 0)
         self.assertFalse((self.tree / ".deps/python").exists())
