@@ -74,6 +74,8 @@ class CallResolver {
   // What can be said at once, on a thread that must not wait. nullopt: ask Resolve().
   [[nodiscard]] virtual std::optional<Answer> ResolveNow(const CallMetadata& metadata) = 0;
   [[nodiscard]] virtual Answer Resolve(const CallMetadata& metadata, Deadline deadline) = 0;
+  // Whose a call is by now that began as `had` and goes on in the same scope. Never waits.
+  [[nodiscard]] virtual Answer Again(const CallMetadata& metadata, const Identity& had) = 0;
 };
 
 struct RpcCall {

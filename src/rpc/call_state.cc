@@ -118,16 +118,26 @@ std::expected<void, RpcFailure> CallState::ResolveSlowly() {
   return Take(dispatcher_.resolver().Resolve(metadata_, call_.deadline));
 }
 
+std::optional<RpcFailure> CallState::Revoked() const {
+  if (method_.options.access == RpcAccess::kOpen) return std::nullopt;
+  return Refused(dispatcher_.resolver().Again(metadata_, call_.identity));
+}
+
+std::optional<RpcFailure> CallState::Refused(const CallResolver::Answer& answer) const {
+  if (!answer) return RpcFailure{answer.error().code, answer.error().message, {}};
+  if (Allows(answer->role, method_.options.access)) return std::nullopt;
+  return RpcFailure{RpcCode::kPermissionDenied,
+                    fmt::format("{} is not for the role '{}'", method_.name, ToString(answer->role)),
+                    {}};
+}
+
 std::expected<void, RpcFailure> CallState::Take(CallResolver::Answer answer) {
-  if (!answer) return std::unexpected(RpcFailure{answer.error().code, answer.error().message, {}});
-  call_.identity = std::move(*answer);
-  resolved_ = true;
-  if (!Allows(call_.identity.role, method_.options.access)) {
-    return std::unexpected(
-        RpcFailure{RpcCode::kPermissionDenied,
-                   fmt::format("{} is not for the role '{}'", method_.name, ToString(call_.identity.role)),
-                   {}});
+  auto refused = Refused(answer);
+  if (answer) {
+    call_.identity = std::move(*answer);
+    resolved_ = true;
   }
+  if (refused) return std::unexpected(*std::move(refused));
   return {};
 }
 

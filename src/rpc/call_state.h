@@ -46,6 +46,8 @@ class CallState {
   // ResolveSlowly() must say, on a thread that may wait.
   [[nodiscard]] std::optional<std::expected<void, RpcFailure>> Resolve();
   [[nodiscard]] std::expected<void, RpcFailure> ResolveSlowly();
+  // Once it is resolved, from any thread: why it would no longer be let in. nullopt: it would.
+  [[nodiscard]] std::optional<RpcFailure> Revoked() const;
   // The bytes of `buffer` as the method's request.
   [[nodiscard]] std::expected<std::unique_ptr<google::protobuf::MessageLite>, RpcFailure> Decode(
       const grpc::ByteBuffer& buffer) const;
@@ -66,6 +68,8 @@ class CallState {
 
  private:
   [[nodiscard]] std::expected<void, RpcFailure> Take(CallResolver::Answer answer);
+  // Why `answer` does not let the call in; nullopt: it does.
+  [[nodiscard]] std::optional<RpcFailure> Refused(const CallResolver::Answer& answer) const;
   void WriteLine(std::chrono::nanoseconds took) const;
 
   Dispatcher& dispatcher_;

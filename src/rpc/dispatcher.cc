@@ -105,6 +105,12 @@ void Dispatcher::EndStreams() {
   for (auto* stream : streams_) stream->EndWith({RpcCode::kUnavailable, std::string(kShuttingDown), {}});
 }
 
+// As EndStreams().
+void Dispatcher::EndRevokedStreams() {
+  const std::lock_guard lock(mutex_);
+  for (auto* stream : streams_) stream->EndIfRevoked();
+}
+
 size_t Dispatcher::open_streams() const {
   const std::lock_guard lock(mutex_);
   return streams_.size();

@@ -47,6 +47,8 @@ class Dispatcher {
 
   // Ends every open stream with UNAVAILABLE, and whatever stream comes from now on.
   void EndStreams();
+  // Ends the open streams whose callers would no longer be let in.
+  void EndRevokedStreams();
   [[nodiscard]] size_t open_streams() const;
 
   [[nodiscard]] CallResolver& resolver() { return resolver_; }

@@ -67,6 +67,13 @@ CallResolver::Answer HeaderResolver::Resolve(const CallMetadata& metadata, Deadl
   return identity;
 }
 
+CallResolver::Answer HeaderResolver::Again(const CallMetadata& metadata, const Identity& had) {
+  if (revoked && metadata.authorization) {
+    return std::unexpected(Refusal{RpcCode::kUnauthenticated, "the token was taken away"});
+  }
+  return had;
+}
+
 // --- CountingObserver
 
 size_t CountingObserver::Add(std::string_view, std::string_view) {

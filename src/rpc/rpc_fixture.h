@@ -3,6 +3,7 @@
 
 #include <google/protobuf/message_lite.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -29,8 +30,10 @@ class HeaderResolver final : public CallResolver {
  public:
   std::optional<CallResolver::Answer> ResolveNow(const CallMetadata& metadata) override;
   CallResolver::Answer Resolve(const CallMetadata& metadata, Deadline deadline) override;
+  CallResolver::Answer Again(const CallMetadata& metadata, const Identity& had) override;
 
-  bool slow = false;  // nothing is known at once
+  bool slow = false;                  // nothing is known at once
+  std::atomic<bool> revoked = false;  // Again() refuses who has come with a token
 };
 
 class CountingObserver final : public RpcObserver {

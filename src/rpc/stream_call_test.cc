@@ -426,6 +426,57 @@ TEST_F(StreamCallTest, NoMoreStreamsThanAllowed) {
   EXPECT_TRUE(Eventually([&] { return server_->dispatcher().open_streams() == 2; }));
 }
 
+// --- Streams of those who would no longer be let in
+
+// A stream that goes on all the same does not go on for ever.
+const CallOptions kWithToken = {.headers = {{"authorization", "Bearer writer"}},
+                                .timeout = std::chrono::seconds(20)};
+
+TEST_F(StreamCallTest, Srv033WhatATokenOpenedEndsWithIt) {
+  auto parked = server_->channel().Stream(kSubscribe, "", kWithToken);
+  const auto source = trigger_->source(0);
+  auto other = Subscribe();
+  (void)trigger_->source(1);
+  ASSERT_TRUE(Eventually([&] { return source->parked(); }));
+  server_->dispatcher().EndRevokedStreams();  // nothing has been taken away
+  source->Push("x");
+  EXPECT_EQ(Body(parked.Read()), "x");
+  server_->resolver().revoked = true;
+  server_->dispatcher().EndRevokedStreams();
+  const auto answer = parked.Finish();
+  EXPECT_EQ(answer.code, RpcCode::kUnauthenticated);
+  EXPECT_EQ(answer.message, "the token was taken away");
+  EXPECT_TRUE(Eventually([&] { return source->closed(); }));
+  trigger_->source(1)->Push("y");
+  EXPECT_EQ(Body(other.Read()), "y") << "others go on";
+}
+
+TEST_F(StreamCallTest, Srv033AStreamInTheMiddleOfAMessageEndsBehindIt) {
+  trigger_->endless = true;
+  auto stream = server_->channel().Stream(kSubscribe, "", kWithToken);
+  ASSERT_NE(stream.Read(), std::nullopt);
+  server_->resolver().revoked = true;
+  server_->dispatcher().EndRevokedStreams();
+  EXPECT_EQ(stream.Finish().code, RpcCode::kUnauthenticated);
+  EXPECT_TRUE(AllGone());
+}
+
+// Let in before, opened after: the stream is not in the way of who looks for those that are open.
+TEST_F(StreamCallTest, Srv033ATokenThatIsTakenAwayWhileAStreamIsOpened) {
+  for (const auto* point : {"test:open", "rpc:stream:running"}) {
+    server_->resolver().revoked = false;
+    HeldAt held(point);
+    auto stream = server_->channel().Stream(kSubscribe, "", kWithToken);
+    held.Await();
+    server_->resolver().revoked = true;
+    server_->dispatcher().EndRevokedStreams();
+    held.LetGo();
+    EXPECT_EQ(stream.Finish().code, RpcCode::kUnauthenticated) << point;
+    ClearSyncPoints();
+  }
+  EXPECT_TRUE(AllGone());
+}
+
 // SRV-010
 TEST_F(StreamCallTest, Srv010ADrainEndsStreamsInEveryState) {
   auto parked = Subscribe();

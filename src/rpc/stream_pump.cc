@@ -18,6 +18,13 @@ bool StreamPump::Enter() {
 
 void StreamPump::Run(std::unique_ptr<RpcStream> stream) {
   stream_ = std::move(stream);
+  {
+    const std::lock_guard lock(mutex_);
+    running_ = true;
+  }
+  JAMMI_SYNC_POINT("rpc:stream:running");
+  // Who calls was asked before EndIfRevoked() could do anything.
+  if (const auto revoked = state_.Revoked()) return Fail(*revoked);
   // At once, so that the client knows that it is attached (SRV-168).
   wire_.SendHeaders();
   Pump();
@@ -113,6 +120,14 @@ void StreamPump::EndWith(RpcFailure failure) {
   JAMMI_SYNC_POINT("rpc:stream:took_turn");
   if (stream_ != nullptr) stream_->Close();
   Fail(*end_);
+}
+
+void StreamPump::EndIfRevoked() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return;
+  }
+  if (auto revoked = state_.Revoked()) EndWith(*std::move(revoked));
 }
 
 void StreamPump::Cancelled() { EndWith(CallState::Cancelled()); }

@@ -61,6 +61,8 @@ class StreamPump {
   [[nodiscard]] bool TakeTurn();
   // Ends the call with this, as soon as what is being written has gone.
   void EndWith(RpcFailure failure);
+  // Likewise, if its caller would no longer be let in. Does nothing before Run(), which asks for itself.
+  void EndIfRevoked();
   void Cancelled();
 
   // What Wire::Write() began is done. False: nothing more can be written.
@@ -91,6 +93,7 @@ class StreamPump {
   std::mutex mutex_;
   Turn turn_ = Turn::kHeld;
   std::optional<RpcFailure> end_;  // asked for
+  bool running_ = false;           // so whose call it is stays as it is
   // The last member, so the first to go: until it is closed, it may call Ready().
   std::unique_ptr<RpcStream> stream_;
 };

@@ -231,6 +231,40 @@ TEST_F(AuthenticationTest, Srv033ATenantThatIsTakenAwayIsGoneAtOnce) {
   EXPECT_EQ(client().Who(both), std::string(kTenantC) + "/both");
 }
 
+// What a stream is asked that was opened before: it stays in its scope, whatever its session chooses.
+TEST_F(AuthenticationTest, Srv033WhatGoesOnIsAskedAgainWhoseItIs) {
+  const std::string shown = "Bearer " + both_;
+  const CallMetadata metadata{.session_id = "one", .authorization = shown};
+  auto& resolver = server_->access().resolver();
+  const auto scope = [](const char* tenant) { return Scope::ForTenant(*TenantId::Parse(tenant)); };
+  const auto now = [&](const Identity& had) {
+    const auto answer = resolver.Again(metadata, had);
+    return answer ? std::string(ToString(answer->role)) : std::string(ToString(answer.error().code));
+  };
+  const Identity had{.scope = scope(kTenantB), .role = RpcRole::kWriter, .principal = "both"};
+  EXPECT_EQ(now(had), "writer");
+  const auto write = [&](const std::string& principal, RpcRole role, const std::string& tenants) {
+    lines_ = FormatTokenEntry({.principal = principal,
+                               .role = role,
+                               .grant = TenantGrant::Parse(tenants).value(),
+                               .digest = DigestOfToken(both_)});
+    Write();
+    ASSERT_TRUE(server_->access().Reload());
+  };
+  write("both", RpcRole::kReader, kBoth);
+  EXPECT_EQ(now(had), "reader");
+  write("both", RpcRole::kWriter, kTenantA);
+  EXPECT_EQ(now(had), "PERMISSION_DENIED");
+  EXPECT_EQ(now({.scope = scope(kTenantA), .principal = "both"}), "writer");
+  EXPECT_EQ(now({.principal = "both"}), "PERMISSION_DENIED") << "the global scope was never its";
+  write("somebody", RpcRole::kWriter, kBoth);
+  EXPECT_EQ(now(had), "UNAUTHENTICATED") << "the token is another's";
+  lines_.clear();
+  Write();
+  ASSERT_TRUE(server_->access().Reload());
+  EXPECT_EQ(now(had), "UNAUTHENTICATED");
+}
+
 TEST_F(AuthenticationTest, Srv031UnderLoadEachCallIsWhoItsTokenSays) {
   std::atomic<int> wrong = 0;
   {

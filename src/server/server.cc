@@ -134,7 +134,12 @@ Server::~Server() { Drain(Deadline::Now()); }
 std::string Server::flight_address() const { return parts_->rpc->address(); }
 std::string Server::health_address() const { return parts_->http->address(); }
 
-Result<void> Server::Reload() { return parts_->access->Reload(); }
+// Of several files one may have been taken: then it counts, also for streams.
+Result<void> Server::Reload() {
+  auto reloaded = parts_->access->Reload();
+  parts_->dispatcher->EndRevokedStreams();
+  return reloaded;
+}
 
 // The health port goes last but one: until then it says that the server is not ready.
 void Server::Drain(Deadline deadline) {

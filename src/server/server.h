@@ -30,8 +30,9 @@ class Server {
   [[nodiscard]] std::string flight_address() const;
   [[nodiscard]] std::string health_address() const;
 
-  // Reads the files of tokens and certificates again; calls and connections that there are go on. Errors:
-  // what cannot be used stays as it was, and is named.
+  // Reads the files of tokens and certificates again; calls and connections that there are go on, but for
+  // streams of those who would no longer be let in. Errors: what cannot be used stays as it was, and is
+  // named.
   [[nodiscard]] Result<void> Reload();
 
   // Is not ready from now on, takes no more calls, ends the streams with UNAVAILABLE, lets other calls come

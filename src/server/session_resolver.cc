@@ -56,6 +56,10 @@ Answer Bound(const Principal& principal, const SessionStore::Found& found, const
                              scope.Key()));
 }
 
+std::string NameOf(const Scope& scope) {
+  return scope.is_global() ? "the global scope" : "the tenant " + scope.Key();
+}
+
 // nullopt: the call has no session, or an id that cannot be bound.
 std::optional<SessionKey> KeyOf(const Principal& principal, const CallMetadata& metadata) {
   if (!metadata.session_id) return std::nullopt;
@@ -97,6 +101,18 @@ Answer SessionResolver::Resolve(const CallMetadata& metadata, Deadline deadline)
     return Refused(failure.code, std::move(failure.message));
   }
   return Bound(*principal, *found, sessions_.limits());
+}
+
+// The scope was chosen when the call began, and stays, whatever the session chooses meanwhile.
+Answer SessionResolver::Again(const CallMetadata& metadata, const Identity& had) {
+  auto principal = authenticator_.Authenticate(metadata);
+  if (!principal) return std::unexpected(std::move(principal).error());
+  if (principal->name != had.principal) {
+    return Refused(RpcCode::kUnauthenticated, "the token is by now another principal's");
+  }
+  if (!metadata.scoped || MayUse(*principal, had.scope)) return As(*principal, had.scope);
+  return Refused(RpcCode::kPermissionDenied,
+                 fmt::format("'{}' no longer has {}", principal->name, NameOf(had.scope)));
 }
 
 }  // namespace jammi

@@ -16,6 +16,7 @@ class SessionResolver final : public CallResolver {
 
   std::optional<Answer> ResolveNow(const CallMetadata& metadata) override;
   Answer Resolve(const CallMetadata& metadata, Deadline deadline) override;
+  Answer Again(const CallMetadata& metadata, const Identity& had) override;
 
  private:
   Authenticator& authenticator_;

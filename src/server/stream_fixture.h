@@ -58,6 +58,7 @@ class SessionIsTenant final : public CallResolver {
     return Answer(identity);
   }
   Answer Resolve(const CallMetadata& metadata, Deadline) override { return *ResolveNow(metadata); }
+  Answer Again(const CallMetadata& metadata, const Identity&) override { return *ResolveNow(metadata); }
 };
 
 class NoObserver final : public RpcObserver {
