@@ -48,8 +48,8 @@ TEST_F(SpoolTest, WhatIsTakenIsOnDiskAndThenDelivered) {
 TEST_F(SpoolTest, WhatIsNotDeliveredIsDeliveredByTheNextOne) {
   Fill({"a", "b", "c"});
   {
+    inner_->Script({{}, SinkError(SinkFault::kUnavailable, "away")});  // before it sends anything
     const auto spool = Open({.window = 1});
-    inner_->Script({{}, SinkError(SinkFault::kUnavailable, "away")});
     pauses_->AwaitPauses(1);
     EXPECT_EQ(spool->status().health, SinkHealth::kDegraded);
     const auto closed = spool->Close(Deadline::Now());
