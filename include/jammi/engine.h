@@ -45,6 +45,8 @@
 namespace jammi {
 
 class EngineCore;
+struct BrokerStatus;  // jammi/engine_status.h
+struct FeedStats;
 namespace events {
 class EventSink;
 }
@@ -251,6 +253,8 @@ class Engine {
   [[nodiscard]] const std::string& incarnation() const;
   [[nodiscard]] BackendStats stats() const;
   [[nodiscard]] RetentionStats retention_stats() const;
+  [[nodiscard]] FeedStats feed_stats() const;
+  [[nodiscard]] BrokerStatus broker_status() const;
   [[nodiscard]] EventForwardingStatus event_forwarding() const;
 
  private:

@@ -2,12 +2,15 @@
 // forwarded, and where to: `[events]` of the configuration.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "jammi/clock.h"
+#include "jammi/error.h"
 #include "jammi/ids.h"
 #include "jammi/scope.h"
 
@@ -24,6 +27,19 @@ struct ForwardedTopic {
   std::string last_error;   // empty: none since the last success
 };
 
+// What the sink of the configuration says of itself; of another sink nothing is known. Counted since the
+// engine was opened, each event as often as it was given to it.
+struct ForwardingSinkStatus {
+  bool circuit_open = false;    // the receiver is away: events are refused at once, but for one now and then
+  uint64_t circuit_opened = 0;  // how often
+  uint64_t in_flight = 0;       // events without an outcome
+  uint64_t emitted = 0;
+  uint64_t acknowledged = 0;    // of these, a stream has them
+  uint64_t duplicates = 0;      // of these, it had them already
+  uint64_t acknowledge_us = 0;  // from sending to acknowledgement, summed up
+  std::array<uint64_t, static_cast<size_t>(SinkFault::kClosed) + 1> failed = {};  // by SinkFault
+};
+
 // Counted since the engine was opened. Events here are CloudEvents: a row of a topic is one.
 struct EventForwardingStatus {
   bool enabled = false;
@@ -35,6 +51,7 @@ struct EventForwardingStatus {
   uint64_t gaps = 0;           // times that events were lost to retention
   std::string last_error;      // empty: none so far
   UnixMicros last_error_at = 0;
+  ForwardingSinkStatus sink = {};
 };
 
 }  // namespace jammi

@@ -9,6 +9,7 @@
 #include "jammi/config.h"
 #include "jammi/consumers.h"
 #include "jammi/engine.h"
+#include "jammi/engine_status.h"
 #include "jammi/ephemeral.h"
 #include "jammi/error.h"
 #include "jammi/evaluations.h"

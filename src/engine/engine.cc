@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "engine/engine_core.h"
 #include "forwarding/own_sink.h"
+#include "jammi/engine_status.h"
 #include "tables/transactor.h"
 #include "trigger/jetstream/jetstream_broker.h"
 
@@ -131,20 +132,21 @@ Result<StartForwarding> PrepareForwarding([[maybe_unused]] const EventsConfig& c
                                           [[maybe_unused]] const EngineOptions& options) {
 #ifdef JAMMI_HAS_NATS
   if (!config.enabled) return StartForwarding();
-  auto sink = options.event_sink;
+  ForwardingSink sink{.sink = options.event_sink};
   ForwardingOptions forwarding{.lifecycle = config.lifecycle,
                                .topics = config.topics,
                                .source = config.source,
                                .window = config.window,
-                               .close_sink = sink == nullptr,
+                               .close_sink = sink.sink == nullptr,
                                .clock = options.clock};
   if (config.dead_letter_path) {
     JAMMI_ASSIGN(forwarding.dead_letter, OpenDeadLetters(*config.dead_letter_path, options.clock));
   }
-  if (sink == nullptr) {
+  if (sink.sink == nullptr) {
     JAMMI_ASSIGN(sink, OpenForwardingSink(config, ProcessEnvironment()));
   }
-  return StartForwarding([sink = std::move(sink), forwarding = std::move(forwarding)](Catalog& catalog) {
+  forwarding.sink_status = sink.status;
+  return StartForwarding([sink = std::move(sink.sink), forwarding = std::move(forwarding)](Catalog& catalog) {
     return Forwarder::Start(catalog, sink, forwarding);
   });
 #else
@@ -262,13 +264,13 @@ Result<std::unique_ptr<Engine>> Engine::Open(const Config& config, EngineOptions
   auto core = std::make_shared<EngineCore>();
   core->session_limits = SessionLimitsOf(config.server);
   JAMMI_ASSIGN(core->catalog, OpenCatalog(config, options));
-  auto broker = options.broker;
+  core->broker = options.broker;
   auto trigger = TriggerOptions(config, options);
-  if (broker == nullptr) {
-    JAMMI_ASSIGN(broker, MakeBroker(config.broker, core->catalog->incarnation()));
-    trigger.end_broker = [broker] { CloseJetStreamBroker(*broker); };
+  if (core->broker == nullptr) {
+    JAMMI_ASSIGN(core->broker, MakeBroker(config.broker, core->catalog->incarnation()));
+    trigger.end_broker = [broker = core->broker] { CloseJetStreamBroker(*broker); };
   }
-  JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, trigger, std::move(broker)));
+  JAMMI_ASSIGN(core->streams, Streams::Open(*core->catalog, trigger, core->broker));
   core->tables = std::make_unique<TableStore>(core->catalog->backend(), core->streams.get());
   JAMMI_ASSIGN(core->ephemeral, EphemeralSessions::Start(*core->catalog, *core->streams, *core->tables,
                                                          EphemeralOptions(config.ephemeral)));
@@ -306,6 +308,19 @@ Result<void> Engine::Ping(Deadline deadline) const { return core_->catalog->back
 const std::string& Engine::incarnation() const { return core_->catalog->incarnation(); }
 
 RetentionStats Engine::retention_stats() const { return core_->streams->trimmer().stats(); }
+
+FeedStats Engine::feed_stats() const {
+  const auto& counters = core_->streams->counters();
+  return {.feeds = core_->streams->feeds(),
+          .pages_read = counters.pages_read,
+          .pages_shared = counters.pages_shared,
+          .evaluations = counters.evaluations};
+}
+
+BrokerStatus Engine::broker_status() const {
+  const BrokerStatus known{.kind = core_->broker->driver_kind()};
+  return JetStreamBrokerStatus(*core_->broker).value_or(known);
+}
 
 EventForwardingStatus Engine::event_forwarding() const {
   return core_->forwarder == nullptr ? EventForwardingStatus() : core_->forwarder->status();

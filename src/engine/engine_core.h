@@ -23,6 +23,7 @@ class EngineCore : public std::enable_shared_from_this<EngineCore> {
 
   SessionLimits session_limits;
   std::unique_ptr<Catalog> catalog;
+  std::shared_ptr<TriggerBroker> broker;
   std::unique_ptr<Streams> streams;
   std::unique_ptr<TableStore> tables;
   std::shared_ptr<EphemeralSessions> ephemeral;  // shared with the handles of sessions, which may outlive us

@@ -119,7 +119,9 @@ class ForwarderThread final : public Forwarder {
 
   [[nodiscard]] EventForwardingStatus status() const override {
     const std::lock_guard lock(status_mutex_);
-    return status_;
+    auto status = status_;
+    if (options_.sink_status != nullptr) status.sink = options_.sink_status();
+    return status;
   }
 
  private:

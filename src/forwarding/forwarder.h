@@ -32,6 +32,7 @@ struct ForwardingOptions {
   // Keeps an event that can never be sent. Null: it is left out. Errors: it could not be kept, and is tried
   // again.
   std::function<Result<void>(const events::Event& event, const Error& why)> dead_letter = nullptr;
+  std::function<ForwardingSinkStatus()> sink_status = nullptr;  // thread-safe; null: nothing is known of it
   // The sink was asked `attempt` times in vain: how long to wait.
   std::function<std::chrono::milliseconds(uint32_t attempt)> pause = nullptr;  // null: BackoffDelay()
   // How often the log is looked at for new events and topics. A look costs a pass over the topics' heads; it

@@ -1,10 +1,12 @@
 #include "forwarding/own_sink.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "jammi/events/chain.h"
 #include "jammi/events/dead_letter.h"
+#include "jammi/events/jetstream_sink.h"
 
 namespace jammi {
 namespace {
@@ -36,12 +38,24 @@ Environment OfWrappers(const Environment& environment) {
   return chosen;
 }
 
+ForwardingSinkStatus StatusOf(const events::JetStreamSink& sink) {
+  const auto& counters = sink.counters();
+  ForwardingSinkStatus status{.circuit_open = counters.circuit_open.value() != 0,
+                              .circuit_opened = counters.opened.value(),
+                              .in_flight = static_cast<uint64_t>(counters.in_flight.value()),
+                              .emitted = counters.emitted.value(),
+                              .acknowledged = counters.acked.value(),
+                              .duplicates = counters.duplicate.value(),
+                              .acknowledge_us = counters.ack_latency_us.sum()};
+  std::ranges::transform(counters.failed, status.failed.begin(), &events::Counter::value);
+  return status;
+}
+
 }  // namespace
 
 // No dead letters and no spool: the log in the catalog is the one that keeps what the server does not take,
 // and an event counts as forwarded only when the stream has it.
-Result<std::shared_ptr<events::EventSink>> OpenForwardingSink(const EventsConfig& config,
-                                                              const Environment& environment) {
+Result<ForwardingSink> OpenForwardingSink(const EventsConfig& config, const Environment& environment) {
   JAMMI_ASSIGN(auto settings, events::ReadSinkSettings(OfWrappers(environment)));
   settings.url = *config.url;
   settings.ca_file = config.tls_authority_path.value_or("");
@@ -56,7 +70,8 @@ Result<std::shared_ptr<events::EventSink>> OpenForwardingSink(const EventsConfig
   if (!transport) return std::move(transport).error().While("[events]");
   auto chain = events::BuildSinkChain(std::move(settings), [&](const auto&) { return std::move(transport); });
   if (!chain) return std::move(chain).error().While("[events]");
-  return std::shared_ptr<events::EventSink>(std::move(chain->sink));
+  return ForwardingSink{std::move(chain->sink),
+                        [jetstream = std::move(chain->jetstream)] { return StatusOf(*jetstream); }};
 }
 
 Result<DeadLetters> OpenDeadLetters(const std::filesystem::path& directory,

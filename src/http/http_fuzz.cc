@@ -24,7 +24,7 @@ class Served {
 
  private:
   ServerMetrics metrics_{"1"};
-  Probes probes_{"1", metrics_, [] { return Result<void>(); }};
+  Probes probes_{"1", metrics_, [] { return Readiness(); }};
   std::unique_ptr<HttpServer> server_ = HttpServer::Bind("127.0.0.1:0", {}, probes_.Handler()).value();
 };
 

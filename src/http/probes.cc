@@ -12,12 +12,13 @@ std::string HealthBody(std::string_view version) {
   return body.dump();
 }
 
+// A text may quote a database; whatever bytes it has, the answer is JSON.
+std::string Dump(const nlohmann::ordered_json& body) {
+  return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 HttpResponse NotReady(std::string_view detail) {
-  const nlohmann::ordered_json body = {{"status", "not_ready"}, {"detail", detail}};
-  // The detail may quote a database; whatever bytes it has, the answer is JSON.
-  return {.status = 503,
-          .body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-          .allow = {}};
+  return {.status = 503, .body = Dump({{"status", "not_ready"}, {"detail", detail}}), .allow = {}};
 }
 
 HttpResponse Draining() { return NotReady("server is shutting down"); }
@@ -36,7 +37,9 @@ HttpResponse Probes::Ready(const ReadyCheck& check) const {
   const auto ready = check();
   if (draining_) return Draining();  // it began meanwhile
   if (!ready) return NotReady(ready.error().message());
-  return {.body = R"({"status":"ready"})", .allow = {}};
+  nlohmann::ordered_json body = {{"status", "ready"}};
+  if (!ready->degraded.empty()) body["degraded"] = ready->degraded;
+  return {.body = Dump(body), .allow = {}};
 }
 
 HttpHandler Probes::Handler() {

@@ -13,12 +13,17 @@
 
 namespace jammi {
 
+// Of a server that can do its work.
+struct Readiness {
+  std::string degraded = {};  // what is amiss all the same, for people; empty: nothing
+};
+
 // Thread-safe. A readiness check or a scrape that hangs holds up its own kind and nothing else.
 class Probes {
  public:
   // Answers whether the server can do its work: an error's message is what /readyz says. It may take a second
   // (ask the catalog with a deadline); one call at a time, on a thread of ours.
-  using ReadyCheck = std::function<Result<void>()>;
+  using ReadyCheck = std::function<Result<Readiness>()>;
 
   // `metrics` must outlive this. The destructor waits for a check that is under way.
   Probes(std::string_view version, const ServerMetrics& metrics, ReadyCheck check);

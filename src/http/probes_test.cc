@@ -29,12 +29,12 @@ constexpr std::string_view kShuttingDown = R"({"status":"not_ready","detail":"se
 // A readiness check that hangs while it is told to.
 class Check {
  public:
-  Result<void> Run() {
+  Result<Readiness> Run() {
     std::unique_lock lock(mutex_);
     ++runs_;
     changed_.notify_all();
     changed_.wait(lock, [this] { return !hangs_; });
-    if (error_.empty()) return {};
+    if (error_.empty()) return Readiness{.degraded = degraded_};
     return Error(ErrorCode::kUnavailable, error_);
   }
   void Hang() {
@@ -49,6 +49,10 @@ class Check {
   void FailWith(std::string error) {
     const std::lock_guard lock(mutex_);
     error_ = std::move(error);
+  }
+  void SayDegraded(std::string degraded) {
+    const std::lock_guard lock(mutex_);
+    degraded_ = std::move(degraded);
   }
   void AwaitRuns(int runs) {
     std::unique_lock lock(mutex_);
@@ -65,6 +69,7 @@ class Check {
   bool hangs_ = false;
   int runs_ = 0;
   std::string error_;
+  std::string degraded_;
 };
 
 class ProbesTest : public testing::Test {
@@ -105,6 +110,18 @@ TEST_F(ProbesTest, Srv051Case02Readiness) {
   EXPECT_EQ(BodyOf(response), R"({"status":"not_ready","detail":"the catalog: connection refused"})");
 
   check_.FailWith("");
+  EXPECT_EQ(BodyOf(Ask("/readyz")), kReady);
+}
+
+// Whoever looks at the code or at the status sends calls here all the same.
+TEST_F(ProbesTest, Srv051WhatIsDegradedIsReadyAndSaysSo) {
+  check_.SayDegraded("the broker is away: NATS: \"no\" server\xff");
+  const std::string response = Ask("/readyz");
+  EXPECT_EQ(StatusOf(response), "HTTP/1.1 200 OK");
+  EXPECT_EQ(
+      BodyOf(response),
+      "{\"status\":\"ready\",\"degraded\":\"the broker is away: NATS: \\\"no\\\" server\xef\xbf\xbd\"}");
+  check_.SayDegraded("");
   EXPECT_EQ(BodyOf(Ask("/readyz")), kReady);
 }
 

@@ -60,10 +60,12 @@ class FakeServer {
 // W-16
 TEST(ReadyCheck, W16SaysWhetherAServerIsReady) {
   const ServerMetrics metrics("1");
-  Result<void> state;
+  Result<Readiness> state;
   Probes probes("1", metrics, [&] { return state; });
   const auto server = HttpServer::Bind("127.0.0.1:0", {}, probes.Handler()).value();
   server->Serve();
+  EXPECT_TRUE(CheckReady(server->address(), 20s));
+  state = Readiness{.degraded = "the broker is away"};
   EXPECT_TRUE(CheckReady(server->address(), 20s));
 
   state = Error(ErrorCode::kUnavailable, "catalog: no route");

@@ -1,6 +1,7 @@
 #include "metrics/engine_samples.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 namespace jammi {
@@ -15,6 +16,28 @@ void Count(Samples& samples, const Metric& metric, uint64_t value) {
 
 void Seconds(Samples& samples, const Metric& metric, uint64_t micros) {
   samples.Put(metric, static_cast<double>(micros) / 1e6);
+}
+
+void PutSinkSamples(const ForwardingSinkStatus& sink, Samples& samples) {
+  Count(samples, {"jammi_forwarding_sink_circuit_open", "1: the receiver is away.", kGauge},
+        sink.circuit_open ? 1 : 0);
+  Count(samples, {"jammi_forwarding_sink_circuit_opened_total", "Times that the circuit opened.", kCounter},
+        sink.circuit_opened);
+  Count(samples, {"jammi_forwarding_sink_in_flight", "CloudEvents without an outcome.", kGauge},
+        sink.in_flight);
+  Count(samples, {"jammi_forwarding_sink_emitted_total", "CloudEvents given to the sink.", kCounter},
+        sink.emitted);
+  Count(samples, {"jammi_forwarding_sink_acknowledged_total", "Of these, a stream has them.", kCounter},
+        sink.acknowledged);
+  Count(samples, {"jammi_forwarding_sink_duplicates_total", "Of these, it had them already.", kCounter},
+        sink.duplicates);
+  Seconds(samples,
+          {"jammi_forwarding_sink_acknowledge_seconds_total", "Time that acknowledgements took.", kCounter},
+          sink.acknowledge_us);
+  for (size_t i = 0; i < sink.failed.size(); ++i) {
+    samples.Put({"jammi_forwarding_sink_failed_total", "CloudEvents that failed, by what failed.", kCounter},
+                static_cast<double>(sink.failed[i]), {{"fault", ToString(static_cast<SinkFault>(i))}});
+  }
 }
 
 }  // namespace
@@ -70,6 +93,28 @@ void PutRetentionSamples(const RetentionStats& stats, Samples& samples) {
   Count(samples, {"jammi_retention_purged_bytes_total", "Their payload.", kCounter}, stats.purged_bytes);
 }
 
+void PutBrokerSamples(const BrokerStatus& status, Samples& samples) {
+  Count(samples, {"jammi_broker_up", "1: it is connected, or in memory.", kGauge}, status.connected ? 1 : 0);
+  Seconds(samples,
+          {"jammi_broker_up_changed_timestamp_seconds", "When a connection came or went. 0: never.", kGauge},
+          static_cast<uint64_t>(std::max<UnixMicros>(status.changed_at, 0)));
+  Count(samples, {"jammi_broker_connections_total", "Connections made to the broker.", kCounter},
+        status.connections);
+  Count(samples, {"jammi_broker_published_total", "Events that it has acknowledged.", kCounter},
+        status.published);
+  Count(samples, {"jammi_broker_failed_total", "Attempts at that in vain.", kCounter}, status.failed);
+}
+
+void PutFeedSamples(const FeedStats& stats, Samples& samples) {
+  Count(samples, {"jammi_feeds", "Topics that somebody subscribes to here.", kGauge}, stats.feeds);
+  Count(samples, {"jammi_feed_pages_read_total", "Pages of the log read for subscriptions.", kCounter},
+        stats.pages_read);
+  Count(samples, {"jammi_feed_pages_shared_total", "Pages found in memory instead.", kCounter},
+        stats.pages_shared);
+  Count(samples, {"jammi_feed_evaluations_total", "Predicates evaluated on an event.", kCounter},
+        stats.evaluations);
+}
+
 void PutForwardingSamples(const EventForwardingStatus& status, Samples& samples) {
   uint64_t here = 0;
   uint64_t failing = 0;
@@ -104,6 +149,7 @@ void PutForwardingSamples(const EventForwardingStatus& status, Samples& samples)
   Count(samples, {"jammi_forwarding_gaps_total", "Times that retention was quicker.", kCounter}, status.gaps);
   Seconds(samples, {"jammi_forwarding_last_error_timestamp_seconds", "0: there was none.", kGauge},
           static_cast<uint64_t>(std::max<UnixMicros>(status.last_error_at, 0)));
+  PutSinkSamples(status.sink, samples);
 }
 
 }  // namespace jammi

@@ -2,18 +2,26 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <map>
 #include <string>
 
 namespace jammi {
 namespace {
 
+// By name, and by the fault if there is one: no other label may be there.
 std::map<std::string, double> Values(const Samples& samples) {
   std::map<std::string, double> values;
   for (const auto& family : samples.families()) {
-    EXPECT_EQ(family.series.size(), 1) << family.name;
     EXPECT_EQ(family.name.ends_with("_total"), family.kind == MetricKind::kCounter) << family.name;
-    EXPECT_TRUE(values.emplace(family.name, family.series.at(0).value).second) << family.name;
+    for (const auto& [labels, value, histogram] : family.series) {
+      std::string name = family.name;
+      for (const auto& label : labels) {
+        EXPECT_EQ(label.name, "fault") << family.name;
+        name += " " + label.value;
+      }
+      EXPECT_TRUE(values.emplace(name, value).second) << name;
+    }
   }
   return values;
 }
@@ -74,6 +82,39 @@ TEST(EngineSamples, OfRetention) {
                                                             {"jammi_retention_purged_topics_total", 7}}));
 }
 
+TEST(EngineSamples, OfABrokerThatIsAwayAndOfOneInMemory) {
+  Samples away;
+  PutBrokerSamples({.connected = false,
+                    .reason = "NATS: no server",
+                    .changed_at = 7'500'000,
+                    .connections = 3,
+                    .published = 4,
+                    .failed = 5},
+                   away);
+  EXPECT_EQ(Values(away), (std::map<std::string, double>{{"jammi_broker_up", 0},
+                                                         {"jammi_broker_up_changed_timestamp_seconds", 7.5},
+                                                         {"jammi_broker_connections_total", 3},
+                                                         {"jammi_broker_published_total", 4},
+                                                         {"jammi_broker_failed_total", 5}}));
+  Samples in_memory;
+  PutBrokerSamples({}, in_memory);
+  EXPECT_EQ(Values(in_memory),
+            (std::map<std::string, double>{{"jammi_broker_up", 1},
+                                           {"jammi_broker_up_changed_timestamp_seconds", 0},
+                                           {"jammi_broker_connections_total", 0},
+                                           {"jammi_broker_published_total", 0},
+                                           {"jammi_broker_failed_total", 0}}));
+}
+
+TEST(EngineSamples, OfFeeds) {
+  Samples samples;
+  PutFeedSamples({.feeds = 1, .pages_read = 2, .pages_shared = 3, .evaluations = 4}, samples);
+  EXPECT_EQ(Values(samples), (std::map<std::string, double>{{"jammi_feeds", 1},
+                                                            {"jammi_feed_pages_read_total", 2},
+                                                            {"jammi_feed_pages_shared_total", 3},
+                                                            {"jammi_feed_evaluations_total", 4}}));
+}
+
 // The port has no authentication: what is scraped names no tenant and no topic.
 TEST(EngineSamples, OfForwardingNameNoTopic) {
   EventForwardingStatus status{.enabled = true, .topics = {}, .forwarded = 1, .retries = 2, .refused = 3};
@@ -85,9 +126,18 @@ TEST(EngineSamples, OfForwardingNameNoTopic) {
   status.topics[1].lag = 4;
   status.topics[1].forwarding = false;
   status.topics[1].last_error = "no stream";
+  status.sink = {.circuit_open = true,
+                 .circuit_opened = 21,
+                 .in_flight = 22,
+                 .emitted = 23,
+                 .acknowledged = 24,
+                 .duplicates = 25,
+                 .acknowledge_us = 26'500'000};
   Samples samples;
   PutForwardingSamples(status, samples);
-  EXPECT_EQ(Values(samples),
+  auto values = Values(samples);
+  std::erase_if(values, [](const auto& each) { return each.first.find(' ') != std::string::npos; });
+  EXPECT_EQ(values,
             (std::map<std::string, double>{{"jammi_forwarding_enabled", 1},
                                            {"jammi_forwarding_topics", 2},
                                            {"jammi_forwarding_topics_here", 1},
@@ -100,8 +150,29 @@ TEST(EngineSamples, OfForwardingNameNoTopic) {
                                            {"jammi_forwarding_refused_total", 3},
                                            {"jammi_forwarding_dead_lettered_total", 4},
                                            {"jammi_forwarding_gaps_total", 5},
-                                           {"jammi_forwarding_last_error_timestamp_seconds", 6.5}}));
-  for (const auto& family : samples.families()) EXPECT_TRUE(family.series.at(0).labels.empty());
+                                           {"jammi_forwarding_last_error_timestamp_seconds", 6.5},
+                                           {"jammi_forwarding_sink_circuit_open", 1},
+                                           {"jammi_forwarding_sink_circuit_opened_total", 21},
+                                           {"jammi_forwarding_sink_in_flight", 22},
+                                           {"jammi_forwarding_sink_emitted_total", 23},
+                                           {"jammi_forwarding_sink_acknowledged_total", 24},
+                                           {"jammi_forwarding_sink_duplicates_total", 25},
+                                           {"jammi_forwarding_sink_acknowledge_seconds_total", 26.5}}));
+}
+
+TEST(EngineSamples, OfASinkByWhatFailed) {
+  EventForwardingStatus status;
+  status.sink.failed.at(static_cast<size_t>(SinkFault::kInvalidEvent)) = 1;
+  status.sink.failed.at(static_cast<size_t>(SinkFault::kCircuitOpen)) = 2;
+  status.sink.failed.at(static_cast<size_t>(SinkFault::kClosed)) = 3;
+  Samples samples;
+  PutForwardingSamples(status, samples);
+  auto values = Values(samples);
+  EXPECT_EQ(values["jammi_forwarding_sink_failed_total CircuitOpen"], 2);
+  std::erase_if(values, [](const auto& each) { return each.second == 0; });
+  EXPECT_EQ(values, (std::map<std::string, double>{{"jammi_forwarding_sink_failed_total InvalidEvent", 1},
+                                                   {"jammi_forwarding_sink_failed_total CircuitOpen", 2},
+                                                   {"jammi_forwarding_sink_failed_total Closed", 3}}));
 }
 
 TEST(EngineSamples, OfAnEngineThatForwardsNothing) {

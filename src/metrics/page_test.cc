@@ -31,7 +31,7 @@ Types OfThePage() {
   return Find(text.str(), std::regex(R"(\| `(\w+)` \| (counter|gauge|histogram) \|)"));
 }
 
-Types OfTheServer() {
+std::string TheServersPage() {
   ServerMetrics metrics("1");
   const auto method = metrics.AddMethod("jammi.v1.catalog.CatalogService", "ListTopics");
   metrics.RpcBegan(method);
@@ -39,12 +39,21 @@ Types OfTheServer() {
     PutLoadSamples({}, samples);
     PutBackendSamples({}, samples);
     PutRetentionSamples({}, samples);
+    PutBrokerSamples({}, samples);
+    PutFeedSamples({}, samples);
     PutForwardingSamples({}, samples);
   });
-  return Find(metrics.Text(), std::regex(R"(# TYPE (\w+) (\w+)\n)"));
+  return metrics.Text();
 }
 
+Types OfTheServer() { return Find(TheServersPage(), std::regex(R"(# TYPE (\w+) (\w+)\n)")); }
+
 TEST(MonitoringPage, NamesEveryMetric) { EXPECT_EQ(OfThePage(), OfTheServer()); }
+
+TEST(MonitoringPage, EveryMetricHasHelp) {
+  const auto helped = Find(TheServersPage(), std::regex(R"(# HELP (\w+) \S.*\n# TYPE \w+ (\w+)\n)"));
+  EXPECT_EQ(helped, OfTheServer());
+}
 
 }  // namespace
 }  // namespace jammi

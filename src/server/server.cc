@@ -8,12 +8,12 @@
 #include "base/log.h"
 #include "http/http_server.h"
 #include "http/probes.h"
-#include "metrics/engine_samples.h"
 #include "metrics/load_samples.h"
 #include "metrics/server_metrics.h"
 #include "rpc/dispatcher.h"
 #include "rpc/executor.h"
 #include "rpc/rpc_server.h"
+#include "server/engine_health.h"
 #include "server/exposure.h"
 #include "server/named_publisher.h"
 #include "server/rpc_metrics.h"
@@ -92,12 +92,10 @@ void Server::Parts::MakeProbes() {
       load.sessions = *sessions;
     }
     PutLoadSamples(load, samples);
-    PutBackendSamples(engine->stats(), samples);
-    PutRetentionSamples(engine->retention_stats(), samples);
-    PutForwardingSamples(engine->event_forwarding(), samples);
+    PutEngineSamples(*engine, samples);
   });
   probes = std::make_unique<Probes>(JAMMI_VERSION, metrics,
-                                    [this] { return engine->Ping(Deadline::After(kReadyLimit)); });
+                                    [this] { return CheckReadiness(*engine, Deadline::After(kReadyLimit)); });
 }
 
 // The health port first, gRPC next (SRV-007); both before anything is answered.

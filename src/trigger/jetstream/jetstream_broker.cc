@@ -97,7 +97,11 @@ class JetStreamBroker final : public TriggerBroker {
                               .bytes = options.window_bytes,
                               .acknowledge_within = options.timeout}),
         runtime_(std::make_shared<FeedRuntime>(nullptr, kNoLimits, /*dispatch_threads=*/1,
-                                               /*loader_threads=*/0)) {}
+                                               /*loader_threads=*/0)) {
+    listener_ = connection_->Listen([this](bool) { changed_at_ = Clock::System()->Now(); });
+    // It may have been made before.
+    if (connection_->connected() && changed_at_ == 0) changed_at_ = Clock::System()->Now();
+  }
 
   ~JetStreamBroker() override { Close(); }
 
@@ -115,6 +119,7 @@ class JetStreamBroker final : public TriggerBroker {
     }
     window_.Close();
     connection_->Close();
+    connection_->StopListening(listener_);
     runtime_->dispatch.Stop();
   }
 
@@ -215,6 +220,18 @@ class JetStreamBroker final : public TriggerBroker {
   bool WantsPublish(const TopicId& /*id*/) override { return true; }
 
   [[nodiscard]] BrokerKind driver_kind() const override { return BrokerKind::kJetStream; }
+
+  [[nodiscard]] BrokerStatus status() const {
+    auto reason = connection_->reason();
+    const bool connected = reason.empty();
+    return {.kind = driver_kind(),
+            .connected = connected,
+            .reason = std::move(reason),
+            .changed_at = changed_at_,
+            .connections = connection_->generation(),
+            .published = published_,
+            .failed = failed_};
+  }
 
  private:
   // A topic that has a stream, as far as we know.
@@ -353,7 +370,11 @@ class JetStreamBroker final : public TriggerBroker {
 
   Result<Offset> Outcome(const TopicId& id, const TopicPtr& topic, const Offset& offset,
                          const Result<nats::PublishAck>& published) {
-    if (published) return offset;
+    if (published) {
+      ++published_;
+      return offset;
+    }
+    ++failed_;
     return Gone(id, topic, published.error());
   }
 
@@ -363,6 +384,10 @@ class JetStreamBroker final : public TriggerBroker {
   nats::PublishWindow window_;
   const std::shared_ptr<FeedRuntime> runtime_;
   std::atomic<bool> no_metadata_ = false;  // the server keeps none
+  std::atomic<UnixMicros> changed_at_ = 0;
+  uint64_t listener_ = 0;
+  std::atomic<uint64_t> published_ = 0;
+  std::atomic<uint64_t> failed_ = 0;
 
   std::mutex mutex_;
   bool closed_ = false;
@@ -378,6 +403,12 @@ Result<std::unique_ptr<TriggerBroker>> NewJetStreamBroker(const JetStreamBrokerO
 
 void CloseJetStreamBroker(TriggerBroker& broker) {
   if (auto* const ours = dynamic_cast<JetStreamBroker*>(&broker)) ours->Close();
+}
+
+std::optional<BrokerStatus> JetStreamBrokerStatus(const TriggerBroker& broker) {
+  const auto* const ours = dynamic_cast<const JetStreamBroker*>(&broker);
+  if (ours == nullptr) return std::nullopt;
+  return ours->status();
 }
 
 }  // namespace jammi

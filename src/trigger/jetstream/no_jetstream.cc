@@ -10,4 +10,6 @@ Result<std::unique_ptr<TriggerBroker>> NewJetStreamBroker(const JetStreamBrokerO
 
 void CloseJetStreamBroker(TriggerBroker& /*broker*/) {}
 
+std::optional<BrokerStatus> JetStreamBrokerStatus(const TriggerBroker& /*broker*/) { return std::nullopt; }
+
 }  // namespace jammi

@@ -14,6 +14,7 @@ TEST(NoJetStream, Trg077ADriverThatIsNotBuiltInIsNamed) {
   EXPECT_THAT(refused.error().message(), testing::HasSubstr("broker.kind = \"jet_stream\""));
   EXPECT_THAT(refused.error().message(), testing::HasSubstr("-DJAMMI_NATS=ON"));
   CloseJetStreamBroker(*NewMemoryBroker());
+  EXPECT_FALSE(JetStreamBrokerStatus(*NewMemoryBroker()));
 }
 
 }  // namespace
