@@ -69,7 +69,7 @@ TEST_F(PreparedEventTest, NothingOfAnEventGetsIntoTheOneBehindIt) {
   large.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   large.extensions.emplace("tracestate", std::string("a=b"));
   // The buffers of one that is over are those of the next.
-  for (const Event& event : {large, MakeEvent("small"), large, MakeEvent("small")}) {
+  for (const Event& event : {large, large, MakeEvent("small"), MakeEvent("small")}) {
     sink_->EmitAsync(event, [](const Result<void>& result) { EXPECT_TRUE(result); });
     ASSERT_TRUE(sink_->Flush(Deadline::Never()));
     const auto fresh = Prepare(event, "a.{tenantId}.b", {}, *publisher_);
