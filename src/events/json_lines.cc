@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +33,22 @@ bool EndsInLine(const File& file) {
   return pread(file.fd(), &last, 1, status.st_size - 1) == 1 && last != '\n';
 }
 
+// Whoever writes a line holds it, so that nobody takes a line that is being written for one that was cut
+// short. Where the file system has no locks, an empty line may come between.
+class LineLock {
+ public:
+  explicit LineLock(const File& file) : fd_(file.fd()) {
+    while (flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~LineLock() { flock(fd_, LOCK_UN); }
+  LineLock(const LineLock&) = delete;
+  LineLock& operator=(const LineLock&) = delete;
+
+ private:
+  const int fd_;
+};
+
 }  // namespace
 
 struct JsonLinesSink::State {
@@ -42,22 +59,23 @@ struct JsonLinesSink::State {
     // Not OpenFile(): the path is the operator's, who may have made it a link.
     file = File(open(options.path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
     if (!file) return DiskError(errno, fmt::format("opening {}", options.path.string()));
-    cut_line = EndsInLine(file);
+    look_at_end = true;
     return {};
   }
 
   Result<void> Append(const std::string& line) {
     JAMMI_TRY(Open());
-    const std::string bytes = cut_line ? "\n" + line : line;
+    const LineLock lock(file);
+    const std::string bytes = look_at_end && EndsInLine(file) ? "\n" + line : line;
     const ssize_t written = disk->Write(file.fd(), bytes.data(), bytes.size());
     if (written == static_cast<ssize_t>(bytes.size())) {
-      cut_line = false;
+      look_at_end = false;
       if (options.sync == JsonLinesSync::kEach) return SyncFile(*disk, file, options.path);
       return {};
     }
     // What a short write leaves out is not written afterwards: another program's line may have come between.
     const int error_number = written < 0 ? errno : ENOSPC;
-    cut_line = EndsInLine(file);
+    look_at_end = true;
     return DiskError(error_number, fmt::format("writing {}", options.path.string()));
   }
 
@@ -65,7 +83,7 @@ struct JsonLinesSink::State {
   Disk* disk = &Disk::System();
   std::mutex mutex;
   File file;
-  bool cut_line = false;
+  bool look_at_end = false;  // its last line may have been cut short
   bool closed = false;
 };
 

@@ -1,11 +1,16 @@
 // JSON lines, the mirror and the sink that delivers nothing: SNK-130 to 133, SNK-140, T100 to T104.
 #include "jammi/events/json_lines.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sstream>
 #include <thread>
 
@@ -123,6 +128,21 @@ TEST_F(JsonLinesTest, ALineThatWasCutShortIsEnded) {
   EVENTS_OK_OR_FAIL(sink.Emit(EventNamed("b")));
   EXPECT_EQ(MirrorText(path_),
             "{\"specver\n" + Serialise(EventNamed("a")) + "\n" + Serialise(EventNamed("b")) + "\n");
+}
+
+// A line that another program is writing was taken for one that was cut short, and an empty line put behind
+// it.
+TEST_F(JsonLinesTest, ALineThatIsBeingWrittenIsWaitedFor) {
+  JsonLinesSink sink({.path = path_});
+  std::ofstream(path_) << "{\"other\":";
+  const int other = open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ASSERT_EQ(flock(other, LOCK_EX), 0);
+  auto emitted = std::async(std::launch::async, [&] { return sink.Emit(EventNamed("a")); });
+  EXPECT_EQ(emitted.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  ASSERT_EQ(write(other, "1}\n", 3), 3);
+  close(other);
+  EVENTS_OK_OR_FAIL(emitted.get());
+  EXPECT_EQ(MirrorText(path_), "{\"other\":1}\n" + Serialise(EventNamed("a")) + "\n");
 }
 
 // SNK-132: what rotates logs renames the file.
