@@ -14,6 +14,7 @@
 
 #include "engine/number_fixture.h"
 #include "engine/repositories_fixture.h"
+#include "jammi/engine_status.h"
 
 namespace jammi {
 namespace {
@@ -102,6 +103,34 @@ TEST_F(EngineTest, EveryRepositoryIsReachedThroughASession) {
   auto engine = Open();
   UseEveryRepository(engine->ForTenant(a_), engine->job_queue(), engine->ForTenant(a_),
                      engine->ForTenant(b_));
+}
+
+TEST_F(EngineTest, ABrokerInMemoryIsAlwaysThere) {
+  auto engine = Open();
+  for (const bool closed : {false, true}) {
+    const auto broker = engine->broker_status();
+    EXPECT_EQ(broker.kind, BrokerKind::kInMemory) << closed;
+    EXPECT_TRUE(broker.connected) << closed;
+    engine->Close();
+  }
+}
+
+TEST_F(EngineTest, FeedsAreCounted) {
+  auto engine = Open();
+  const Session session = engine->Global();
+  const auto topic = session.topics().Register("quakes", QuakeSchema());
+  for (int64_t i = 0; i < 3; ++i) ASSERT_TRUE(session.Publish(topic->id, Quakes({i}), Patience()));
+  EXPECT_EQ(engine->feed_stats().feeds, 0U);
+  {
+    auto replay = *session.Subscribe("quakes", From::Offset(0), {.predicate = "id > 1"});
+    EXPECT_EQ(engine->feed_stats().feeds, 1U);
+    EXPECT_EQ((*replay->Next(Patience()))->offset, 2U);
+  }
+  while (engine->feed_stats().feeds > 0) std::this_thread::yield();  // it goes with who reads for it
+  const auto stats = engine->feed_stats();
+  EXPECT_EQ(stats.pages_read, 1U);
+  EXPECT_EQ(stats.pages_shared, 0U);
+  EXPECT_EQ(stats.evaluations, 3U);
 }
 
 TEST_F(EngineTest, ASecondEngineOnTheFileIsRefusedByName) {

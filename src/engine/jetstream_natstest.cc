@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "engine/number_fixture.h"
+#include "jammi/engine_status.h"
 #include "nats/jetstream.h"
 #include "nats/publish_window.h"
 #include "support/nats_server.h"
@@ -160,6 +161,38 @@ TEST_F(JetStreamReplicasTest, PublishersAndSubscribersDoWithoutAServer) {
   ASSERT_TRUE(AwaitTrue([&] { return !one_->Global().topics().FanOut(topic.id)->failing; }));
   Publish(topic, 20, 30);
   ExpectNumbers(*there, 20, 30);
+}
+
+TEST_F(JetStreamReplicasTest, TheBrokersStateIsTold) {
+  const Topic topic = Register(*one_);
+  Publish(topic, 0, 4);
+  ASSERT_TRUE(AwaitTrue([&] {
+    const auto status = one_->broker_status();
+    return status.published == 2 && status.changed_at > 0;
+  }));
+  const auto there = one_->broker_status();
+  EXPECT_EQ(there.kind, BrokerKind::kJetStream);
+  EXPECT_TRUE(there.connected);
+  EXPECT_EQ(there.reason, "");
+  EXPECT_EQ(there.connections, 1U);
+  EXPECT_EQ(there.failed, 0U);
+
+  nats_.Stop();
+  ASSERT_TRUE(AwaitTrue([&] { return !one_->broker_status().connected; }));
+  Publish(topic, 4, 5);
+  ASSERT_TRUE(AwaitTrue([&] {
+    const auto status = one_->broker_status();
+    return status.failed > 0 && status.changed_at > there.changed_at;
+  }));
+  const auto away = one_->broker_status();
+  EXPECT_THAT(away.reason, HasSubstr("NATS"));
+  EXPECT_EQ(away.published, 2U);
+
+  nats_.Start();
+  ASSERT_TRUE(AwaitTrue([&] { return one_->broker_status().published == 3; }));
+  EXPECT_EQ(one_->broker_status().connections, 2U);
+  one_->Close();
+  EXPECT_FALSE(one_->broker_status().connected);
 }
 
 TEST_F(JetStreamReplicasTest, KilledRestartedWipedAndHangingServersCostNobodyAnEvent) {
