@@ -1,5 +1,6 @@
 // SIGHUP and real files: what the program reads again, and what stays in force when it cannot (SRV-014,
 // SRV-033).
+#include <arrow/api.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <google/protobuf/empty.pb.h>
@@ -11,7 +12,9 @@
 
 #include "access/token_file.h"
 #include "client/rpc_channel.h"
+#include "jammi/engine.h"
 #include "jammi/v1/catalog.pb.h"
+#include "jammi/v1/trigger.pb.h"
 #include "support/certificates.h"
 #include "support/server_process.h"
 #include "support/temp_dir.h"
@@ -28,13 +31,14 @@ using testing::Not;
 constexpr auto kOver = fs::copy_options::overwrite_existing;
 constexpr auto kOwnerOnly = fs::perms::owner_read | fs::perms::owner_write;
 
-// A server with the certificate "one" that lets `old_` in.
+// A server with the certificate "one" that lets `old_` in, and a topic with an event.
 class ReloadTest : public testing::Test {
  protected:
   ReloadTest() {
     for (const auto* name : {"one", "two"}) MakeCertificate(folder_.path(), name);
     Use("one");
     WriteTokens(LineOf(old_));
+    MakeTopic();
     server_.emplace(
         ServerProcess::Options{.program = JAMMI_PROGRAM,
                                .variables = {{"JAMMI_ARTIFACT_DIR", Path("state")},
@@ -59,6 +63,15 @@ class ReloadTest : public testing::Test {
     Write("tokens", lines);
     fs::permissions(Path("tokens"), kOwnerOnly);
   }
+  void MakeTopic() const {
+    Config config;
+    config.artifact_dir = Path("state");
+    const auto engine = Engine::Open(config).value();
+    const auto schema = arrow::schema({arrow::field("n", arrow::int64())});
+    const auto topic = engine->Global().topics().Register("numbers", schema);
+    const auto row = arrow::RecordBatch::Make(schema, 1, {*arrow::MakeArrayOfNull(arrow::int64(), 1)});
+    EXPECT_TRUE(engine->Global().Publish(topic->id, row));
+  }
   // What the log says of it.
   std::string Hangup() {
     server_->process().Signal(SIGHUP);
@@ -81,6 +94,19 @@ class ReloadTest : public testing::Test {
   }
   std::string Ask(const std::string& certificate, const std::string& token) const {
     return Ask(Connect(certificate, token));
+  }
+
+  // From the event on, which has come.
+  ServerStream<v1::trigger::SubscribedBatch> Subscribe(const std::string& token) const {
+    v1::trigger::SubscribeRequest request;
+    request.mutable_topic()->set_name("numbers");
+    request.set_from_offset(0);
+    auto stream =
+        Connect("one", token)
+            .Stream<v1::trigger::SubscribedBatch>("/jammi.v1.trigger.TriggerService/Subscribe", request);
+    const auto read = stream.Read();
+    EXPECT_TRUE(read && *read);
+    return stream;
   }
 
   const TempDir folder_{TempDir::On::kMemory};
@@ -141,6 +167,21 @@ TEST_F(ReloadTest, Srv033ATokenThatIsTakenAwayIsRefusedAtOnceAndANewOneLetIn) {
   EXPECT_EQ(Ask("one", new_), "served");
 }
 
+// They used to go on for ever: who was put out went on reading.
+TEST_F(ReloadTest, Srv033StreamsOfATokenThatIsTakenAwayEnd) {
+  WriteTokens(LineOf(old_) + LineOf(new_));
+  EXPECT_THAT(Hangup(), kReadAgain);
+  auto ends = Subscribe(old_);
+  auto goes_on = Subscribe(new_);
+  WriteTokens(LineOf(new_));
+  EXPECT_THAT(Hangup(), kReadAgain);
+  const auto read = ends.Read();
+  ASSERT_FALSE(read) << "there is no second event";
+  EXPECT_THAT(read.error().message(), kRefused);
+  goes_on.Cancel();
+  EXPECT_EQ(goes_on.Read().error().code(), ErrorCode::kCancelled) << "until now it was open";
+}
+
 TEST_F(ReloadTest, Srv033AFileOfTokensThatCannotBeUsedLeavesTheOldOnes) {
   const auto stays = [this](const std::string& why) {
     const auto said = Hangup();
@@ -163,9 +204,11 @@ TEST_F(ReloadTest, Srv033AFileOfTokensThatCannotBeUsedLeavesTheOldOnes) {
 
 // Whoever is put out must be out, also when somebody else has broken the certificate.
 TEST_F(ReloadTest, Srv033OneFileThatCannotBeUsedDoesNotHoldUpTheOther) {
+  auto open = Subscribe(old_);
   WriteTokens(LineOf(new_));
   Write("server.crt", "");
   EXPECT_THAT(Hangup(), AllOf(Loudly("server.tls_certificate_path"), Not(HasSubstr("server.token_path"))));
+  EXPECT_THAT(open.Read().error().message(), kRefused);
   EXPECT_THAT(Ask("one", old_), kRefused);
   EXPECT_EQ(Ask("one", new_), "served");
 
