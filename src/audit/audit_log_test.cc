@@ -354,19 +354,6 @@ TEST_P(AuditLogTest, Weakness12TenantsCannotTakeForgeOrDropTheTopic) {
   EXPECT_EQ(Announced(kA).size(), 1U);
 }
 
-// Someone restores a catalog below us, or drops the topic by hand: that costs a call, and not the tenant's
-// log.
-TEST_P(AuditLogTest, ATopicThatIsGoneIsMadeAgain) {
-  Ok(LogOne(A(), Query(1)));
-  EXPECT_EQ(Sql("UPDATE topics SET dropped_at = 1 WHERE scope = $1 AND name = $2",
-                {kA.Key(), std::string(kAuditTopic)}),
-            1);
-  EXPECT_EQ(CodeOf(LogOne(A(), Query(2))), ErrorCode::kNotFound);
-  Ok(LogOne(A(), Query(2)));
-  EXPECT_EQ(Count("search_audit"), 2);
-  EXPECT_TRUE(Ok(A().VerifyChain()).intact());
-}
-
 TEST_P(AuditLogTest, AQuotaThatIsUsedUpStoresNothing) {
   Open(node_, {.events_per_second = 1});
   Ok(LogOne(A(), Query(1)));
