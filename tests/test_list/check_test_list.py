@@ -13,6 +13,8 @@ import sys
 
 FOLDERS = ("src", "tests")
 TEST_FILE = re.compile(r"_(pg|nats)?test\.cc$")
+# Files that are compiled together are included by one (JAMMI_UNITY), with paths from the root.
+INCLUDED = re.compile(r'^#include "([^"]+\.cc)"$', re.MULTILINE)
 SWITCHED_OFF = re.compile(r"\bDISABLED_\w+|\bGTEST_SKIP\b")
 
 
@@ -21,13 +23,17 @@ def test_files(root):
                   if TEST_FILE.search(path.name))
 
 
-def compiled_files(database):
-    return {(pathlib.Path(entry["directory"]) / entry["file"]).resolve()
-            for entry in json.loads(database.read_text(encoding="utf-8"))}
+def compiled_files(root, database):
+    compiled = {(pathlib.Path(entry["directory"]) / entry["file"]).resolve()
+                for entry in json.loads(database.read_text(encoding="utf-8"))}
+    for path in list(compiled):
+        if path.exists():
+            compiled |= {(root / name).resolve() for name in INCLUDED.findall(path.read_text(encoding="utf-8"))}
+    return compiled
 
 
 def offences(root, database):
-    compiled = compiled_files(database)
+    compiled = compiled_files(root, database)
     for path in test_files(root):
         name = path.relative_to(root)
         if path not in compiled:

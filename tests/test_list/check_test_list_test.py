@@ -28,6 +28,11 @@ class CheckTestList(unittest.TestCase):
         self.write("src/text_test.cc", "TEST(Text, Trims) {}")
         self.assertEqual(self.offences(["src/text_test.cc"]), [])
 
+    def test_a_test_that_is_compiled_with_others_is_fine(self):
+        self.write("src/text_test.cc", "TEST(Text, Trims) {}")
+        self.write("together.cc", '#include "src/text_test.cc"\n#include "src/other_test.cc"\n')
+        self.assertEqual(self.offences(["together.cc"]), [])
+
     def test_a_forgotten_test_is_named(self):
         self.write("src/text_test.cc")
         self.write("tests/lost_natstest.cc")
