@@ -11,9 +11,12 @@ StreamPump::~StreamPump() {
 
 bool StreamPump::Enter() {
   RpcFailure refused;
-  entered_ = state_.dispatcher().Enter(this, &refused);
-  if (!entered_) Fail(refused);
-  return entered_;
+  if (!state_.dispatcher().Enter(this, &refused)) {
+    Fail(refused);  // behind it the call may be gone
+    return false;
+  }
+  entered_ = true;
+  return true;
 }
 
 void StreamPump::Run(std::unique_ptr<RpcStream> stream) {
