@@ -34,15 +34,15 @@ TEST(Executor, OneThreadRunsTasksInOrderAndWhoPostsDoesNotWait) {
 TEST(Executor, AThreadThatHadNothingToDoIsWokenEachTime) {
   Executor executor(1);
   for (int i = 0; i < 100; ++i) {
-    std::promise<void> ran;
-    executor.Post([&] { ran.set_value(); });
-    ran.get_future().wait();
+    const auto ran = std::make_shared<std::promise<void>>();  // the thread may still be in it
+    executor.Post([ran] { ran->set_value(); });
+    ran->get_future().wait();
   }
 }
 
 TEST(Executor, ATaskMayPostAnother) {
-  Executor executor(1);
   std::promise<void> ran;
+  Executor executor(1);  // dies before what its tasks use
   executor.Post([&] { executor.Post([&] { ran.set_value(); }); });
   ran.get_future().wait();
 }

@@ -21,19 +21,23 @@ using testing::ElementsAre;
 class Gate {
  public:
   explicit Gate(RpcExecutor& executor) {
-    if (!executor.Submit(0, [this] {
-          entered_.set_value();
-          opened_.get_future().wait();
+    if (!executor.Submit(0, [sides = sides_] {
+          sides->entered.set_value();
+          sides->opened.get_future().wait();
         })) {
       std::abort();
     }
-    entered_.get_future().wait();
+    sides_->entered.get_future().wait();
   }
-  void Open() { opened_.set_value(); }
+  void Open() { sides_->opened.set_value(); }
 
  private:
-  std::promise<void> entered_;
-  std::promise<void> opened_;
+  // The thread may be in them when the gate is gone.
+  struct Sides {
+    std::promise<void> entered;
+    std::promise<void> opened;
+  };
+  const std::shared_ptr<Sides> sides_ = std::make_shared<Sides>();
 };
 
 class Record {
