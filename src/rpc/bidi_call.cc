@@ -32,6 +32,7 @@ void BidiCall::TakeFirst(bool ok) {
   if (!ok) {
     return pump_.Fail({RpcCode::kInvalidArgument, state_.method().name + ": there is no first message", {}});
   }
+  if (known_ && state_.method().options.quick) return Open();
   const bool submitted = state_.dispatcher().executor().Submit(state_.lane(), [this] {
     if (state_.call().deadline.Passed()) return pump_.Fail(state_.Late());
     if (pump_.EndIfAsked()) return;

@@ -83,26 +83,32 @@ bool Dispatcher::Enter(StreamPump* stream, RpcFailure* refused) {
     *refused = {RpcCode::kUnavailable, std::string(kShuttingDown), {}};
     return false;
   }
-  if (streams_.size() >= options_.max_streams) {
+  const bool to_all = stream->open_to_all();
+  const size_t open = to_all ? open_to_all_ : streams_.size() - open_to_all_;
+  if (open >= (to_all ? options_.max_open_to_all : options_.max_streams)) {
     *refused = {RpcCode::kResourceExhausted,
-                fmt::format("{} streams are open, and no more may be; try again later", streams_.size()),
+                fmt::format("{} streams are open, and no more may be; try again later", open),
                 {}};
     return false;
   }
   streams_.insert(stream);
+  if (to_all) ++open_to_all_;
   return true;
 }
 
 void Dispatcher::Leave(StreamPump* stream) {
   const std::lock_guard lock(mutex_);
   streams_.erase(stream);
+  if (stream->open_to_all()) --open_to_all_;
 }
 
 // Under the lock, which Leave() needs too: so none of them is gone meanwhile.
 void Dispatcher::EndStreams() {
   const std::lock_guard lock(mutex_);
   ending_ = true;
-  for (auto* stream : streams_) stream->EndWith({RpcCode::kUnavailable, std::string(kShuttingDown), {}});
+  for (auto* stream : streams_) {
+    if (!stream->ends_itself()) stream->EndWith({RpcCode::kUnavailable, std::string(kShuttingDown), {}});
+  }
 }
 
 // As EndStreams().

@@ -30,6 +30,7 @@ inline constexpr std::string_view kShuttingDown = "the server is shutting down";
 struct DispatcherOptions {
   size_t max_message_bytes = 64 << 20;  // of a unary reply
   size_t max_streams = 10'000;          // open at a time
+  size_t max_open_to_all = 1'000;       // beside them, of methods that want no credential
   std::shared_ptr<Clock> clock;         // of the log's lines; null: the machine's
 };
 
@@ -45,7 +46,8 @@ class Dispatcher {
   // The service as gRPC takes it. It keeps references to both.
   [[nodiscard]] std::unique_ptr<grpc::Service> Serve(const RpcService& service);
 
-  // Ends every open stream with UNAVAILABLE, and whatever stream comes from now on.
+  // Ends every open stream with UNAVAILABLE but those that end by themselves, and whatever stream comes from
+  // now on.
   void EndStreams();
   // Ends the open streams whose callers would no longer be let in.
   void EndRevokedStreams();
@@ -77,6 +79,7 @@ class Dispatcher {
   mutable std::mutex mutex_;
   bool ending_ = false;
   std::unordered_set<StreamPump*> streams_;
+  size_t open_to_all_ = 0;  // of these
 };
 
 }  // namespace jammi

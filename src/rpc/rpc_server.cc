@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/generic/async_generic_service.h>
-#include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -15,9 +12,10 @@
 #include <utility>
 
 #include "base/log.h"
-#include "grpc/health/v1/health.pb.h"
 #include "rpc/call_state.h"
+#include "rpc/health.h"
 #include "rpc/listener.h"
+#include "rpc/reflection.h"
 
 namespace jammi {
 namespace {
@@ -25,7 +23,6 @@ namespace {
 using Acceptor = grpc::experimental::ExternalConnectionAcceptor;
 
 constexpr size_t kMaxPathSaid = 256;
-constexpr int kMaxReflectionThreads = 16;
 constexpr int kMaxCallsOfAConnection = 20'000;
 
 // Paths that no service has: a client of another version, or of another server.
@@ -87,10 +84,6 @@ void Configure(grpc::ServerBuilder& builder, const RpcServerOptions& options) {
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
-  // Reflection is gRPC's own service, and takes a thread for each stream.
-  grpc::ResourceQuota quota("server");
-  quota.SetMaxThreads(kMaxReflectionThreads);
-  builder.SetResourceQuota(quota);
 }
 
 }  // namespace
@@ -99,6 +92,8 @@ struct RpcServer::Running {
   Dispatcher& dispatcher;
   UnknownMethods unknown;
   std::shared_ptr<RpcCertificates> certificates;  // which the server goes on asking for
+  std::unique_ptr<HealthService> health;
+  std::unique_ptr<ReflectionService> reflection;
   std::vector<std::unique_ptr<grpc::Service>> services;
   std::unique_ptr<Listener> listener;
   std::unique_ptr<Acceptor> acceptor;  // what gRPC takes connections by
@@ -115,16 +110,12 @@ struct RpcServer::Running {
 Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& options, Dispatcher& dispatcher,
                                                     const std::vector<const RpcService*>& services) {
   static std::once_flag once;
-  std::call_once(once, [] {
-    TakeLibraryLogs();
-    grpc::EnableDefaultHealthCheckService(true);
-    // The library serves health but does not have its descriptors, which reflection is asked for.
-    (void)grpc::health::v1::HealthCheckRequest::descriptor();
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  });
+  std::call_once(once, TakeLibraryLogs);
   std::unique_ptr<Running> running(new Running{.dispatcher = dispatcher,
                                                .unknown = UnknownMethods(dispatcher),
                                                .certificates = options.tls,
+                                               .health = std::make_unique<HealthService>(services),
+                                               .reflection = {},
                                                .services = {},
                                                .listener = {},
                                                .acceptor = {},
@@ -136,7 +127,11 @@ Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& opti
   running->acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       options.tls == nullptr ? grpc::InsecureServerCredentials() : TlsCredentials(*options.tls));
-  for (const auto* service : services) {
+  auto served = services;
+  served.push_back(running->health.get());
+  running->reflection = std::make_unique<ReflectionService>(served);
+  served.push_back(running->reflection.get());
+  for (const auto* service : served) {
     running->services.push_back(dispatcher.Serve(*service));
     builder.RegisterService(running->services.back().get());
   }
@@ -147,8 +142,6 @@ Result<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& opti
         ErrorCode::kFailedPrecondition,
         fmt::format("cannot serve on {}: the certificate or its key cannot be used", options.address));
   }
-  auto* health = running->server->GetHealthCheckService();
-  for (const auto* service : services) health->SetServingStatus(service->full_name(), true);
   running->listener->Serve([running = running.get()](int connection) { running->Take(connection); });
   std::string address = running->listener->address();
   return std::unique_ptr<RpcServer>(new RpcServer(std::move(address), std::move(running)));
@@ -163,7 +156,7 @@ void RpcServer::Shutdown(Deadline deadline) {
   const std::lock_guard lock(running_->shutdown);
   if (running_->server == nullptr) return;
   running_->listener->Stop();
-  running_->server->GetHealthCheckService()->Shutdown();
+  running_->health->Drain();
   running_->dispatcher.EndStreams();
   if (deadline.IsNever()) {
     running_->server->Shutdown();

@@ -31,10 +31,13 @@ namespace jammi {
 struct MethodOptions {
   RpcAccess access = RpcAccess::kRead;
   ErrorFamily errors = ErrorFamily::kEngine;
-  // The handler never waits: it runs where the call comes in. Else on a thread of the pool.
+  // The handler, or what opens the stream, never waits: it runs where the call comes in. Else on a thread of
+  // the pool.
   bool quick = false;
   // It is about a tenant's things: a session whose tenant has expired may not call it (SRV-034).
   bool scoped = true;
+  // Its streams end by themselves when the server drains.
+  bool ends_itself = false;
 };
 
 [[nodiscard]] grpc::ByteBuffer Encode(const google::protobuf::MessageLite& message);

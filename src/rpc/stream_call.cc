@@ -16,6 +16,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamCall::Begin(Dispatcher& dispat
 void StreamCall::Start() {
   auto resolved = state_.Resolve();
   if (resolved && !*resolved) return pump_.Fail(resolved->error());
+  if (resolved && state_.method().options.quick) return Run();
   const bool known = resolved.has_value();
   const bool submitted = state_.dispatcher().executor().Submit(state_.lane(), [this, known] {
     if (state_.call().deadline.Passed()) return pump_.Fail(state_.Late());

@@ -44,6 +44,9 @@ class StreamPump {
   StreamPump(const StreamPump&) = delete;
   StreamPump& operator=(const StreamPump&) = delete;
 
+  [[nodiscard]] bool open_to_all() const { return options().access == RpcAccess::kOpen; }
+  [[nodiscard]] bool ends_itself() const { return options().ends_itself; }
+
   // --- With the turn, which whoever makes it has at first. Behind each of them the call may be gone.
 
   // Is open from now on, as far as the dispatcher lets it. False: it was refused, and is finished.
@@ -70,6 +73,7 @@ class StreamPump {
 
  private:
   using Polled = Result<RpcStream::Polled>;
+  [[nodiscard]] const MethodOptions& options() const { return state_.method().options; }
   // Goes on until something is being written, waited for, or finished.
   void Pump();
   [[nodiscard]] Polled Poll();

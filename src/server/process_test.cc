@@ -68,12 +68,20 @@ class ProcessTest : public test::ProgramTest {
     variables.emplace_back("JAMMI_SERVER__HEALTH_LISTEN=127.0.0.1:0");
     return Run({}, variables);
   }
-  // A call that goes on until it is cancelled: the server does not end these by itself.
+  // A call whose request does not come: the server waits for it, and a drain until its limit.
   static BidiStream<Empty, Empty> Hold(const ServerProcess& server) {
-    auto held = Connect(server)->Converse<Empty, Empty>(kReflection);
-    EXPECT_TRUE(held.Write(Empty()));
-    EXPECT_TRUE(held.Read());
+    const auto channel = Connect(server);
+    EXPECT_TRUE(channel->Connect());
+    auto held = channel->Converse<Empty, Empty>(kServerInfo);
+    EXPECT_TRUE(channel->Call<Empty>(kServerInfo, Empty())) << "and this one came behind it";
     return held;
+  }
+  // An answered stream that stays open.
+  static BidiStream<Empty, Empty> Open(const ServerProcess& server, const char* method) {
+    auto stream = Connect(server)->Converse<Empty, Empty>(method);
+    EXPECT_TRUE(stream.Write(Empty()));
+    EXPECT_TRUE(stream.Read());
+    return stream;
   }
   static void AwaitLine(ServerProcess& server, std::string_view with) {
     while (const auto line = server.process().ReadLine()) {
@@ -250,6 +258,28 @@ TEST_F(ProcessTest, Srv010TheDrainHasALimit) {
   auto held = Hold(server);
   EXPECT_EQ(server.Stop(), 0);
   EXPECT_FALSE(held.Read());
+}
+
+// SRV-010: both used to keep it waiting until the limit.
+TEST_F(ProcessTest, Srv010WatchesOfHealthAndReflectionHoldUpNothing) {
+  auto server = Start({{"JAMMI_SERVER__DRAIN_SECS", "3600"}});
+  auto watch = Open(server, "/grpc.health.v1.Health/Watch");
+  auto reflection = Open(server, kReflection);
+  // As clients do: one that does not read does not hear the goodbye.
+  const auto end = [](auto& stream) {
+    return std::async(std::launch::async, [&stream] {
+      auto read = stream.Read();
+      while (read && *read) read = stream.Read();
+      return read ? ErrorCode::kInternal : read.error().code();
+    });
+  };
+  auto watch_end = end(watch);
+  auto reflection_end = end(reflection);
+  const auto began = steady_clock::now();
+  EXPECT_EQ(server.Stop(), 0);
+  EXPECT_LT(steady_clock::now() - began, seconds(60));
+  EXPECT_EQ(watch_end.get(), ErrorCode::kUnavailable);
+  EXPECT_EQ(reflection_end.get(), ErrorCode::kUnavailable);
 }
 
 TEST_F(ProcessTest, Srv010ASecondSignalEndsItAtOnce) {
