@@ -100,7 +100,7 @@ void SpoolLog::Close() {
   std::unique_lock lock(mutex_);
   if (std::exchange(closed_, true)) return;
   room_.notify_all();
-  settled_.wait(lock, [&] { return !leading_; });
+  idle_.wait(lock, [&] { return !leading_; });
   while (open_batch_) Lead(lock);
   const bool sync = unsynced_ && !failed_;
   unsynced_ = false;
@@ -124,9 +124,13 @@ Result<void> SpoolLog::Append(std::string_view body, Deadline room) {
   JAMMI_TRY(Admit(lock, kRecordHeaderBytes + body.size(), room));
   const auto batch = AddToBatch(body, crc);
   batch->awaited = true;
-  while (batch->state == Batch::State::kOpen) {
+  while (!batch->settled()) {
     if (leading_) {
-      AwaitTurn(lock, *batch);
+      const auto seen = batch->state.load();
+      lock.unlock();
+      AwaitChange(*batch, seen);
+      if (batch->settled()) break;
+      lock.lock();
     } else {
       Lead(lock);
     }
@@ -135,17 +139,15 @@ Result<void> SpoolLog::Append(std::string_view body, Deadline room) {
   return {};
 }
 
-// Waits until `batch` has its outcome, or a leader may be wanted. A write into the kernel's memory takes less
-// than to fall asleep and to be woken: the others run meanwhile, and add to the next batch.
-void SpoolLog::AwaitTurn(std::unique_lock<std::mutex>& lock, const Batch& batch) {
-  if (options_.sync == SpoolSync::kEach) return settled_.wait(lock);
-  lock.unlock();
-  for (int i = 0; i < kMostYields && batch.state == Batch::State::kOpen && leading_; ++i) {
-    std::this_thread::yield();
+// Waits until `batch` is no longer as it was seen, which is when it has its outcome or wants a leader. A
+// write into the kernel's memory takes less than to fall asleep and to be woken: the others run meanwhile,
+// and add to the next batch. No lock is taken, which all who are woken together would have to take in turns.
+void SpoolLog::AwaitChange(const Batch& batch, Batch::State seen) const {
+  if (options_.sync != SpoolSync::kEach) {
+    for (int i = 0; i < kMostYields && batch.state == seen && leading_; ++i) std::this_thread::yield();
+    if (!leading_) return;
   }
-  if (batch.state != Batch::State::kOpen) return;
-  lock.lock();
-  if (batch.state == Batch::State::kOpen && leading_) settled_.wait(lock);
+  batch.state.wait(seen);
 }
 
 void SpoolLog::AppendAsync(std::string_view body, EventSink::Done done) {
@@ -258,11 +260,12 @@ void SpoolLog::Lead(std::unique_lock<std::mutex>& lock) {
     losing_ = true;
   }
   batch->state = written ? Batch::State::kTaken : Batch::State::kFailed;
+  batch->state.notify_all();
   leading_ = false;
   company_expected_ = events + (open_batch_ ? open_batch_->begins.size() : 0);
   Measure();
-  settled_.notify_all();
-  if (open_batch_ && !open_batch_->awaited) flusher_.notify_one();
+  idle_.notify_all();
+  if (open_batch_) AskForLeader(*open_batch_);
   lock.unlock();
   for (auto& done : batch->dones) CallBack("the outcome of an event", done, Result<void>(written));
   batch->dones.clear();  // with what they hold
@@ -270,6 +273,13 @@ void SpoolLog::Lead(std::unique_lock<std::mutex>& lock) {
   lock.lock();
   if (written && batch->bytes.capacity() <= kSpareBatchBytes && spare_batches_.size() < kSpareBatches)
     spare_batches_.push_back(batch);
+}
+
+// Of one of those who wait for it, or else of the flusher.
+void SpoolLog::AskForLeader(Batch& batch) {
+  if (!batch.awaited) return flusher_.notify_one();
+  batch.state = Batch::State::kLeaderless;
+  batch.state.notify_one();
 }
 
 Result<void> SpoolLog::WriteBatch(Batch& batch) {

@@ -77,8 +77,10 @@ class SpoolLog {
  private:
   // What is written and synced together.
   struct Batch {
-    enum class State : uint8_t { kOpen, kTaken, kFailed };
+    // kLeaderless: nobody writes, and one of those who wait has been woken to. Of the size that a futex has.
+    enum class State : int { kOpen, kLeaderless, kTaken, kFailed };
     void Clear();
+    [[nodiscard]] bool settled() const { return state >= State::kTaken; }
 
     std::string bytes;           // records, their headers without sequences
     std::vector<size_t> begins;  // of the records
@@ -102,7 +104,7 @@ class SpoolLog {
   std::shared_ptr<Batch> AddToBatch(std::string_view body, uint32_t crc);
   std::shared_ptr<Batch> NewBatch();
   void Lead(std::unique_lock<std::mutex>& lock);
-  void AwaitTurn(std::unique_lock<std::mutex>& lock, const Batch& batch);
+  void AskForLeader(Batch& batch);
   void AwaitCompany(std::unique_lock<std::mutex>& lock);
   void Fail(const Error& error);
   [[nodiscard]] Error Refusal() const;
@@ -111,6 +113,9 @@ class SpoolLog {
   void PopSegment();
   Result<void> WriteCursor(std::unique_lock<std::mutex>& lock);
   void Measure();
+
+  // Without the lock:
+  void AwaitChange(const Batch& batch, Batch::State seen) const;
 
   // Of the leader, without the lock:
   Result<void> WriteBatch(Batch& batch);
@@ -132,7 +137,7 @@ class SpoolLog {
   uint64_t active_bytes_ = 0;
 
   mutable std::mutex mutex_;
-  std::condition_variable settled_;         // a batch is, or a leader is wanted
+  std::condition_variable idle_;            // nobody leads
   std::condition_variable room_;            // something was delivered
   std::condition_variable_any flusher_;     // there is work for the flusher
   std::condition_variable company_;         // as many have come as the leader waits for
