@@ -646,7 +646,9 @@ void AddServer(std::vector<Setting>& all) {
   server(
       {.key = "server.handler_threads",
        .unit = "threads",
-       .text = "Calls that wait for the database or a disk, at a time. Publishing and subscribing need none.",
+       .text =
+           "Calls that wait for the database or a disk, at a time. A subscription takes one while it begins; "
+           "publishing to a topic that is in use takes none.",
        .min = 1,
        .max = 1024},
       &ServerConfig::handler_threads);

@@ -33,15 +33,11 @@ void BidiCall::TakeFirst(bool ok) {
     return pump_.Fail({RpcCode::kInvalidArgument, state_.method().name + ": there is no first message", {}});
   }
   if (known_ && state_.method().options.quick) return Open();
-  const bool submitted = state_.dispatcher().executor().Submit(state_.lane(), [this] {
-    if (state_.call().deadline.Passed()) return pump_.Fail(state_.Late());
+  state_.Schedule([this](const std::optional<RpcFailure>& refused) {
+    if (refused) return pump_.Fail(*refused);
     if (pump_.EndIfAsked()) return;
-    if (!known_) {
-      if (auto slowly = state_.ResolveSlowly(); !slowly) return pump_.Fail(slowly.error());
-    }
     Open();
   });
-  if (!submitted) pump_.Fail(CallState::Busy());
 }
 
 void BidiCall::Open() {

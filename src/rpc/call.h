@@ -43,8 +43,9 @@ enum class RpcAccess : uint8_t { kOpen, kRead, kWrite, kAdmin };
 
 // As the client sent it. Views; they live as long as the call.
 struct CallMetadata {
-  std::string_view method;                        // "/jammi.v1.trigger.TriggerService/Publish"
-  std::optional<std::string_view> session_id;     // jammi-session-id
+  std::string_view method;                     // "/jammi.v1.trigger.TriggerService/Publish"
+  std::optional<std::string_view> session_id;  // jammi-session-id
+  bool session_unclear = false;                // it is there with several values; then there is no id above
   std::optional<std::string_view> authorization;  // "Bearer ..."
   std::string_view peer;                          // "ipv4:127.0.0.1:40112"
   // The method is about a tenant's things. Else which tenant the session has chosen does not matter.

@@ -16,14 +16,22 @@
 namespace jammi {
 namespace {
 
+constexpr std::string_view kBusy = "too many calls are waiting; try again later";
 constexpr size_t kMaxRequestId = 128;
+constexpr auto kSessionHeader = "jammi-session-id";
+
+constexpr int64_t kLongestDeadlineSeconds = int64_t{100} * 366 * 24 * 3600;
+
+bool IsRepeated(const grpc::CallbackServerContext& context, const char* name) {
+  return context.client_metadata().count(name) > 1;
+}
 
 // One that is there more than once is empty: nothing says which one is meant.
 std::optional<std::string_view> Header(const grpc::CallbackServerContext& context, const char* name) {
   const auto& all = context.client_metadata();
   const auto found = all.find(name);
   if (found == all.end()) return std::nullopt;
-  if (all.count(name) > 1) return "";
+  if (IsRepeated(context, name)) return "";
   return std::string_view(found->second.data(), found->second.size());
 }
 
@@ -38,9 +46,12 @@ std::string RequestId(const grpc::CallbackServerContext& context) {
 }
 
 Deadline DeadlineOf(const grpc::CallbackServerContext& context) {
-  const auto at = context.deadline();
-  if (at == std::chrono::system_clock::time_point::max()) return Deadline::Never();
-  return Deadline::After(at - std::chrono::system_clock::now());
+  // Not as a time_point, which has no room for what a header can say.
+  const gpr_timespec at = context.raw_deadline();
+  if (gpr_time_cmp(at, gpr_inf_future(at.clock_type)) == 0) return Deadline::Never();
+  const gpr_timespec left = gpr_time_sub(at, gpr_now(at.clock_type));
+  if (left.tv_sec >= kLongestDeadlineSeconds) return Deadline::Never();
+  return Deadline::After(std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec));
 }
 
 }  // namespace
@@ -59,10 +70,12 @@ CallState::CallState(Dispatcher& dispatcher, const RpcMethod& method, size_t met
     : dispatcher_(dispatcher), method_(method), metric_(metric), peer_(context.peer()) {
   dispatcher_.observer().Began(metric_);
   metadata_ = {.method = method_.path,
-               .session_id = Header(context, "jammi-session-id"),
+               .session_id = Header(context, kSessionHeader),
+               .session_unclear = IsRepeated(context, kSessionHeader),
                .authorization = Header(context, "authorization"),
                .peer = peer_,
-               .scoped = method_.options.scoped && (method_.unary || method_.stream)};
+               .scoped = method_.options.scoped && method_.served()};
+  if (metadata_.session_unclear) metadata_.session_id.reset();
   call_.request_id = RequestId(context);
   if (metadata_.session_id) call_.session_id = std::string(*metadata_.session_id);
   call_.deadline = DeadlineOf(context);
@@ -118,9 +131,23 @@ std::expected<void, RpcFailure> CallState::ResolveSlowly() {
   return Take(dispatcher_.resolver().Resolve(metadata_, call_.deadline));
 }
 
-std::optional<RpcFailure> CallState::Revoked() const {
+void CallState::Schedule(Next next) {
+  const auto late = [this] { return call_.deadline.Passed() ? std::optional(Late()) : std::nullopt; };
+  const bool submitted = dispatcher_.executor().Submit(lane(), [this, next, late] {
+    if (auto passed = late(); passed || resolved_) return next(std::move(passed));
+    if (auto slowly = ResolveSlowly(); !slowly) return next(slowly.error());
+    // It is known by now whose call it is: where others wait, it takes its turn among that one's.
+    if (dispatcher_.executor().waiting() == 0) return next(late());
+    Schedule(next);
+  });
+  if (!submitted) next(RpcFailure{RpcCode::kResourceExhausted, std::string(kBusy), {}});
+}
+
+std::optional<RpcFailure> CallState::Revoked(const std::optional<Scope>& scope) const {
   if (method_.options.access == RpcAccess::kOpen) return std::nullopt;
-  return Refused(dispatcher_.resolver().Again(metadata_, call_.identity));
+  Identity had = call_.identity;
+  if (scope) had.scope = *scope;
+  return Refused(dispatcher_.resolver().Again(metadata_, had));
 }
 
 std::optional<RpcFailure> CallState::Refused(const CallResolver::Answer& answer) const {
@@ -162,15 +189,15 @@ grpc::Status CallState::End(const RpcFailure& failure) {
 }
 
 uint64_t CallState::lane() const {
-  if (resolved_ && !call_.identity.scope.is_global()) {
-    return std::hash<Uuid>()(call_.identity.scope.tenant()->uuid());
+  const std::hash<std::string_view> hash;
+  if (resolved_) {
+    const auto& identity = call_.identity;
+    if (!identity.scope.is_global()) return std::hash<Uuid>()(identity.scope.tenant()->uuid());
+    if (!identity.principal.empty()) return hash(identity.principal);
+  } else if (metadata_.authorization) {
+    return hash(*metadata_.authorization);
   }
-  if (metadata_.session_id) return std::hash<std::string_view>()(*metadata_.session_id);
-  return std::hash<std::string_view>()(peer_);
-}
-
-RpcFailure CallState::Busy() {
-  return {RpcCode::kResourceExhausted, "too many calls are waiting; try again later", {}};
+  return hash(metadata_.session_id ? *metadata_.session_id : std::string_view(peer_));
 }
 
 RpcFailure CallState::Cancelled() { return {RpcCode::kCancelled, "the client went away", {}}; }

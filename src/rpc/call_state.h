@@ -8,6 +8,7 @@
 #include <chrono>
 #include <exception>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,11 +44,15 @@ class CallState {
   CallState& operator=(const CallState&) = delete;
 
   // Who calls, if that can be said without waiting: then call() is complete, or there is a failure. nullopt:
-  // ResolveSlowly() must say, on a thread that may wait.
+  // Schedule() must find out, on a thread that may wait.
   [[nodiscard]] std::optional<std::expected<void, RpcFailure>> Resolve();
-  [[nodiscard]] std::expected<void, RpcFailure> ResolveSlowly();
-  // Once it is resolved, from any thread: why it would no longer be let in. nullopt: it would.
-  [[nodiscard]] std::optional<RpcFailure> Revoked() const;
+  // Calls `next` once: on a thread of the pool, with the call resolved; or, there or here, with why it will
+  // not run. Behind it the call may be gone.
+  using Next = std::function<void(std::optional<RpcFailure> refused)>;
+  void Schedule(Next next);
+  // Once it is resolved, from any thread: why it would no longer be let in, for what belongs to `scope`; to
+  // its own, if there is none. nullopt: it would.
+  [[nodiscard]] std::optional<RpcFailure> Revoked(const std::optional<Scope>& scope) const;
   // The bytes of `buffer` as the method's request.
   [[nodiscard]] std::expected<std::unique_ptr<google::protobuf::MessageLite>, RpcFailure> Decode(
       const grpc::ByteBuffer& buffer) const;
@@ -56,17 +61,19 @@ class CallState {
   [[nodiscard]] grpc::Status End(const RpcFailure& failure);
   void EndOk() { code_ = RpcCode::kOk; }
 
-  // Whose turn in the executor a call takes: its tenant's once that is known, else its session's or peer's.
-  [[nodiscard]] uint64_t lane() const;
   [[nodiscard]] const RpcMethod& method() const { return method_; }
   [[nodiscard]] const RpcCall& call() const { return call_; }
   [[nodiscard]] Dispatcher& dispatcher() const { return dispatcher_; }
 
-  [[nodiscard]] static RpcFailure Busy();
   [[nodiscard]] static RpcFailure Cancelled();
-  [[nodiscard]] RpcFailure Late() const;
 
  private:
+  [[nodiscard]] std::expected<void, RpcFailure> ResolveSlowly();
+  // Whose turn in the executor the call takes: its tenant's or principal's once they are known, before that
+  // its credential's. Without credentials anybody may be anybody, and it is the session's or the
+  // connection's.
+  [[nodiscard]] uint64_t lane() const;
+  [[nodiscard]] RpcFailure Late() const;
   [[nodiscard]] std::expected<void, RpcFailure> Take(CallResolver::Answer answer);
   // Why `answer` does not let the call in; nullopt: it does.
   [[nodiscard]] std::optional<RpcFailure> Refused(const CallResolver::Answer& answer) const;

@@ -381,7 +381,7 @@ TEST_F(DispatcherTest, AnAsynchronousAnswerComesFromAnyThread) {
 class OneThreadTest : public DispatcherTest {
  protected:
   OneThreadTest() {
-    Start({.threads = 1, .max_waiting = 2});
+    Start({.threads = 1, .max_waiting = 4});
     catalog_->handler = [this](const auto&, const auto&) { return held_.Run(); };
     first_ = std::async(std::launch::async, [this] { return server_->Call(kTenant, "").code; });
     held_.entered.get_future().wait();
@@ -436,15 +436,40 @@ TEST_F(OneThreadTest, ACallWhoseClientGoesWhileItWaitsIsNotRun) {
 
 TEST_F(OneThreadTest, BeyondTheQueueCallsAreToldToComeLater) {
   std::vector<std::future<RpcCode>> waiting;
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < 4; ++i) {
     waiting.push_back(std::async(std::launch::async, [this] { return server_->Call(kTenant, "").code; }));
   }
-  ASSERT_TRUE(Eventually([&] { return server_->executor().waiting() == 2; }));
+  ASSERT_TRUE(Eventually([&] { return server_->executor().waiting() == 4; }));
   const auto answer = server_->Call(kTenant, "");
   EXPECT_EQ(answer.code, RpcCode::kResourceExhausted);
   EXPECT_EQ(answer.message, "too many calls are waiting; try again later");
   LetGo();
   for (auto& each : waiting) EXPECT_EQ(each.get(), RpcCode::kOk);
+}
+
+// Whoever comes with a new session id for each call is one caller all the same.
+TEST_F(OneThreadTest, WhoHasManySessionsHasOneTurn) {
+  server_->resolver().slow = true;
+  std::mutex mutex;
+  std::vector<std::string> order;
+  catalog_->handler = [&](const RpcCall& call, const auto&) {
+    const std::lock_guard lock(mutex);
+    order.push_back(call.session_id.value_or(""));
+    return Result<Empty>(Empty());
+  };
+  std::vector<std::future<RpcCode>> calls;
+  const auto call = [&](const std::string& session, const std::string& token) {
+    calls.push_back(std::async(std::launch::async, [=, this] {
+      const Headers headers = {{"jammi-session-id", session}, {"authorization", "Bearer " + token}};
+      return server_->Call(kTenant, "", {.headers = headers}).code;
+    }));
+    return Eventually([&] { return server_->executor().waiting() == calls.size(); });
+  };
+  for (const auto* session : {"a", "b", "c"}) ASSERT_TRUE(call(session, "writer"));
+  ASSERT_TRUE(call("other", "reader"));
+  LetGo();
+  for (auto& each : calls) EXPECT_EQ(each.get(), RpcCode::kOk);
+  EXPECT_THAT(order, ElementsAre("a", "other", "b", "c"));
 }
 
 TEST_F(OneThreadTest, ADrainLetsCallsComeToTheirEnd) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <optional>
@@ -78,7 +79,9 @@ class HealthService::Watch final : public RpcStream {
 HealthService::HealthService(const std::vector<const RpcService*>& services)
     : RpcService((HealthCheckRequest::descriptor(), kHealth)), watches_(std::make_shared<Watches>()) {
   names_.insert("");
-  for (const auto* service : services) names_.insert(service->full_name());
+  for (const auto* service : services) {
+    if (std::ranges::any_of(service->methods(), &RpcMethod::served)) names_.insert(service->full_name());
+  }
   constexpr MethodOptions kOpen{
       .access = RpcAccess::kOpen, .quick = true, .scoped = false, .ends_itself = true};
   Unary<HealthCheckRequest, HealthCheckResponse>(

@@ -13,7 +13,7 @@ namespace jammi {
 // Thread-safe. It is of our own because gRPC's keeps its watches open, and a drain with them.
 class HealthService final : public RpcService {
  public:
-  // Everything serves from now on.
+  // Everything serves from now on; a service none of whose methods is served is not known.
   explicit HealthService(const std::vector<const RpcService*>& services);
   ~HealthService() override;
 

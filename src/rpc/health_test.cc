@@ -55,22 +55,31 @@ class Silent final : public RpcService {
   };
 };
 
+// Serves one method.
+class OneMethod final : public RpcService {
+ public:
+  OneMethod() : RpcService((v1::catalog::Tenant::descriptor(), "jammi.v1.catalog.CatalogService")) {
+    Unary<google::protobuf::Empty, v1::catalog::ServerInfo>(
+        "GetServerInfo", {}, [](const auto&, const auto&) { return v1::catalog::ServerInfo(); });
+  }
+};
+
 class HealthTest : public testing::Test {
  protected:
   HealthTest() {
-    (void)v1::catalog::Tenant::descriptor();
     (void)v1::audit::VerifyRequest::descriptor();
     Start({});
   }
   void Start(const TestServerOptions& options) {
     server_.reset();
     std::vector<std::unique_ptr<RpcService>> services;
-    services.push_back(std::make_unique<RpcService>("jammi.v1.catalog.CatalogService"));
-    services.push_back(std::make_unique<RpcService>("jammi.v1.audit.AuditService"));
+    services.push_back(std::make_unique<OneMethod>());
+    services.push_back(std::make_unique<RpcService>("jammi.v1.audit.AuditService"));  // not served
     services.push_back(std::make_unique<Silent>());
     server_ = std::make_unique<TestRpcServer>(std::move(services), options);
   }
-  std::vector<std::string> names_ = {"", "jammi.v1.catalog.CatalogService", "jammi.v1.audit.AuditService"};
+  std::vector<std::string> names_ = {"", "jammi.v1.catalog.CatalogService",
+                                     "jammi.v1.trigger.TriggerService"};
   std::unique_ptr<TestRpcServer> server_;
 };
 
@@ -81,6 +90,8 @@ TEST_F(HealthTest, TheServerAndEachServiceServe) {
     EXPECT_EQ(Status(answer.bytes), HealthCheckResponse::SERVING) << name;
   }
   EXPECT_EQ(server_->Call(kCheck, About("jammi.v1.eval.EvalService")).code, RpcCode::kNotFound);
+  EXPECT_EQ(server_->Call(kCheck, About("jammi.v1.audit.AuditService")).code, RpcCode::kNotFound)
+      << "each of its methods answers UNIMPLEMENTED";
 }
 
 TEST_F(HealthTest, WhoWatchesWhatIsNotThereIsToldSoAndWaits) {

@@ -78,6 +78,8 @@ struct RpcMethod {
   // With the client's first message.
   std::function<Result<std::unique_ptr<RpcDialog>>(const RpcCall&, const google::protobuf::MessageLite&)>
       dialog;
+
+  [[nodiscard]] bool served() const { return unary || stream || dialog; }
 };
 
 class RpcService {

@@ -4,9 +4,11 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <functional>
+#include <optional>
 #include <variant>
 
 #include "jammi/result.h"
+#include "jammi/scope.h"
 
 namespace jammi {
 
@@ -24,6 +26,8 @@ class RpcStream {
   virtual void OnReady(std::move_only_function<void()> ready) = 0;
   // When it returns, no `ready` runs or will run; from inside of it, it returns at once. Idempotent.
   virtual void Close() = 0;
+  // Whose it is, if the request named another scope than the call's; always the same. nullopt: the call's.
+  [[nodiscard]] virtual std::optional<Scope> scope() const { return std::nullopt; }
 };
 
 }  // namespace jammi

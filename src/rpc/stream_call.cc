@@ -17,16 +17,11 @@ void StreamCall::Start() {
   auto resolved = state_.Resolve();
   if (resolved && !*resolved) return pump_.Fail(resolved->error());
   if (resolved && state_.method().options.quick) return Run();
-  const bool known = resolved.has_value();
-  const bool submitted = state_.dispatcher().executor().Submit(state_.lane(), [this, known] {
-    if (state_.call().deadline.Passed()) return pump_.Fail(state_.Late());
+  state_.Schedule([this](const std::optional<RpcFailure>& refused) {
+    if (refused) return pump_.Fail(*refused);
     if (pump_.EndIfAsked()) return;
-    if (!known) {
-      if (auto slowly = state_.ResolveSlowly(); !slowly) return pump_.Fail(slowly.error());
-    }
     Run();
   });
-  if (!submitted) pump_.Fail(CallState::Busy());
 }
 
 void StreamCall::Run() {

@@ -27,7 +27,7 @@ void StreamPump::Run(std::unique_ptr<RpcStream> stream) {
   }
   JAMMI_SYNC_POINT("rpc:stream:running");
   // Who calls was asked before EndIfRevoked() could do anything.
-  if (const auto revoked = state_.Revoked()) return Fail(*revoked);
+  if (const auto revoked = Revoked()) return Fail(*revoked);
   // At once, so that the client knows that it is attached (SRV-168).
   wire_.SendHeaders();
   Pump();
@@ -130,7 +130,7 @@ void StreamPump::EndIfRevoked() {
     const std::lock_guard lock(mutex_);
     if (!running_) return;
   }
-  if (auto revoked = state_.Revoked()) EndWith(*std::move(revoked));
+  if (auto revoked = Revoked()) EndWith(*std::move(revoked));
 }
 
 void StreamPump::Cancelled() { EndWith(CallState::Cancelled()); }

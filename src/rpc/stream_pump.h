@@ -74,6 +74,7 @@ class StreamPump {
  private:
   using Polled = Result<RpcStream::Polled>;
   [[nodiscard]] const MethodOptions& options() const { return state_.method().options; }
+  [[nodiscard]] std::optional<RpcFailure> Revoked() const { return state_.Revoked(stream_->scope()); }
   // Goes on until something is being written, waited for, or finished.
   void Pump();
   [[nodiscard]] Polled Poll();

@@ -42,16 +42,11 @@ void UnaryCall::Start() {
   auto resolved = state_.Resolve();
   if (resolved && !*resolved) return Fail(resolved->error());
   if (resolved && (state_.method().options.quick || !state_.method().unary)) return Run();
-  const bool known = resolved.has_value();
-  const bool submitted = state_.dispatcher().executor().Submit(state_.lane(), [this, known] {
-    if (state_.call().deadline.Passed()) return Fail(state_.Late());
+  state_.Schedule([this](const std::optional<RpcFailure>& refused) {
+    if (refused) return Fail(*refused);
     if (context_.IsCancelled()) return Fail(CallState::Cancelled());
-    if (!known) {
-      if (auto slowly = state_.ResolveSlowly(); !slowly) return Fail(slowly.error());
-    }
     Run();
   });
-  if (!submitted) Fail(CallState::Busy());
 }
 
 void UnaryCall::Run() {

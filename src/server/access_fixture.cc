@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "jammi/ext/v1/streams.pb.h"
 #include "jammi/v1/catalog.pb.h"
+#include "jammi/v1/trigger.pb.h"
 #include "server/services.h"
 #include "server/tenant_methods.h"
 
@@ -24,6 +26,48 @@ T OrDie(Result<T> result) {
   std::fprintf(stderr, "%s\n", result.error().ToString().c_str());
   std::abort();
 }
+
+std::string Say(const RpcCall& call) {
+  const auto& scope = call.identity.scope;
+  return (scope.is_global() ? "global" : scope.Key()) + "/" + call.identity.principal;
+}
+
+// One message, in the first field of which is a text.
+class OneText final : public RpcDialog {
+ public:
+  explicit OneText(std::string text) { message_.set_source_id(std::move(text)); }
+  Result<Polled> TryNext() override { return std::exchange(sent_, true) ? Polled(End()) : Encode(message_); }
+  void OnReady(std::move_only_function<void()>) override {}
+  void Close() override {}
+  Result<void> Take(const google::protobuf::MessageLite&) override { return {}; }
+  Result<void> TakeEnd() override { return {}; }
+
+ private:
+  wire::SourceDescriptor message_;
+  bool sent_ = false;
+};
+
+class Subscribes final : public RpcService {
+ public:
+  Subscribes() : RpcService("jammi.v1.trigger.TriggerService") {
+    ServerStream<v1::trigger::SubscribeRequest, v1::trigger::SubscribedBatch>(
+        "Subscribe", {.access = RpcAccess::kRead},
+        [](const RpcCall& call, const auto&) -> Result<std::unique_ptr<RpcStream>> {
+          return std::make_unique<OneText>(Say(call));
+        });
+  }
+};
+
+class Consumes final : public RpcService {
+ public:
+  Consumes() : RpcService("jammi.ext.v1.StreamService") {
+    Converse<ext::v1::ConsumeRequest, ext::v1::ConsumeResponse>(
+        "Consume", {.access = RpcAccess::kRead},
+        [](const RpcCall& call, const auto&) -> Result<std::unique_ptr<RpcDialog>> {
+          return std::make_unique<OneText>(Say(call));
+        });
+  }
+};
 
 // Methods of the real service, each of which answers with the caller.
 class WhoAmI final : public RpcService {
@@ -55,13 +99,13 @@ class WhoAmI final : public RpcService {
                                      return reply;
                                    });
   }
-
- private:
-  static std::string Say(const RpcCall& call) {
-    const auto& scope = call.identity.scope;
-    return (scope.is_global() ? "global" : scope.Key()) + "/" + call.identity.principal;
-  }
 };
+
+Said SaidIn(RpcCode code, const std::string& bytes) {
+  if (code != RpcCode::kOk) return std::string(ToString(code));
+  wire::SourceDescriptor reply;  // the first field of all these replies is a text
+  return reply.ParseFromString(bytes) ? reply.source_id() : "garbage";
+}
 
 }  // namespace
 
@@ -74,14 +118,24 @@ CallOptions HeadersOf(const Caller& caller) {
 
 Said AccessClient::Ask(const char* method, const Caller& caller) const {
   const auto answer = channel_.Call(std::string(kService) + method, "", HeadersOf(caller));
-  if (answer.code != RpcCode::kOk) return std::string(ToString(answer.code));
-  wire::SourceDescriptor reply;  // the first field of all these replies is a text
-  return reply.ParseFromString(answer.bytes) ? reply.source_id() : "garbage";
+  return SaidIn(answer.code, answer.bytes);
+}
+
+Said AccessClient::AskStream(const char* path, const Caller& caller) const {
+  auto stream = channel_.Stream(path, "", HeadersOf(caller));
+  const auto bytes = stream.Read().value_or("");
+  return SaidIn(stream.Finish().code, bytes);
 }
 
 Said AccessClient::Who(const Caller& caller) const { return Ask("DescribeSource", caller); }
 Said AccessClient::WhoAdministers(const Caller& caller) const { return Ask("DescribeModel", caller); }
 Said AccessClient::WhoComesIn(const Caller& caller) const { return Ask("GetServerInfo", caller); }
+Said AccessClient::WhoSubscribes(const Caller& caller) const {
+  return AskStream("/jammi.v1.trigger.TriggerService/Subscribe", caller);
+}
+Said AccessClient::WhoConsumes(const Caller& caller) const {
+  return AskStream("/jammi.ext.v1.StreamService/Consume", caller);
+}
 Said AccessClient::WhoWrites(const Caller& caller) const { return Ask("RegisterTopic", caller); }
 
 Answer AccessClient::SetTenant(const Caller& caller, const std::string& tenant) const {
@@ -107,6 +161,8 @@ AccessServer::AccessServer(const Config& config, EngineOptions options) {
   access_ = OrDie(ServerAccess::Open(config.server, *engine_, clock));
   services_ = NewUnservedServices();
   services_.push_back(std::make_unique<WhoAmI>(access_->sessions()));
+  services_.push_back(std::make_unique<Subscribes>());
+  services_.push_back(std::make_unique<Consumes>());
   executor_ = std::make_unique<RpcExecutor>(8, 1024);
   dispatcher_ = std::make_unique<Dispatcher>(access_->resolver(), *executor_, observer_, DispatcherOptions{});
   std::vector<const RpcService*> services;

@@ -37,6 +37,9 @@ class AccessClient {
   [[nodiscard]] Said WhoWrites(const Caller& caller) const;
   [[nodiscard]] Said WhoAdministers(const Caller& caller) const;
   [[nodiscard]] Said WhoComesIn(const Caller& caller) const;
+  // Likewise, of methods whose answer is a stream, and in which both sides send.
+  [[nodiscard]] Said WhoSubscribes(const Caller& caller) const;
+  [[nodiscard]] Said WhoConsumes(const Caller& caller) const;
 
   [[nodiscard]] Answer SetTenant(const Caller& caller, const std::string& tenant) const;
   [[nodiscard]] Answer ClearTenant(const Caller& caller) const;
@@ -47,6 +50,7 @@ class AccessClient {
 
  private:
   [[nodiscard]] Said Ask(const char* method, const Caller& caller) const;
+  [[nodiscard]] Said AskStream(const char* path, const Caller& caller) const;
   TestChannel channel_;
 };
 

@@ -13,6 +13,7 @@
 namespace jammi::test {
 namespace {
 
+using testing::Each;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -145,6 +146,42 @@ TEST_F(AuthenticationTest, Srv033OfSeveralTenantsOneIsChosen) {
   EXPECT_EQ(client().GetTenant(both), kTenantB) << "a refusal changes nothing";
   EXPECT_EQ(client().ClearTenant(both).code, RpcCode::kOk);
   EXPECT_EQ(client().Who(both), "FAILED_PRECONDITION");
+}
+
+// Dialogs used to be in the global scope, whatever the session had chosen and the principal had.
+TEST_F(AuthenticationTest, Srv030EveryKindOfCallIsOfTheScopeThatItsSessionHasChosen) {
+  const auto all = [&](const Caller& caller) {
+    return std::vector<Said>{client().Who(caller), client().WhoSubscribes(caller),
+                             client().WhoConsumes(caller)};
+  };
+  const Caller both{.session = "one", .token = both_};
+  EXPECT_THAT(all(both), Each("FAILED_PRECONDITION"));
+  EXPECT_EQ(client().SetTenant(both, kTenantB).code, RpcCode::kOk);
+  EXPECT_THAT(all(both), Each(std::string(kTenantB) + "/both"));
+  EXPECT_THAT(all({.session = "one", .token = ann_}), Each(std::string(kTenantA) + "/ann"));
+  EXPECT_THAT(all({.session = "one", .token = any_}), Each("global/any"));
+  EXPECT_THAT(all({.session = "one"}), Each("UNAUTHENTICATED"));
+}
+
+// A proxy may have added the second. As no session it would be everybody's, what is meant for one tenant.
+TEST_F(AuthenticationTest, Srv030ASessionThatIsNotClearIsNotTakenForNone) {
+  const auto call = [&](const std::string& token, const std::vector<std::string>& sessions) {
+    Headers headers = {{"authorization", "Bearer " + token}};
+    for (const auto& session : sessions) headers.emplace("jammi-session-id", session);
+    return Call("DescribeSource", headers);
+  };
+  for (const auto& sessions : {std::vector<std::string>{"one", "one"}, {"one", "two"}}) {
+    const auto answer = call(any_, sessions);
+    EXPECT_EQ(answer.code, RpcCode::kInvalidArgument);
+    EXPECT_EQ(answer.message, "the metadata jammi-session-id is there more than once");
+  }
+  const auto longer = call(any_, {std::string(257, 'x')});
+  EXPECT_EQ(longer.code, RpcCode::kInvalidArgument);
+  EXPECT_THAT(longer.message, HasSubstr("jammi-session-id"));
+  for (const auto& fine : {std::vector<std::string>{}, {""}, {std::string(256, 'x')}}) {
+    EXPECT_EQ(call(any_, fine).code, RpcCode::kOk);
+  }
+  EXPECT_EQ(call(ann_, {"one", "two"}).code, RpcCode::kOk) << "whose it is does not depend on it";
 }
 
 TEST_F(AuthenticationTest, Srv033WhoHasEverythingChoosesAnythingOrNothing) {

@@ -21,8 +21,9 @@ Result<grpc::ByteBuffer> DeliveryEncoder::Encode(const Delivery& delivery) {
   return frame_->Encode(head, v1::trigger::SubscribedBatch::kBatchFieldNumber, std::move(messages));
 }
 
-EventStream::EventStream(std::unique_ptr<Subscription> subscription, ServerMetrics& metrics)
-    : subscription_(std::move(subscription)),
+EventStream::EventStream(Scope scope, std::unique_ptr<Subscription> subscription, ServerMetrics& metrics)
+    : scope_(std::move(scope)),
+      subscription_(std::move(subscription)),
       counted_(metrics, subscription_->bookmark().topic.ToString(), [this] { return subscription_->lag(); }) {
 }
 

@@ -25,14 +25,16 @@ class DeliveryEncoder {
 
 class EventStream final : public RpcStream {
  public:
-  // `metrics` outlives it.
-  EventStream(std::unique_ptr<Subscription> subscription, ServerMetrics& metrics);
+  // `scope` is who subscribes; `metrics` outlives it.
+  EventStream(Scope scope, std::unique_ptr<Subscription> subscription, ServerMetrics& metrics);
 
   [[nodiscard]] Result<Polled> TryNext() override;
   void OnReady(std::move_only_function<void()> ready) override { subscription_->OnReady(std::move(ready)); }
   void Close() override { subscription_->Close(); }
+  [[nodiscard]] std::optional<Scope> scope() const override { return scope_; }
 
  private:
+  const Scope scope_;
   DeliveryEncoder encoder_;
   const std::unique_ptr<Subscription> subscription_;
   const ServerMetrics::Subscriber counted_;

@@ -21,6 +21,7 @@
 #include "server/server.h"
 #include "server/service_manager.h"
 #include "server/signals.h"
+#include "server/tiers.h"
 #include "server/tls_files.h"
 
 namespace jammi {
@@ -140,6 +141,7 @@ int Serve(const LoadedConfig& loaded, const Environment& environment, std::ostre
 
 // Who could reach the server; and what the configuration names and a start reads, as SIGHUP does.
 Result<void> CheckStart(const ServerConfig& config) {
+  JAMMI_TRY(CheckTiers(config.services));
   JAMMI_TRY(CheckExposure(config));
   if (const auto tls = ReadTlsFiles(config); !tls) return tls.error();
   if (!config.token_path) return {};

@@ -125,6 +125,7 @@ TEST_F(ProcessTest, W15ACheckOfTheConfigurationStartsNothing) {
     EXPECT_EQ(run.out, "");
     return run.err;
   };
+  EXPECT_THAT(refused("services = ['train']\n"), HasSubstr("the tier 'train'"));
   EXPECT_THAT(refused("flight_listen = '0.0.0.0:0'\n"), HasSubstr("there is no authentication"));
   EXPECT_THAT(refused("token_path = 'nowhere'\n"), HasSubstr("server.token_path: "));
   EXPECT_THAT(refused("tls_certificate_path = 'nowhere.crt'\ntls_key_path = 'nowhere.key'\n"),

@@ -53,8 +53,12 @@ class ReloadTest : public testing::Test {
     for (const std::string part : {".crt", ".key"})
       fs::copy_file(Path(name + part), Path("server" + part), kOver);
   }
-  static std::string LineOf(const std::string& token) {
-    return FormatTokenEntry({.principal = "ops", .digest = DigestOfToken(token)}) + "\n";
+  static std::string LineOf(const std::string& token, const std::string& tenants = "*") {
+    return FormatTokenEntry({.principal = "ops",
+                             .role = RpcRole::kReader,
+                             .grant = TenantGrant::Parse(tenants).value(),
+                             .digest = DigestOfToken(token)}) +
+           "\n";
   }
   void Write(const std::string& file, std::string_view text) const {
     std::ofstream(Path(file), std::ios::trunc) << text;
@@ -97,9 +101,11 @@ class ReloadTest : public testing::Test {
   }
 
   // From the event on, which has come.
-  ServerStream<v1::trigger::SubscribedBatch> Subscribe(const std::string& token) const {
+  ServerStream<v1::trigger::SubscribedBatch> Subscribe(const std::string& token,
+                                                       const std::string& tenant = {}) const {
     v1::trigger::SubscribeRequest request;
     request.mutable_topic()->set_name("numbers");
+    request.set_tenant_id(tenant);
     request.set_from_offset(0);
     auto stream =
         Connect("one", token)
@@ -180,6 +186,26 @@ TEST_F(ReloadTest, Srv033StreamsOfATokenThatIsTakenAwayEnd) {
   EXPECT_THAT(read.error().message(), kRefused);
   goes_on.Cancel();
   EXPECT_EQ(goes_on.Read().error().code(), ErrorCode::kCancelled) << "until now it was open";
+}
+
+// A tenant that the request names is the stream's, not the call's: its stream used to go on.
+TEST_F(ReloadTest, Srv033AStreamForATenantThatIsTakenAwayEnds) {
+  const std::string a = "aaaaaaaa-0000-4000-8000-000000000001";
+  const std::string b = "bbbbbbbb-0000-4000-8000-000000000002";
+  WriteTokens(LineOf(old_, "global," + a + "," + b));
+  EXPECT_THAT(Hangup(), kReadAgain);
+  auto ends = Subscribe(old_, b);
+  auto goes_on = Subscribe(old_, a);
+  auto global = Subscribe(old_);
+  WriteTokens(LineOf(old_, "global," + a));
+  EXPECT_THAT(Hangup(), kReadAgain);
+  const auto read = ends.Read();
+  ASSERT_FALSE(read) << "there is no second event";
+  EXPECT_THAT(read.error().message(), HasSubstr("no longer has the tenant " + b));
+  for (auto* stream : {&goes_on, &global}) {
+    stream->Cancel();
+    EXPECT_EQ(stream->Read().error().code(), ErrorCode::kCancelled) << "until now it was open";
+  }
 }
 
 TEST_F(ReloadTest, Srv033AFileOfTokensThatCannotBeUsedLeavesTheOldOnes) {

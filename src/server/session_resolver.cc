@@ -60,12 +60,19 @@ std::string NameOf(const Scope& scope) {
   return scope.is_global() ? "the global scope" : "the tenant " + scope.Key();
 }
 
-// nullopt: the call has no session, or an id that cannot be bound.
-std::optional<SessionKey> KeyOf(const Principal& principal, const CallMetadata& metadata) {
-  if (!metadata.session_id) return std::nullopt;
+// nullopt: the call has no session. What cannot be an id is refused: were it none, what a client writes for
+// its tenant would become everybody's.
+std::expected<std::optional<SessionKey>, Refusal> KeyOf(const Principal& principal,
+                                                        const CallMetadata& metadata) {
+  if (metadata.session_unclear) {
+    return std::unexpected(
+        Refusal{RpcCode::kInvalidArgument, "the metadata jammi-session-id is there more than once"});
+  }
+  if (!metadata.session_id || metadata.session_id->empty()) return std::nullopt;
   auto key = SessionKey::Of(*metadata.session_id, principal.name);
-  if (!key) return std::nullopt;
-  return *key;
+  if (key) return *key;
+  return std::unexpected(
+      Refusal{RpcCode::kInvalidArgument, "the metadata jammi-session-id: " + key.error().message()});
 }
 
 }  // namespace
@@ -83,8 +90,9 @@ std::optional<Answer> SessionResolver::ResolveNow(const CallMetadata& metadata) 
   if (!principal) return std::unexpected(std::move(principal).error());
   if (auto answer = WithoutSession(*principal, metadata)) return answer;
   const auto key = KeyOf(*principal, metadata);
-  if (!key) return Unbound(*principal);
-  const auto found = sessions_.FindNow(*key);
+  if (!key) return std::unexpected(key.error());
+  if (!*key) return Unbound(*principal);
+  const auto found = sessions_.FindNow(**key);
   if (!found) return std::nullopt;
   return Bound(*principal, *found, sessions_.limits());
 }
@@ -94,8 +102,9 @@ Answer SessionResolver::Resolve(const CallMetadata& metadata, Deadline deadline)
   if (!principal) return std::unexpected(std::move(principal).error());
   if (auto answer = WithoutSession(*principal, metadata)) return *std::move(answer);
   const auto key = KeyOf(*principal, metadata);
-  if (!key) return Unbound(*principal);
-  const auto found = sessions_.Find(*key, deadline);
+  if (!key) return std::unexpected(key.error());
+  if (!*key) return Unbound(*principal);
+  const auto found = sessions_.Find(**key, deadline);
   if (!found) {
     auto failure = ToFailure(found.error(), ErrorFamily::kEngine);
     return Refused(failure.code, std::move(failure.message));

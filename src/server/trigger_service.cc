@@ -85,7 +85,7 @@ class TriggerService final : public RpcService {
       subscription = session.Subscribe(topic, from, options);
     }
     if (!subscription) return NamingTopic(std::move(subscription).error(), topic);
-    return std::make_unique<EventStream>(*std::move(subscription), metrics_);
+    return std::make_unique<EventStream>(scope, *std::move(subscription), metrics_);
   }
 
   const ServerContext& context_;
