@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "catalog/read_rows.h"
+
 namespace jammi::audit {
 namespace {
 
@@ -97,11 +99,7 @@ Result<StoredRecord> ReadRecord(const Row& row) {
 
 Result<std::vector<StoredRecord>> ReadAll(Transaction& tx, std::string_view sql, SqlParams params) {
   std::vector<StoredRecord> records;
-  JAMMI_TRY(tx.Query(sql, params, [&](const Row& row) -> Result<bool> {
-    JAMMI_ASSIGN(auto record, ReadRecord(row));
-    records.push_back(std::move(record));
-    return true;
-  }));
+  JAMMI_TRY(tx.Query(sql, params, AppendTo(records, ReadRecord)));
   return records;
 }
 

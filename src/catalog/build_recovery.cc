@@ -7,6 +7,7 @@
 #include "base/sync_point.h"
 #include "catalog/arguments.h"
 #include "catalog/lease.h"
+#include "catalog/read_rows.h"
 #include "catalog/result_table_build.h"
 #include "catalog/result_table_row.h"
 
@@ -55,7 +56,7 @@ std::span<const RepoStatement> RecoveryStatements() { return kBuildRecoveryState
 Result<std::optional<AbandonedBuild>> BuildRecovery::TakeOver() {
   JAMMI_ASSIGN(const int64_t micros, LeaseMicros(lease_));
   JAMMI_ASSIGN(const auto any, backend_->Transact({.read_only = true}, [](Transaction& tx) {
-    return tx.QueryFirst(kProbe, {}, [](const Row& row) { return row.Get<int64_t>("found"); });
+    return tx.QueryFirst(kProbe, {}, ReadColumn<int64_t>("found"));
   }));
   if (!any) return std::optional<AbandonedBuild>();
   const bool skip = backend_->kind() == BackendKind::kPostgres;

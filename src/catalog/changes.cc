@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "catalog/change_payload.h"
 #include "catalog/enum_text.h"
+#include "catalog/read_rows.h"
 
 namespace jammi {
 namespace {
@@ -54,8 +55,7 @@ Result<void> RecordChange(Transaction& tx, const CatalogChange& change) {
 
 Result<void> EnsureChangesTopic(CatalogBackend& backend) {
   JAMMI_ASSIGN(const auto found, backend.Transact({.read_only = true}, [&](Transaction& tx) {
-    return tx.QueryFirst(kIsThere, {kChangesTopicNo},
-                         [](const Row& row) { return row.Get<int64_t>("found"); });
+    return tx.QueryFirst(kIsThere, {kChangesTopicNo}, ReadColumn<int64_t>("found"));
   }));
   if (found) return {};
   const auto schema = arrow::ipc::SerializeSchema(*ChangesSchema());

@@ -12,6 +12,7 @@
 #include "catalog/changes.h"
 #include "catalog/event_log.h"
 #include "catalog/page_token.h"
+#include "catalog/read_rows.h"
 #include "catalog/run_again.h"
 
 namespace jammi {
@@ -194,9 +195,8 @@ bool Holds(const StoredConsumer& consumer, const LeaseToken& token) {
 }
 
 Result<int64_t> EpochOf(Transaction& tx, const Scope& scope, const ConsumerKey& key) {
-  JAMMI_ASSIGN(const auto epoch,
-               tx.QueryFirst(kConsumerEpoch, {key.topic_no, scope.Key(), key.name},
-                             [](const Row& row) { return row.Get<int64_t>("lease_epoch"); }));
+  JAMMI_ASSIGN(const auto epoch, tx.QueryFirst(kConsumerEpoch, {key.topic_no, scope.Key(), key.name},
+                                               ReadColumn<int64_t>("lease_epoch")));
   return epoch.value_or(0);
 }
 
@@ -300,10 +300,7 @@ Result<Page<StoredConsumer>> ConsumerRepo::List(int64_t topic_no, int page_size,
   }
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<Page<StoredConsumer>> {
     Page<StoredConsumer> page;
-    const auto add = [&](const Row& row) -> Result<bool> {
-      JAMMI_ASSIGN(page.items.emplace_back(), ReadConsumer(row));
-      return true;
-    };
+    const auto add = AppendTo(page.items, ReadConsumer);
     JAMMI_TRY(tx.Query(kConsumerPage, {topic_no, access_.scope.Key(), after, page_size + int64_t{1}}, add));
     if (page.items.size() > static_cast<size_t>(page_size)) {
       page.items.pop_back();
@@ -339,7 +336,7 @@ Result<UnixMicros> ConsumerRepo::Renew(const ConsumerKey& key, const LeaseToken&
         JAMMI_ASSIGN(
             const auto expires_at,
             tx.QueryFirst(kRenew, {key.topic_no, scope.Key(), key.name, token.holder, token.epoch, micros},
-                          [](const Row& row) { return row.Get<int64_t>("lease_expires_at"); }));
+                          ReadColumn<int64_t>("lease_expires_at")));
         if (!expires_at) JAMMI_TRY(RefuseHolder(tx, scope, key, token));
         return *expires_at;
       });

@@ -15,6 +15,7 @@
 #include "catalog/listing.h"
 #include "catalog/model_repo.h"
 #include "catalog/page_token.h"
+#include "catalog/read_rows.h"
 #include "catalog/run_again.h"
 #include "jammi/evaluations.h"
 
@@ -210,9 +211,8 @@ Result<EvalRun> InsertRun(Transaction& tx, const Scope& owner, const RecordEvalR
   const std::string scope = owner.Key();
   const auto uid = params.model ? std::optional(params.model->value) : std::nullopt;
   if (uid) {
-    JAMMI_ASSIGN(const auto visible, tx.QueryFirst(kModelIsVisible, {*uid, scope}, [](const Row& row) {
-      return row.Get<std::string>("model_uid");
-    }));
+    JAMMI_ASSIGN(const auto visible,
+                 tx.QueryFirst(kModelIsVisible, {*uid, scope}, ReadColumn<std::string>("model_uid")));
     if (!visible) {
       return Error(ErrorCode::kNotFound, fmt::format("model not found: {}", *uid), ModelNotFoundDetail{*uid});
     }
@@ -231,10 +231,7 @@ Result<void> RecordRunChange(Transaction& tx, ChangeVerb verb, const Scope& owne
 
 Result<std::vector<EvalRun>> ReadRuns(Transaction& tx, std::string_view sql, SqlParams params) {
   std::vector<EvalRun> runs;
-  JAMMI_TRY(tx.Query(sql, params, [&](const Row& row) -> Result<bool> {
-    JAMMI_ASSIGN(runs.emplace_back(), ReadRun(row));
-    return true;
-  }));
+  JAMMI_TRY(tx.Query(sql, params, AppendTo(runs, ReadRun)));
   return runs;
 }
 
@@ -313,10 +310,7 @@ Result<std::optional<EvalRun>> ReadLatest(Transaction& tx, const Scope& reader, 
 Result<Page<EvalQueryResult>> ReadRows(Transaction& tx, const std::string& scope, std::string_view run_id,
                                        std::string_view query_id, int page_size) {
   Page<EvalQueryResult> page;
-  const auto add = [&](const Row& row) -> Result<bool> {
-    JAMMI_ASSIGN(page.items.emplace_back(), ReadQueryResult(row));
-    return true;
-  };
+  const auto add = AppendTo(page.items, ReadQueryResult);
   JAMMI_TRY(tx.Query(kRowPage, {scope, run_id, query_id, page_size + int64_t{1}}, add));
   if (page.items.size() > static_cast<size_t>(page_size)) {
     page.items.pop_back();

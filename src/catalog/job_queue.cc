@@ -10,6 +10,7 @@
 #include "catalog/job_rows.h"
 #include "catalog/lease.h"
 #include "catalog/model_repo.h"
+#include "catalog/read_rows.h"
 
 namespace jammi {
 namespace {
@@ -158,10 +159,7 @@ Result<TrainingJobStatus> Reclaim(Transaction& tx, TrainingJobRecord job, int32_
 
 Result<std::vector<TrainingJobRecord>> LockExpired(Transaction& tx, BackendKind kind, int limit) {
   std::vector<TrainingJobRecord> jobs;
-  JAMMI_TRY(tx.Query(StatementsFor(kind).expired, {limit}, [&](const Row& row) -> Result<bool> {
-    JAMMI_ASSIGN(jobs.emplace_back(), ReadJob(row));
-    return true;
-  }));
+  JAMMI_TRY(tx.Query(StatementsFor(kind).expired, {limit}, AppendTo(jobs, ReadJob)));
   return jobs;
 }
 

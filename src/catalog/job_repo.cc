@@ -11,6 +11,7 @@
 #include "catalog/listing.h"
 #include "catalog/model_repo.h"
 #include "catalog/page_token.h"
+#include "catalog/read_rows.h"
 #include "catalog/run_again.h"
 #include "jammi/ids.h"
 
@@ -115,8 +116,7 @@ Result<TrainingJobRecord> Insert(Transaction& tx, const Scope& owner, const Crea
   const std::string job_id = params.job_id.empty() ? Uuid::RandomV4().ToString() : params.job_id;
   const std::string output =
       params.output_model_id.empty() ? fmt::format("jammi:fine-tuned:{}", job_id) : params.output_model_id;
-  JAMMI_ASSIGN(const auto sequence,
-               tx.QueryFirst(kNextSequence, {}, [](const Row& row) { return row.Get<int64_t>("sequence"); }));
+  JAMMI_ASSIGN(const auto sequence, tx.QueryFirst(kNextSequence, {}, ReadColumn<int64_t>("sequence")));
   if (!sequence) return Error(ErrorCode::kDataLoss, "the counter of training jobs is not there");
   const std::string scope = owner.Key();
   JAMMI_ASSIGN(auto job, QueryJob(tx, kJobInsert,
@@ -253,10 +253,7 @@ Result<Page<TrainingJobRecord>> TrainingJobs::List(const TrainingJobFilter& filt
   JAMMI_ASSIGN(const int64_t before, DecodeToken(list, page_token));
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
     const auto query = [&](const std::string& scope, int64_t limit, std::vector<TrainingJobRecord>& rows) {
-      const auto take = [&](const Row& row) -> Result<bool> {
-        JAMMI_ASSIGN(rows.emplace_back(), ReadJob(row));
-        return true;
-      };
+      const auto take = AppendTo(rows, ReadJob);
       if (!filter.status) return tx.Query(kJobPage, {scope, before, limit}, take);
       return tx.Query(kPageOfStatus, {scope, before, limit, ToString(*filter.status)}, take);
     };

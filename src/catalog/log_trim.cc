@@ -9,6 +9,7 @@
 #include "catalog/event_key.h"
 #include "catalog/lease.h"
 #include "catalog/producer_keys.h"
+#include "catalog/read_rows.h"
 #include "catalog/topic_repo.h"
 
 namespace jammi {
@@ -91,7 +92,7 @@ Result<void> ReadOldest(Transaction& tx, int64_t topic_no, int64_t from, const E
 }
 
 Result<std::optional<int64_t>> FirstDropped(Transaction& tx) {
-  return tx.QueryFirst(kFirstDropped, {}, [](const Row& row) { return row.Get<int64_t>("topic_no"); });
+  return tx.QueryFirst(kFirstDropped, {}, ReadColumn<int64_t>("topic_no"));
 }
 
 }  // namespace
@@ -157,10 +158,7 @@ Result<std::vector<int64_t>> LogTrim::FindDue(int64_t after) {
     JAMMI_TRY(tx.Query(kFindDue,
                        {after, defaults_.max_age->count(), *defaults_.max_bytes, *defaults_.max_events,
                         kChangesTopicNo, kTopicsAtOnce},
-                       [&](const Row& row) -> Result<bool> {
-                         JAMMI_ASSIGN(due.emplace_back(), row.Get<int64_t>("topic_no"));
-                         return true;
-                       }));
+                       AppendTo(due, ReadColumn<int64_t>("topic_no"))));
     return due;
   });
 }
@@ -171,7 +169,7 @@ Result<bool> LogTrim::Claim(Deadline deadline) {
   const bool alone = backend_.kind() == BackendKind::kSqlite;
   JAMMI_ASSIGN(const auto epoch, backend_.Transact({.deadline = deadline}, [&](Transaction& tx) {
     return tx.QueryFirst(kLogTrimClaim, {lease_.holder, LeaseLength(), alone},
-                         [](const Row& row) { return row.Get<int64_t>("lease_epoch"); });
+                         ReadColumn<int64_t>("lease_epoch"));
   }));
   lease_.epoch = epoch.value_or(0);
   return epoch.has_value();
@@ -188,9 +186,7 @@ Result<void> LogTrim::Release(Deadline deadline) {
 Result<void> LogTrim::HoldLease(Transaction& tx) const {
   JAMMI_ASSIGN(const int64_t held, tx.Execute(kLogTrimHold, {lease_.holder, lease_.epoch, LeaseLength()}));
   if (held == 1) return {};
-  JAMMI_ASSIGN(const auto epoch, tx.QueryFirst(kLogTrimEpoch, {}, [](const Row& row) {
-    return row.Get<int64_t>("lease_epoch");
-  }));
+  JAMMI_ASSIGN(const auto epoch, tx.QueryFirst(kLogTrimEpoch, {}, ReadColumn<int64_t>("lease_epoch")));
   return LeaseLost("the log's", "trimmer", lease_, epoch.value_or(0));
 }
 

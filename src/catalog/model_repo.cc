@@ -13,6 +13,7 @@
 #include "catalog/enum_text.h"
 #include "catalog/listing.h"
 #include "catalog/page_token.h"
+#include "catalog/read_rows.h"
 #include "jammi/models.h"
 
 namespace jammi {
@@ -245,8 +246,7 @@ Result<ModelRecord> Change(Transaction& tx, std::string_view sql, const ModelRec
 Result<std::vector<std::string>> ReferencesTo(Transaction& tx, const ModelUid& uid) {
   std::vector<std::string> names;
   for (const ModelEdge& edge : kEdges) {
-    JAMMI_ASSIGN(const auto found, tx.QueryFirst(edge.sql, {uid.value},
-                                                 [](const Row& row) { return row.Get<int64_t>("found"); }));
+    JAMMI_ASSIGN(const auto found, tx.QueryFirst(edge.sql, {uid.value}, ReadColumn<int64_t>("found")));
     if (found) names.emplace_back(edge.name);
   }
   return names;
@@ -378,9 +378,8 @@ Result<ModelRecord> RegisterNextModel(Transaction& tx, const Scope& owner,
   const std::string scope = owner.Key();
   // Where writers run side by side (PostgreSQL), another may take the number between the two statements.
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    JAMMI_ASSIGN(const auto highest, tx.QueryFirst(kHighest, {scope, params.model_id}, [](const Row& row) {
-      return row.Get<int32_t>("version");
-    }));
+    JAMMI_ASSIGN(const auto highest,
+                 tx.QueryFirst(kHighest, {scope, params.model_id}, ReadColumn<int32_t>("version")));
     if (highest == kMaxVersion) {
       return Error(ErrorCode::kFailedPrecondition,
                    fmt::format("model {} has no version left after {}", params.model_id, kMaxVersion));

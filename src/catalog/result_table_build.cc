@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "catalog/arguments.h"
 #include "catalog/lease.h"
+#include "catalog/read_rows.h"
 #include "catalog/result_table_row.h"
 #include "catalog/run_again.h"
 #include "jammi/ids.h"
@@ -108,8 +109,7 @@ Result<void> CheckHeld(std::string_view table_name, const LeaseToken& token) {
 // --- Steps, each inside a transaction.
 
 Result<void> CheckModelIsVisible(Transaction& tx, const Scope& reader, const ModelUid& uid) {
-  JAMMI_ASSIGN(const auto key, tx.QueryFirst(kModelOwner, {uid.value},
-                                             [](const Row& row) { return row.Get<std::string>("scope"); }));
+  JAMMI_ASSIGN(const auto key, tx.QueryFirst(kModelOwner, {uid.value}, ReadColumn<std::string>("scope")));
   if (key) {
     JAMMI_ASSIGN(const Scope owner, Scope::FromKey(*key));
     if (reader.Sees(owner)) return {};
@@ -218,8 +218,8 @@ Result<ResultTableRecord> FailBuild(Transaction& tx, const Scope& owner, std::st
 
 Error WhyNoBuild(Transaction& tx, const Scope& owner, std::string_view table_name, const LeaseToken& token) {
   const std::string key = owner.Key();
-  const auto epoch = tx.QueryFirst(kResultTableBuildEpoch, {key, table_name},
-                                   [](const Row& row) { return row.Get<int64_t>("lease_epoch"); });
+  const auto epoch =
+      tx.QueryFirst(kResultTableBuildEpoch, {key, table_name}, ReadColumn<int64_t>("lease_epoch"));
   if (!epoch) return epoch.error();
   if (!*epoch) return ResultTableNotFound(table_name);
   return LeaseLost("result table", table_name, token, **epoch);
@@ -262,7 +262,7 @@ Result<UnixMicros> ResultTables::Heartbeat(std::string_view table_name, const Le
         JAMMI_ASSIGN(
             const auto expires_at,
             tx.QueryFirst(kResultTableBuildHeartbeat, {key, table_name, token.holder, token.epoch, micros},
-                          [](const Row& row) { return row.Get<int64_t>("lease_expires_at"); }));
+                          ReadColumn<int64_t>("lease_expires_at")));
         if (!expires_at) return WhyNoBuild(tx, access_.scope, table_name, token);
         return *expires_at;
       });

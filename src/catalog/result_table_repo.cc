@@ -11,6 +11,7 @@
 #include "catalog/arguments.h"
 #include "catalog/listing.h"
 #include "catalog/page_token.h"
+#include "catalog/read_rows.h"
 #include "catalog/result_table_build.h"
 #include "catalog/result_table_row.h"
 #include "catalog/run_again.h"
@@ -153,8 +154,7 @@ Result<std::optional<ResultTableRecord>> NewestEmbedding(Transaction& tx, const 
 // An error if `sql` finds that tables are derived from what is to be deleted.
 Result<void> CheckNotDerivedFrom(Transaction& tx, std::string_view sql, const std::string& scope,
                                  std::string_view what) {
-  JAMMI_ASSIGN(auto parent, tx.QueryFirst(sql, {scope, what},
-                                          [](const Row& row) { return row.Get<std::string>("table_name"); }));
+  JAMMI_ASSIGN(auto parent, tx.QueryFirst(sql, {scope, what}, ReadColumn<std::string>("table_name")));
   if (!parent) return {};
   std::string message = fmt::format("tables are derived from result table '{}'", *parent);
   return Error(ErrorCode::kFailedPrecondition, std::move(message),

@@ -8,6 +8,7 @@
 #include "catalog/arguments.h"
 #include "catalog/lease.h"
 #include "catalog/page_token.h"
+#include "catalog/read_rows.h"
 #include "catalog/result_table_build.h"
 #include "catalog/result_table_row.h"
 
@@ -80,10 +81,7 @@ Result<IndexSegment> ReadSegment(const Row& row) {
 Result<std::vector<IndexSegment>> ReadSegments(Transaction& tx, std::string_view sql,
                                                std::initializer_list<SqlValue> params) {
   std::vector<IndexSegment> segments;
-  JAMMI_TRY(tx.Query(sql, params, [&](const Row& row) -> Result<bool> {
-    JAMMI_ASSIGN(segments.emplace_back(), ReadSegment(row));
-    return true;
-  }));
+  JAMMI_TRY(tx.Query(sql, params, AppendTo(segments, ReadSegment)));
   return segments;
 }
 
@@ -228,8 +226,7 @@ Result<std::optional<int64_t>> IndexSegments::MaxId(std::string_view table_name)
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<std::optional<int64_t>> {
     JAMMI_ASSIGN(const Scope owner, OwnerOf(tx, access_.scope, table_name, std::nullopt));
     const std::string key = owner.Key();
-    return tx.QueryFirst(kMaxId, {key, table_name},
-                         [](const Row& row) { return row.Get<int64_t>("segment_id"); });
+    return tx.QueryFirst(kMaxId, {key, table_name}, ReadColumn<int64_t>("segment_id"));
   });
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "catalog/arguments.h"
+#include "catalog/read_rows.h"
 #include "catalog/session_statements.h"
 
 namespace jammi {
@@ -64,8 +65,7 @@ Error CountIsLost() {
 
 // Changes the number of bindings, and returns it.
 Result<int64_t> AddToCount(Transaction& tx, int64_t count) {
-  JAMMI_ASSIGN(const auto sessions,
-               tx.QueryFirst(kAdd, {count}, [](const Row& row) { return row.Get<int64_t>("sessions"); }));
+  JAMMI_ASSIGN(const auto sessions, tx.QueryFirst(kAdd, {count}, ReadColumn<int64_t>("sessions")));
   if (sessions) return *sessions;
   return CountIsLost();
 }
@@ -117,7 +117,7 @@ Result<bool> SessionBindings::TryBind(const SessionKey& session, const TenantId&
     no_room = false;
     JAMMI_ASSIGN(const auto revision,
                  tx.QueryFirst(kBind, {BytesOf(session), tenant.ToString(), limits_.keep.count()},
-                               [](const Row& row) { return row.Get<int64_t>("revision"); }));
+                               ReadColumn<int64_t>("revision")));
     if (revision != 1) return {};
     JAMMI_ASSIGN(const int64_t sessions, AddToCount(tx, 1));
     no_room = sessions > limits_.most;
@@ -192,10 +192,8 @@ Result<int64_t> SessionBindings::SweepStep(Deadline deadline) { return Sweep(lim
 Result<int64_t> SessionBindings::Count(Deadline deadline) const {
   return backend_->Transact({.read_only = true, .single_statement = true, .deadline = deadline},
                             [](Transaction& tx) -> Result<int64_t> {
-                              JAMMI_ASSIGN(const auto count,
-                                           tx.QueryFirst(kSessionBindingsCount, {}, [](const Row& row) {
-                                             return row.Get<int64_t>("sessions");
-                                           }));
+                              JAMMI_ASSIGN(const auto count, tx.QueryFirst(kSessionBindingsCount, {},
+                                                                           ReadColumn<int64_t>("sessions")));
                               if (count) return *count;
                               return CountIsLost();
                             });

@@ -14,6 +14,7 @@
 #include "catalog/enum_text.h"
 #include "catalog/listing.h"
 #include "catalog/page_token.h"
+#include "catalog/read_rows.h"
 #include "catalog/result_table_repo.h"
 #include "catalog/run_again.h"
 #include "catalog/source_connection.h"
@@ -230,10 +231,7 @@ Result<Page<SourceTable>> ReadTables(Transaction& tx, const Scope& reader, const
     if (scope.empty() && !source.owner.is_global()) return {};
     return tx.Query(kTables,
                     {scope, source.source_id, after.created_at, after.table_name, after_scope, limit},
-                    [&](const Row& row) -> Result<bool> {
-                      JAMMI_ASSIGN(rows.emplace_back(), ReadTable(row));
-                      return true;
-                    });
+                    AppendTo(rows, ReadTable));
   };
   return ReadVisiblePage<SourceTable>(
       reader, page_size, query, TableComesBefore,
@@ -281,10 +279,7 @@ Result<Page<SourceRecord>> AllSources::List(int page_size, std::string_view page
   return backend_.Transact({.read_only = true}, [&](Transaction& tx) {
     const auto query = [&](const std::string& /*scope*/, int64_t limit, std::vector<SourceRecord>& rows) {
       return tx.Query(kPageOfAll, {after_scope, after.created_at, after.source_id, limit},
-                      [&](const Row& row) -> Result<bool> {
-                        JAMMI_ASSIGN(rows.emplace_back(), ReadSource(row));
-                        return true;
-                      });
+                      AppendTo(rows, ReadSource));
     };
     // One range of one index: as if the only scope there is had them all.
     return ReadVisiblePage<SourceRecord>(
@@ -383,11 +378,7 @@ Result<Page<SourceRecord>> Sources::List(int page_size, std::string_view page_to
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) {
     const auto query = [&](const std::string& scope, int64_t limit, std::vector<SourceRecord>& rows) {
       return tx.Query(scope == reader ? kSourceOwnPage : kSourceGlobalPage,
-                      {reader, after.created_at, after.source_id, limit},
-                      [&](const Row& row) -> Result<bool> {
-                        JAMMI_ASSIGN(rows.emplace_back(), ReadSource(row));
-                        return true;
-                      });
+                      {reader, after.created_at, after.source_id, limit}, AppendTo(rows, ReadSource));
     };
     return ReadVisiblePage<SourceRecord>(access_.scope, page_size, query, ComesBefore, TokenOf);
   });

@@ -12,6 +12,7 @@
 #include "catalog/changes.h"
 #include "catalog/listing.h"
 #include "catalog/page_token.h"
+#include "catalog/read_rows.h"
 
 namespace jammi {
 namespace {
@@ -224,8 +225,7 @@ constexpr std::array kTopicStatements = {RepoStatement{"find by name", kFindByNa
 
 // The number after the last one given to a topic, taken for good.
 Result<int64_t> TakeTopicNumber(Transaction& tx) {
-  JAMMI_ASSIGN(const auto next,
-               tx.QueryFirst(kTakeNumber, {}, [](const Row& row) { return row.Get<int64_t>("next_value"); }));
+  JAMMI_ASSIGN(const auto next, tx.QueryFirst(kTakeNumber, {}, ReadColumn<int64_t>("next_value")));
   if (!next) return Error(ErrorCode::kDataLoss, "the catalog has no counter for topic numbers");
   if (*next > kChangesTopicNo) {
     return Error(ErrorCode::kResourceExhausted,
@@ -243,8 +243,7 @@ Error TooManyTopics(int64_t limit, int64_t used) {
 // Whoever registers has taken a number, whose row he holds until his transaction ends: nobody is between
 // this look and its commit.
 Result<void> CheckTopicQuota(Transaction& tx, const Scope& owner, int64_t max_topics) {
-  JAMMI_ASSIGN(const auto topics, tx.QueryFirst(kTopicCount, {owner.Key()},
-                                                [](const Row& row) { return row.Get<int64_t>("topics"); }));
+  JAMMI_ASSIGN(const auto topics, tx.QueryFirst(kTopicCount, {owner.Key()}, ReadColumn<int64_t>("topics")));
   if (topics.value_or(0) <= max_topics) return {};
   return TooManyTopics(max_topics, *topics - 1);
 }
@@ -311,7 +310,7 @@ Result<StoredTopic> TopicRepo::Insert(StoredTopic topic, std::optional<int64_t> 
                                {topic.topic_no, topic.id.ToString(), owner, topic.name, schema, metadata,
                                 MicrosOf(retention), retention.max_bytes, retention.max_events,
                                 retention.keep_for_consumers},
-                               [](const Row& row) { return row.Get<int64_t>("created_at"); }));
+                               ReadColumn<int64_t>("created_at")));
     topic.created_at = created_at.value_or(0);
     if (max_topics) JAMMI_TRY(CheckTopicQuota(tx, topic.owner, *max_topics));
     JAMMI_TRY(tx.Execute(kTopicInsertHead, {topic.topic_no}));
@@ -374,16 +373,12 @@ Result<StoredTopic> TopicRepo::AppendColumns(
 }
 
 Result<std::vector<StoredTopic>> TopicRepo::ListAny(int64_t after, int limit) {
-  return backend_.Transact(
-      {.read_only = true, .single_statement = true},
-      [&](Transaction& tx) -> Result<std::vector<StoredTopic>> {
-        std::vector<StoredTopic> topics;
-        JAMMI_TRY(tx.Query(kAnyAfter, {after, limit}, [&](const Row& row) -> Result<bool> {
-          JAMMI_ASSIGN(topics.emplace_back(), ReadTopic(row));
-          return true;
-        }));
-        return topics;
-      });
+  return backend_.Transact({.read_only = true, .single_statement = true},
+                           [&](Transaction& tx) -> Result<std::vector<StoredTopic>> {
+                             std::vector<StoredTopic> topics;
+                             JAMMI_TRY(tx.Query(kAnyAfter, {after, limit}, AppendTo(topics, ReadTopic)));
+                             return topics;
+                           });
 }
 
 Result<Page<StoredTopic>> TopicRepo::List(const Scope& scope, int page_size, std::string_view page_token) {
@@ -392,11 +387,7 @@ Result<Page<StoredTopic>> TopicRepo::List(const Scope& scope, int page_size, std
   return backend_.Transact({.read_only = true}, [&](Transaction& tx) {
     const auto query = [&](const std::string& owner, int64_t limit, std::vector<StoredTopic>& topics) {
       return tx.Query(kTopicPage, {owner, after.created_at, after.topic_id, kChangesTopicNo, limit},
-                      [&](const Row& row) -> Result<bool> {
-                        JAMMI_ASSIGN(auto topic, ReadTopic(row));
-                        topics.push_back(std::move(topic));
-                        return true;
-                      });
+                      AppendTo(topics, ReadTopic));
     };
     return ReadVisiblePage<StoredTopic>(scope, page_size, query, ComesBefore, EncodeToken);
   });
@@ -473,8 +464,7 @@ Result<TopicStats> TopicRepo::Stats(const Scope& scope, const TopicId& id, const
 
 Result<int64_t> TopicRepo::RetainedBytes(const Scope& owner) {
   JAMMI_ASSIGN(const auto bytes, backend_.Transact({.read_only = true}, [&](Transaction& tx) {
-    return tx.QueryFirst(kRetainedBytes, {owner.Key()},
-                         [](const Row& row) { return row.Get<int64_t>("bytes"); });
+    return tx.QueryFirst(kRetainedBytes, {owner.Key()}, ReadColumn<int64_t>("bytes"));
   }));
   return bytes.value_or(0);
 }

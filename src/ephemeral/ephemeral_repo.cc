@@ -7,6 +7,7 @@
 
 #include "catalog/enum_text.h"
 #include "catalog/lease.h"
+#include "catalog/read_rows.h"
 
 namespace jammi {
 namespace {
@@ -132,7 +133,7 @@ Result<bool> EphemeralRepo::HoldOpen(Transaction& tx, const EphemeralKey& key) c
   const bool shared = backend_.kind() == BackendKind::kPostgres;
   JAMMI_ASSIGN(const auto found,
                tx.QueryFirst(shared ? kHoldOpenShared : kHoldOpen, {key.tenant.Key(), key.session_id},
-                             [](const Row& row) { return row.Get<int64_t>("found"); }));
+                             ReadColumn<int64_t>("found")));
   return found.has_value();
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "catalog/read_rows.h"
 #include "tables/table_reader.h"
 #include "tables/table_store.h"
 
@@ -25,7 +26,7 @@ std::string Prefix(std::string_view session_id) {
 
 Result<int64_t> CountRows(Transaction& tx, const std::string& storage) {
   JAMMI_ASSIGN(const auto count, tx.QueryFirst(fmt::format("SELECT COUNT(*) AS n FROM {}", storage), {},
-                                               [](const Row& row) { return row.Get<int64_t>("n"); }));
+                                               ReadColumn<int64_t>("n")));
   return count.value_or(0);
 }
 
@@ -67,10 +68,7 @@ Result<std::vector<std::string>> SessionTables::List(Transaction& tx, const Ephe
   const std::string from = prefix + '_';
   const std::string to = prefix + static_cast<char>('_' + 1);
   std::vector<std::string> ids;
-  JAMMI_TRY(tx.Query(kList, {scope, from, to}, [&](const Row& row) -> Result<bool> {
-    JAMMI_ASSIGN(ids.emplace_back(), row.Get<std::string>("table_id"));
-    return true;
-  }));
+  JAMMI_TRY(tx.Query(kList, {scope, from, to}, AppendTo(ids, ReadColumn<std::string>("table_id"))));
   return ids;
 }
 

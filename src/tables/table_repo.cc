@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "catalog/read_rows.h"
 #include "trigger/codec.h"
 
 namespace jammi {
@@ -115,8 +116,7 @@ Result<std::shared_ptr<const Table>> TableRepo::Read(const Row& row) {
 Result<std::shared_ptr<const Table>> TableRepo::Insert(Transaction& tx, const Scope& owner,
                                                        const TableDefinition& prepared,
                                                        TableCreator creator) {
-  JAMMI_ASSIGN(const auto next,
-               tx.QueryFirst(kTakeNumber, {}, [](const Row& row) { return row.Get<int64_t>("next_value"); }));
+  JAMMI_ASSIGN(const auto next, tx.QueryFirst(kTakeNumber, {}, ReadColumn<int64_t>("next_value")));
   if (!next) return Error(ErrorCode::kDataLoss, "the catalog has no counter for table numbers");
   TableRecord record{.definition = prepared, .owner = owner, .number = *next - 1};
   JAMMI_ASSIGN(const std::string schema, EncodeSchema(*prepared.schema));
@@ -130,7 +130,7 @@ Result<std::shared_ptr<const Table>> TableRepo::Insert(Transaction& tx, const Sc
                              {record.number, scope, prepared.id, BytesOf(schema), key, indexes,
                               prepared.order_column, static_cast<int64_t>(prepared.chunk_size),
                               prepared.user_metadata, topic, creator == TableCreator::kEngine},
-                             [](const Row& row) { return row.Get<int64_t>("created_at"); }));
+                             ReadColumn<int64_t>("created_at")));
   record.created_at = created_at.value_or(0);
   return Table::Make(std::move(record));  // remembered when it is found: it may not be committed
 }
