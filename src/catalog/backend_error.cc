@@ -40,6 +40,16 @@ ErrorCode CodeOf(BackendFault fault) {
   return ErrorCode::kInternal;
 }
 
+bool HasFault(const Error& error, BackendFault fault) {
+  const auto* detail = error.As<BackendDetail>();
+  return detail != nullptr && detail->fault == fault;
+}
+
+bool HasNativeCode(const Error& error, std::string_view code) {
+  const auto* detail = error.As<BackendDetail>();
+  return detail != nullptr && detail->native_code == code;
+}
+
 Error NoSuchTopic(int64_t topic_no) {
   return Error(ErrorCode::kNotFound, fmt::format("topic {} does not exist or was dropped", topic_no),
                TopicNotFoundDetail{fmt::format("{}", topic_no)});

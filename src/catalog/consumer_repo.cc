@@ -11,6 +11,7 @@
 #include "catalog/backend_error.h"
 #include "catalog/changes.h"
 #include "catalog/event_log.h"
+#include "catalog/listing.h"
 #include "catalog/page_token.h"
 #include "catalog/read_rows.h"
 #include "catalog/run_again.h"
@@ -300,12 +301,10 @@ Result<Page<StoredConsumer>> ConsumerRepo::List(int64_t topic_no, int page_size,
   }
   return access_.backend->Transact(access_.Reading(), [&](Transaction& tx) -> Result<Page<StoredConsumer>> {
     Page<StoredConsumer> page;
-    const auto add = AppendTo(page.items, ReadConsumer);
-    JAMMI_TRY(tx.Query(kConsumerPage, {topic_no, access_.scope.Key(), after, page_size + int64_t{1}}, add));
-    if (page.items.size() > static_cast<size_t>(page_size)) {
-      page.items.pop_back();
-      page.next_page_token = EncodePageToken(kConsumerList, {page.items.back().name});
-    }
+    JAMMI_TRY(tx.Query(kConsumerPage, {topic_no, access_.scope.Key(), after, page_size + int64_t{1}},
+                       AppendTo(page.items, ReadConsumer)));
+    CutPage(page, page_size,
+            [](const StoredConsumer& last) { return EncodePageToken(kConsumerList, {last.name}); });
     return page;
   });
 }

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "catalog/arguments.h"
+#include "catalog/backend_error.h"
 #include "catalog/changes.h"
 #include "catalog/enum_text.h"
 #include "catalog/listing.h"
@@ -188,8 +189,7 @@ Result<void> InsertSomeRows(Transaction& tx, std::string_view scope, std::string
   auto inserted = tx.Execute(InsertRowsText(rows.size()), params);
   if (inserted) return {};
   if (IsForeignKeyError(inserted.error())) return RunNotFound(run_id);
-  const auto* refused = inserted.error().As<BackendDetail>();
-  if (refused == nullptr || refused->fault != BackendFault::kUnique) return std::move(inserted).error();
+  if (!HasFault(inserted.error(), BackendFault::kUnique)) return std::move(inserted).error();
   return Error(ErrorCode::kAlreadyExists,
                fmt::format("evaluation run {} has a row of a query from '{}' to '{}' already", run_id,
                            rows.front()->query_id, rows.back()->query_id));
@@ -310,12 +310,11 @@ Result<std::optional<EvalRun>> ReadLatest(Transaction& tx, const Scope& reader, 
 Result<Page<EvalQueryResult>> ReadRows(Transaction& tx, const std::string& scope, std::string_view run_id,
                                        std::string_view query_id, int page_size) {
   Page<EvalQueryResult> page;
-  const auto add = AppendTo(page.items, ReadQueryResult);
-  JAMMI_TRY(tx.Query(kRowPage, {scope, run_id, query_id, page_size + int64_t{1}}, add));
-  if (page.items.size() > static_cast<size_t>(page_size)) {
-    page.items.pop_back();
-    page.next_page_token = EncodePageToken(kRowList, {int64_t{!scope.empty()}, page.items.back().query_id});
-  }
+  JAMMI_TRY(tx.Query(kRowPage, {scope, run_id, query_id, page_size + int64_t{1}},
+                     AppendTo(page.items, ReadQueryResult)));
+  CutPage(page, page_size, [&](const EvalQueryResult& last) {
+    return EncodePageToken(kRowList, {int64_t{!scope.empty()}, last.query_id});
+  });
   return page;
 }
 

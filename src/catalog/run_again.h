@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "catalog/backend_error.h"
 #include "jammi/catalog_access.h"
 #include "jammi/error.h"
 
@@ -15,8 +16,7 @@ namespace jammi {
 inline constexpr int kMaxRuns = 100;
 
 [[nodiscard]] inline bool IsForeignKeyError(const Error& error) {
-  const auto* detail = error.As<BackendDetail>();
-  return detail != nullptr && detail->fault == BackendFault::kForeignKey;
+  return HasFault(error, BackendFault::kForeignKey);
 }
 
 // Transact(options, body), again for each error of which `again(error)` is true, which is returned when it

@@ -7,6 +7,7 @@
 
 #include "catalog/arguments.h"
 #include "catalog/lease.h"
+#include "catalog/listing.h"
 #include "catalog/page_token.h"
 #include "catalog/read_rows.h"
 #include "catalog/result_table_build.h"
@@ -212,11 +213,9 @@ Result<IndexSegments::Page> IndexSegments::List(std::string_view table_name, int
     JAMMI_ASSIGN(page.items,
                  ReadSegments(tx, kSegmentPage,
                               {key, table_name, after ? after->segment_id : -1, int64_t{page_size} + 1}));
-    if (page.items.size() > static_cast<size_t>(page_size)) {
-      page.items.pop_back();
-      page.next_page_token =
-          EncodePageToken(kSegmentList, {int64_t{!owner.is_global()}, page.items.back().segment_id});
-    }
+    CutPage(page, page_size, [&](const IndexSegment& last) {
+      return EncodePageToken(kSegmentList, {int64_t{!owner.is_global()}, last.segment_id});
+    });
     return page;
   });
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "catalog/arguments.h"
+#include "catalog/backend_error.h"
 #include "catalog/changes.h"
 #include "catalog/listing.h"
 #include "catalog/page_token.h"
@@ -317,8 +318,7 @@ Result<StoredTopic> TopicRepo::Insert(StoredTopic topic, std::optional<int64_t> 
     return RecordTopicChange(tx, ChangeVerb::kRegistered, topic.owner, topic.name);
   });
   if (stored) return topic;
-  const auto* refused = stored.error().As<BackendDetail>();
-  if (refused == nullptr || refused->fault != BackendFault::kUnique) return stored.error();
+  if (!HasFault(stored.error(), BackendFault::kUnique)) return stored.error();
   return Error(ErrorCode::kAlreadyExists, fmt::format("topic '{}' exists already", topic.name),
                TopicExistsDetail{topic.name});
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "catalog/arguments.h"
+#include "catalog/backend_error.h"
 #include "catalog/run_again.h"
 #include "tables/batch_decoder.h"
 #include "tables/read_sql.h"
@@ -85,9 +86,8 @@ Result<int64_t> BatchRows(const Table& table, const TableScan& scan) {
 // Can a statement have failed because the id means another table by now, whose columns are others, and the
 // storage of that which it was made for is gone?
 bool MayComeOfAnother(const Error& error) {
-  const auto* detail = error.As<BackendDetail>();
-  const bool refused = detail != nullptr && detail->fault == BackendFault::kExecution;
-  return refused || error.code() == ErrorCode::kAborted || error.code() == ErrorCode::kInvalidArgument;
+  return HasFault(error, BackendFault::kExecution) || error.code() == ErrorCode::kAborted ||
+         error.code() == ErrorCode::kInvalidArgument;
 }
 
 // No rows of these columns.

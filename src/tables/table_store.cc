@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include "catalog/arguments.h"
+#include "catalog/backend_error.h"
 #include "catalog/changes.h"
+#include "catalog/listing.h"
 #include "catalog/page_token.h"
 #include "catalog/run_again.h"
 #include "tables/table_writes.h"
@@ -56,17 +58,13 @@ Result<int64_t> WriteIn(Tx& tx, std::string_view id, Tables::Batches batches, Ro
 
 }  // namespace
 
-bool IsStorageGone(const Error& error) {
-  const auto* detail = error.As<BackendDetail>();
-  return detail != nullptr && detail->native_code == "42P01";
-}
+bool IsStorageGone(const Error& error) { return HasNativeCode(error, "42P01"); }
 
 Result<TableRecord> TableStore::CreateIn(Transaction& tx, const Scope& owner, const TableDefinition& prepared,
                                          TableCreator creator) {
   auto table = repo_.Insert(tx, owner, prepared, creator);
   if (!table) {
-    const auto* refused = table.error().As<BackendDetail>();
-    if (refused == nullptr || refused->fault != BackendFault::kUnique) return std::move(table).error();
+    if (!HasFault(table.error(), BackendFault::kUnique)) return std::move(table).error();
     return Error(ErrorCode::kAlreadyExists, fmt::format("table '{}': already exists", prepared.id),
                  TableDetail{TableFault::kAlreadyExists, prepared.id, {}});
   }
@@ -148,10 +146,8 @@ Result<Page<TableRecord>> TableStore::List(const Scope& owner, int page_size, st
     return repo_.List(tx, owner, after, page_size + int64_t{1});
   }));
   Page<TableRecord> page{.items = std::move(records), .next_page_token = {}};
-  if (page.items.size() > static_cast<size_t>(page_size)) {
-    page.items.pop_back();
-    page.next_page_token = EncodePageToken(kList, {page.items.back().definition.id});
-  }
+  CutPage(page, page_size,
+          [](const TableRecord& last) { return EncodePageToken(kList, {last.definition.id}); });
   return page;
 }
 

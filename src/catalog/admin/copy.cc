@@ -12,6 +12,7 @@
 #include "catalog/admin/digest.h"
 #include "catalog/admin/identity.h"
 #include "catalog/admin/storage_tables.h"
+#include "catalog/backend_error.h"
 #include "jammi/ids.h"
 
 namespace jammi {
@@ -189,8 +190,7 @@ class Copy {
   // An engine beside a PostgreSQL source may drop a mutable table: the moment that is copied still has it,
   // but not its rows.
   static Error Explain(const Table& table, Error error) {
-    const auto* detail = error.As<BackendDetail>();
-    if (detail != nullptr && detail->native_code == "42P01") {
+    if (HasNativeCode(error, "42P01")) {
       return Error(ErrorCode::kAborted,
                    fmt::format("table {} was dropped since the copy was begun. Run it again", table.name));
     }

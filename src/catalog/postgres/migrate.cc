@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/sync_point.h"
+#include "catalog/backend_error.h"
 #include "jammi/ids.h"
 
 namespace jammi::postgres {
@@ -29,10 +30,7 @@ Error Refuse(std::string_view object, std::string message) {
                BackendDetail{BackendFault::kMigration, std::string(object), {}});
 }
 
-bool IsUndefinedColumn(const Error& error) {
-  const auto* detail = error.As<BackendDetail>();
-  return detail != nullptr && detail->native_code == "42703";
-}
+bool IsUndefinedColumn(const Error& error) { return HasNativeCode(error, "42703"); }
 
 // The names in the ledger, all of them known and unaltered. Empty when there is no ledger.
 Result<std::set<std::string>> ReadLedger(Connection& connection, std::span<const PgMigration> migrations) {

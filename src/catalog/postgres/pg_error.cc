@@ -120,9 +120,8 @@ bool EndsConnection(const PGresult* result) {
 }
 
 bool IsStale(const Error& error) {
-  const auto* detail = error.As<BackendDetail>();
-  // A table was altered under a plan; a pooler in between gave us another session.
-  return detail != nullptr && (detail->native_code == "26000" || detail->native_code == "0A000");
+  // A pooler in between gave us another session; a table was altered under a plan.
+  return HasNativeCode(error, "26000") || HasNativeCode(error, "0A000");
 }
 
 bool MayRerun(const Error& error) {

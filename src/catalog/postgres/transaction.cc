@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/sync_point.h"
+#include "catalog/backend_error.h"
 #include "catalog/postgres/sql_text.h"
 
 namespace jammi::postgres {
@@ -36,10 +37,7 @@ Error NotOneStatement(std::string_view sql) {
   return Error(ErrorCode::kInvalidArgument, fmt::format("one statement expected: {}", sql));
 }
 
-bool IsSyntaxError(const Error& error) {
-  const auto* detail = error.As<BackendDetail>();
-  return detail != nullptr && detail->native_code == "42601";
-}
+bool IsSyntaxError(const Error& error) { return HasNativeCode(error, "42601"); }
 
 // What would begin, end or outlive the transaction.
 constexpr std::array<std::string_view, 19> kControl = {
@@ -122,9 +120,7 @@ Result<ResultSet> PgTransaction::Run(std::string_view sql, SqlParams params) {
     failed_ = IsSyntaxError(results.error()) && HasSeveralStatements(sql) ? NotOneStatement(sql)
                                                                           : std::move(results).error();
     // A statement that was sent to a server of the past: nobody should get this connection again.
-    const auto* detail = failed_->As<BackendDetail>();
-    if (!options_.read_only && detail != nullptr && detail->fault == BackendFault::kReadOnly)
-      connection_.Abandon();
+    if (!options_.read_only && HasFault(*failed_, BackendFault::kReadOnly)) connection_.Abandon();
     return *failed_;
   }
   open_ = !is_whole;

@@ -161,8 +161,7 @@ Result<std::optional<LockFile>> TakeLock(const std::filesystem::path& path, Acce
   if (access == Access::kLook) return std::optional<LockFile>();
   auto lock = LockFile::Take(path.string() + ".lock", Now());
   if (lock) return std::optional<LockFile>(std::move(*lock));
-  const auto* detail = lock.error().As<BackendDetail>();
-  const bool read_only = detail != nullptr && detail->fault == BackendFault::kReadOnly;
+  const bool read_only = HasFault(lock.error(), BackendFault::kReadOnly);
   if (access == Access::kSource && read_only) return std::optional<LockFile>();  // there is no engine either
   return std::move(lock).error();
 }

@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "catalog/backend_error.h"
 #include "catalog/sqlite/migrate.h"
 
 namespace jammi::sqlite {
 namespace {
 
 bool MayLackWriteAccess(const Error& error) {
-  const auto* detail = error.As<BackendDetail>();
-  return detail != nullptr &&
-         (detail->fault == BackendFault::kReadOnly || detail->fault == BackendFault::kIo);
+  return HasFault(error, BackendFault::kReadOnly) || HasFault(error, BackendFault::kIo);
 }
 
 Result<std::unique_ptr<Connection>> Open(const std::filesystem::path& path, bool immutable) {
