@@ -16,7 +16,6 @@ namespace {
 
 namespace wire = ::jammi::v1::catalog;
 using google::protobuf::Empty;
-using google::protobuf::RepeatedPtrField;
 
 Error BadConnection(std::string message) {
   return Error(ErrorCode::kInvalidArgument, std::move(message), ConfigDetail{});

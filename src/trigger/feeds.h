@@ -70,9 +70,6 @@ class Feeds {
   // Idempotent. Not from a callback.
   void Shutdown();
 
-  // Page reads and other work that may wait for the catalog; false once shut down.
-  bool PostBackground(Executor::Task task) { return runtime_->loader.Post(std::move(task)); }
-
   [[nodiscard]] const FeedCounters& counters() const { return *runtime_->counters; }
   // Topics that have a feed now.
   [[nodiscard]] size_t size() const;

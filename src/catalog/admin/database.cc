@@ -36,15 +36,6 @@ Result<std::optional<int64_t>> GetInt(Database& database, std::string_view sql) 
   return value;
 }
 
-Result<std::optional<std::string>> GetText(Database& database, std::string_view sql) {
-  std::optional<std::string> value;
-  JAMMI_TRY(database.Query(sql, [&](const Row& row) -> Result<bool> {
-    JAMMI_ASSIGN(value, row.Get<std::optional<std::string>>("v"));
-    return true;
-  }));
-  return value;
-}
-
 Error NotEmpty() {
   return Error(ErrorCode::kAlreadyExists,
                "the target is not empty: give an empty database, or a file that is not there");

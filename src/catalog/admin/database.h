@@ -97,7 +97,6 @@ class Database {
 [[nodiscard]] std::string Quoted(std::string_view text);
 // The column `v` of the one row; nullopt: it is NULL, or there is no row.
 [[nodiscard]] Result<std::optional<int64_t>> GetInt(Database& database, std::string_view sql);
-[[nodiscard]] Result<std::optional<std::string>> GetText(Database& database, std::string_view sql);
 
 [[nodiscard]] Error NotEmpty();
 // In microseconds; of this machine.

@@ -46,9 +46,6 @@ class HeadNotifier {
   // This process moved a head, by one event.
   void Ring(int64_t topic_no, uint64_t next_offset);
 
-  // Times that the connection was made, the first included.
-  [[nodiscard]] int64_t connects() const { return connects_; }
-
  private:
   void Loop();
   [[nodiscard]] Result<void> Connect();
@@ -66,7 +63,6 @@ class HeadNotifier {
   std::string channel_;
   std::thread thread_;
   int wake_ = -1;  // an eventfd
-  std::atomic<int64_t> connects_ = 0;
 
   std::mutex mutex_;
   std::set<int64_t> rung_;             // topics to tell of
