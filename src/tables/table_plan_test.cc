@@ -6,6 +6,7 @@
 #include "tables/read_fixture.h"
 #include "tables/read_sql.h"
 #include "tables/scan_statement.h"
+#include "tables/table_repo.h"
 #include "tables/table_writes.h"
 
 namespace jammi::test {
@@ -68,6 +69,14 @@ class TablePlanTest : public TableReadTest {
 };
 
 JAMMI_ON_EVERY_DATABASE(TablePlanTest);
+
+// Without rows: a database that knows that there is one row would not look for an index.
+class TableRegistryPlanTest : public TableReadTest {};
+JAMMI_ON_EVERY_DATABASE(TableRegistryPlanTest);
+
+TEST_P(TableRegistryPlanTest, WhatTablesThereAreIsReadByAnIndex) {
+  ExpectNoScanOrSort(backend(), TableStatements());
+}
 
 constexpr TableOrder kOrders[] = {TableOrder::kKey, TableOrder::kKeyDescending, TableOrder::kOrderColumn,
                                   TableOrder::kOrderColumnDescending};
