@@ -99,6 +99,17 @@ TEST(RpcExecutor, HoweverManyLanesComeTheQueueStaysBelowTwiceItsLimit) {
   gate.Open();
 }
 
+// The first lanes get more than those behind them, and together too much.
+TEST(RpcExecutor, HoweverMuchEachLaneBringsTheQueueStaysWithinTwiceItsLimit) {
+  RpcExecutor executor(1, 100);
+  Gate gate(executor);
+  for (uint64_t lane = 1; lane <= 1000; ++lane) {
+    while (executor.Submit(lane, [] {})) continue;
+  }
+  EXPECT_EQ(executor.waiting(), 200U);
+  gate.Open();
+}
+
 TEST(RpcExecutor, ShutdownRunsWhatWasSubmittedAndTakesNoMore) {
   std::atomic<int> ran = 0;
   RpcExecutor executor(2, 100);
