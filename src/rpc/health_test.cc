@@ -1,4 +1,6 @@
 // grpc.health.v1 (wire.md 13).
+#include "rpc/health.h"
+
 #include <gtest/gtest.h>
 
 #include <future>
@@ -120,6 +122,23 @@ TEST_F(HealthTest, Srv010InADrainNobodyServesAndWatchesEnd) {
   }
   EXPECT_EQ(unknown.Finish().code, RpcCode::kUnavailable);
   drain.join();
+}
+
+// In a drain a check may still come on a connection that is there.
+TEST_F(HealthTest, Srv010InADrainACheckIsToldToo) {
+  HealthService service({});
+  const auto check = [&] {
+    HealthCheckResponse::ServingStatus status = HealthCheckResponse::UNKNOWN;
+    service.methods().front().unary(RpcCall(), HealthCheckRequest(), [&](Result<grpc::ByteBuffer> answer) {
+      grpc::Slice bytes;
+      ASSERT_TRUE(answer && answer->DumpToSingleSlice(&bytes).ok());
+      status = Status(std::string(reinterpret_cast<const char*>(bytes.begin()), bytes.size()));
+    });
+    return status;
+  };
+  EXPECT_EQ(check(), HealthCheckResponse::SERVING);
+  service.Drain();
+  EXPECT_EQ(check(), HealthCheckResponse::NOT_SERVING);
 }
 
 // Health and reflection are asked without a credential: they have places of their own.
