@@ -50,6 +50,15 @@ class ReflectionTest : public testing::Test {
     return names;
   }
 
+  // What a dialog says next.
+  static reflection::ServerReflectionResponse Next(RpcDialog& dialog) {
+    reflection::ServerReflectionResponse response;
+    grpc::Slice bytes;
+    EXPECT_TRUE(std::get<grpc::ByteBuffer>(dialog.TryNext().value()).DumpToSingleSlice(&bytes).ok());
+    EXPECT_TRUE(response.ParseFromArray(bytes.begin(), static_cast<int>(bytes.size())));
+    return response;
+  }
+
   std::unique_ptr<TestRpcServer> server_;
 };
 
@@ -70,6 +79,21 @@ TEST_F(ReflectionTest, AFileComesWithWhatItNeeds) {
   EXPECT_THAT(Files(Ask(request)), files);
   request.set_file_by_filename("jammi/v1/audit.proto");
   EXPECT_THAT(Files(Ask(request)), files);
+}
+
+// A client builds its pool from what comes, and some do not take a file twice that they have not asked for.
+TEST_F(ReflectionTest, WhatAFileNeedsComesOnceInAStreamAndTheFileAsOftenAsItIsAskedFor) {
+  const ReflectionService service({});
+  reflection::ServerReflectionRequest audit;
+  audit.set_file_by_filename("jammi/v1/audit.proto");
+  reflection::ServerReflectionRequest empty;
+  empty.set_file_by_filename("google/protobuf/empty.proto");
+  auto dialog = service.methods().front().dialog(RpcCall(), audit).value();
+  EXPECT_THAT(Files(Next(*dialog)), ElementsAre("jammi/v1/audit.proto", "google/protobuf/empty.proto"));
+  ASSERT_TRUE(dialog->Take(audit));
+  EXPECT_THAT(Files(Next(*dialog)), ElementsAre("jammi/v1/audit.proto"));
+  ASSERT_TRUE(dialog->Take(empty));
+  EXPECT_THAT(Files(Next(*dialog)), ElementsAre("google/protobuf/empty.proto"));
 }
 
 TEST_F(ReflectionTest, ExtensionsAreFound) {
