@@ -2,6 +2,9 @@
 #include "rpc/listener.h"
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <future>
@@ -63,6 +66,22 @@ TEST(Listener, AConnectionThatCameBeforeServeIsNotLost) {
   EXPECT_TRUE(early.AwaitClose());
   (*listener)->Stop();
   (*listener)->Stop();
+}
+
+// A machine that is switched off says nothing: what it does not acknowledge tells, and not the 15 minutes
+// that the system would try.
+TEST(Listener, APeerThatAcknowledgesNothingIsGivenUp) {
+  const auto listener = Listener::Bind("127.0.0.1:0");
+  ASSERT_TRUE(listener);
+  std::promise<int> taken;
+  (*listener)->Serve([&](int connection) { taken.set_value(connection); });
+  const RawConnection peer((*listener)->address());
+  const int connection = taken.get_future().get();
+  int millis = 0;
+  socklen_t size = sizeof millis;
+  EXPECT_EQ(getsockopt(connection, IPPROTO_TCP, TCP_USER_TIMEOUT, &millis, &size), 0);
+  EXPECT_EQ(millis, 20'000);
+  close(connection);
 }
 
 }  // namespace
