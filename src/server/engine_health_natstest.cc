@@ -104,6 +104,15 @@ TEST_F(EngineHealthTest, Srv051Srv055ABrokerThatComesAndGoesIsToldAndTheServerSt
   EXPECT_EQ(Value("jammi_broker_connections_total"), 2);
 }
 
+TEST_F(EngineHealthTest, Srv051ACatalogThatDoesNotAnswerIsNotReady) {
+  Start();
+  EXPECT_EQ(StatusOf(Ask("/readyz")), "HTTP/1.1 200 OK");
+  engine_->Close();
+  const std::string away = Ask("/readyz");
+  EXPECT_EQ(StatusOf(away), "HTTP/1.1 503 Service Unavailable");
+  EXPECT_THAT(BodyOf(away), StartsWith(R"({"status":"not_ready","detail":")"));
+}
+
 TEST_F(EngineHealthTest, Srv055TheEventSinkIsWatched) {
   MakeStreamOfEvents();
   Start();
