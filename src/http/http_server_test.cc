@@ -1,8 +1,11 @@
 #include "http/http_server.h"
 
 #include <gmock/gmock.h>
+#include <pthread.h>
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -229,6 +232,28 @@ TEST(HttpServer, AnswersComeFromAnyThread) {
   EXPECT_EQ(BodyOf(second.Read()), "second");
   std::jthread([&] { slow.second({.status = 418, .body = "first", .allow = {}}); }).join();
   EXPECT_THAT(first.Read(), AllOf(StartsWith("HTTP/1.1 418 "), EndsWith("first")));
+}
+
+// A fuzzer has a timer whose signal came in the middle of a client's call, and was taken for a finding.
+TEST(RawClientTest, ASignalEndsNoCall) {
+  static std::atomic<int> heard = 0;
+  struct sigaction count {};
+  count.sa_handler = [](int) { ++heard; };
+  struct sigaction before {};
+  ASSERT_EQ(sigaction(SIGUSR1, &count, &before), 0);
+  Desk desk;
+  const auto server = Serving(desk.Handler());
+  std::string body;
+  std::thread client([&] { body = BodyOf(Get(server->address(), "/")); });
+  auto respond = desk.Next().second;
+  for (int sent = 1; sent <= 100; ++sent) {
+    ASSERT_EQ(pthread_kill(client.native_handle(), SIGUSR1), 0);
+    while (heard < sent) std::this_thread::yield();
+  }
+  respond({.body = "whole", .allow = {}});
+  client.join();
+  EXPECT_EQ(body, "whole");
+  sigaction(SIGUSR1, &before, nullptr);
 }
 
 TEST(HttpServer, AHandlerThatDoesNotAnswerIs503) {

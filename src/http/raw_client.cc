@@ -33,6 +33,16 @@ std::optional<size_t> EndOfResponse(std::string_view text) {
   throw std::runtime_error(fmt::format("{}: errno {}", what, errno));
 }
 
+// What a signal interrupts is done again: a fuzzer has a timer that tells it of inputs that take too long.
+template <class Call>
+ssize_t Whole(Call call) {
+  ssize_t result = -1;
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
 }  // namespace
 
 RawClient::RawClient(std::string_view address) {
@@ -48,8 +58,10 @@ RawClient::RawClient(std::string_view address) {
   ipv6.sin6_port = htons(parsed.port);
   inet_pton(AF_INET, parsed.host.c_str(), &ipv4.sin_addr);
   inet_pton(AF_INET6, parsed.host.c_str(), &ipv6.sin6_addr);
-  const int connected = v6 ? connect(socket_, reinterpret_cast<sockaddr*>(&ipv6), sizeof ipv6)
-                           : connect(socket_, reinterpret_cast<sockaddr*>(&ipv4), sizeof ipv4);
+  const auto connected = Whole([&] {
+    return v6 ? connect(socket_, reinterpret_cast<sockaddr*>(&ipv6), sizeof ipv6)
+              : connect(socket_, reinterpret_cast<sockaddr*>(&ipv4), sizeof ipv4);
+  });
   if (connected != 0) Fail("cannot connect");
 }
 
@@ -64,7 +76,7 @@ RawClient::RawClient(RawClient&& other) noexcept
 
 bool RawClient::Send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = Whole([&] { return send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
     if (sent < 0) {
       was_reset_ = true;
       return false;
@@ -78,7 +90,7 @@ void RawClient::FinishSending() { shutdown(socket_, SHUT_WR); }
 
 bool RawClient::Receive() {
   std::array<char, 65536> chunk;
-  const ssize_t size = recv(socket_, chunk.data(), chunk.size(), 0);
+  const ssize_t size = Whole([&] { return recv(socket_, chunk.data(), chunk.size(), 0); });
   if (size < 0) was_reset_ = true;
   if (size < 0 && errno != ECONNRESET) Fail("the server neither answers nor closes");
   if (size <= 0) return false;
