@@ -103,6 +103,26 @@ TEST_F(HostileClient, TheAnswerToAFloodArrives) {
   EXPECT_FALSE(client.was_reset());
 }
 
+// But not for ever, whether the client goes on or says no more: the place is another's then.
+TEST_F(HostileClient, WhoGoesOnSendingBehindARefusalIsCutOff) {
+  Start();
+  auto client = Connect();
+  EXPECT_FALSE(client.Send("hello\r\n\r\n" + std::string(kLarge, 'x')));
+}
+
+TEST_F(HostileClient, WhoKeepsOpenWhatWasRefusedGivesItsPlaceBack) {
+  Start({.max_connections = 1});
+  auto client = Connect();
+  client.Send("hello\r\n\r\n");
+  EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 400 "));
+  const auto late = std::chrono::steady_clock::now() + 20s;
+  bool served = false;
+  while (!served && std::chrono::steady_clock::now() < late) {
+    served = BodyOf(Get(server_->address(), "/x")) == "fine";
+  }
+  EXPECT_TRUE(served);
+}
+
 TEST_F(HostileClient, WhatIsNoRequestIs400) {
   Start();
   using namespace std::string_literals;
