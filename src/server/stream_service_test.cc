@@ -100,6 +100,23 @@ TEST_F(StreamServiceTest, ReadGoesOnWhereAPageEnded) {
   EXPECT_THAT(Read(request)->events(), SizeIs(1));
 }
 
+// Whoever asks for everything at once gets a page that fits into a message.
+TEST_F(StreamServiceTest, APageHasItsLimitHoweverMuchIsAskedFor) {
+  const auto topic = Register(kTenantA, "large");
+  const auto large = BatchS(1, {std::string(12 << 20, 'x')});
+  for (int i = 0; i < 3; ++i) JAMMI_OK(host().As(kTenantA).Publish(topic, large));
+  ext::ReadRequest request;
+  request.set_topic("large");
+  request.set_max_bytes(int64_t{1} << 40);
+  auto page = Read(request);
+  JAMMI_OK(page);
+  EXPECT_THAT(page->events(), SizeIs(2)) << "36 MiB are there";
+  request.mutable_from()->set_position(page->next_position());
+  page = Read(request);
+  JAMMI_OK(page);
+  EXPECT_THAT(page->events(), SizeIs(1));
+}
+
 TEST_F(StreamServiceTest, RefusesPlacesThatAreNone) {
   ext::ReadRequest request;
   request.set_topic("t");
