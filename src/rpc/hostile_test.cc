@@ -200,6 +200,17 @@ TEST_F(HostileTest, HeadersAboveTheLimitEndTheirCall) {
 }
 
 // One header block in endless frames: it must end somewhere, or be closed by us.
+// A client that keeps to the rules asks no more than the first frame allows.
+TEST_F(HostileTest, AConnectionIsToldHowManyCallsAndHeadersItMayHave) {
+  constexpr std::string_view kMaxCalls("\0\3\0\0\x4e\x20", 6);    // SETTINGS_MAX_CONCURRENT_STREAMS: 20,000
+  constexpr std::string_view kMaxHeaders("\0\6\0\0\x40\x00", 6);  // SETTINGS_MAX_HEADER_LIST_SIZE: 16 KiB
+  for (const auto wanted : {kMaxCalls, kMaxHeaders}) {
+    auto raw = Raw();
+    ASSERT_TRUE(raw.Send(Hello()));
+    EXPECT_THAT(raw.ReadUntil(wanted), HasSubstr(std::string(wanted)));
+  }
+}
+
 TEST_F(HostileTest, AnEndlessHeaderBlockDoesNotFillTheMemory) {
   auto raw = Raw();
   ASSERT_TRUE(raw.Send(Hello() + Frame(FrameType::kHeaders, 0, 1, CallFields(kLog))));
