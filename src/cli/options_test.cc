@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/event_printer.h"
@@ -112,6 +113,12 @@ TEST(ReportTest, WhatOthersWroteDoesNotReachTheTerminalAsItIs) {
   std::ostringstream err;
   EXPECT_EQ(Fail(err, {ErrorCode::kNotFound, "no\r\n\x1b[31m"}), Exit::kFailed);
   EXPECT_EQ(err.str(), "Error: no\\x0d\\x0a\\x1b[31m\n");
+}
+
+TEST(ReportTest, Cli007JsonStaysJsonWhateverBytesATextHas) {
+  std::ostringstream out;
+  PrintJson(out, {{"name", "a\"\n\x1b\xff"}});
+  EXPECT_EQ(out.str(), "{\n  \"name\": \"a\\\"\\n\\u001b\xef\xbf\xbd\"\n}\n");
 }
 
 TEST(ReportTest, ColoursAreForTerminalsThatWantThem) {
