@@ -218,6 +218,7 @@ struct ServerConfig {
   std::vector<std::string> preload_models;
   ServerServices services;
   uint64_t max_message_bytes = 64 << 20;
+  uint64_t max_incoming_bytes = 512 << 20;
   uint32_t handler_threads = 16;
   uint32_t max_waiting_calls = 1024;
   uint32_t max_streams = 10'000;

@@ -643,6 +643,15 @@ void AddServer(std::vector<Setting>& all) {
           .max = kGiB,
           .type = SettingType::kSize},
          &ServerConfig::max_message_bytes);
+  server({.key = "server.max_incoming_bytes",
+          .unit = "bytes",
+          .text = "What requests that are being received or worked on may take, of all clients together, "
+                  "with what their connections need; never less than two of `max_message_bytes`. When it is "
+                  "more, calls end with RESOURCE_EXHAUSTED, and idle connections are closed.",
+          .min = 64 * kKiB,
+          .max = 1024 * kGiB,
+          .type = SettingType::kSize},
+         &ServerConfig::max_incoming_bytes);
   server(
       {.key = "server.handler_threads",
        .unit = "threads",

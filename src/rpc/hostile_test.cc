@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -280,6 +281,42 @@ TEST_F(HostileTest, ARequestThatStopsInTheMiddleHoldsUpNobody) {
   for (auto& each : stopped) each.HalfClose();
   for (auto& each : stopped) EXPECT_TRUE(each.AwaitClose());
   EXPECT_TRUE(Serves());
+}
+
+// A body is received before anybody has looked at the credential, so whoever reaches the port may send one.
+TEST_F(HostileTest, RequestsThatAreNeverCompleteDoNotFillTheMemory) {
+  constexpr size_t kMost = 128 << 20;
+  constexpr size_t kSize = 60'000'000;
+  Start({.max_incoming_bytes = kMost});
+  const size_t memory = ResidentBytes();
+  std::deque<RawUpload> uploads;
+  for (int i = 0; i < 10; ++i) {
+    uploads.emplace_back(server_->address(), kLog, kSize);
+    // Refused or not: the next one tries as well.
+    (void)uploads.back().Send(kSize - 1'000'000, std::chrono::seconds(2));
+  }
+  const auto held = [&] {
+    size_t bytes = 0;
+    for (auto& each : uploads) bytes += each.IsServed() ? each.sent() : 0;
+    return bytes;
+  };
+  EXPECT_TRUE(Eventually([&] { return held() <= kMost; })) << held() << " bytes of requests are held";
+  EXPECT_TRUE(Eventually([&] { return Serves(); })) << "who is refused is let in again";
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they take memory for themselves
+  EXPECT_LT(ResidentBytes() - memory, kMost + (64U << 20U));
+#else
+  (void)memory;
+#endif
+}
+
+// What has its place is received, and gives the place back.
+TEST_F(HostileTest, LargeRequestsOneAfterTheOtherAllHaveRoom) {
+  Start({.max_incoming_bytes = 128 << 20});
+  for (int i = 0; i < 8; ++i) {
+    const auto answer = server_->Call(kLog, std::string(60'000'000, '\0'));
+    EXPECT_EQ(answer.code, RpcCode::kInvalidArgument)
+        << "it came whole, and is no message: " << answer.message;
+  }
 }
 
 // Slowloris: who does not say within the time that it speaks HTTP/2 is hung up on.

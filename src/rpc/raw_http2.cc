@@ -6,9 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 namespace jammi::test {
 namespace {
@@ -17,6 +19,12 @@ constexpr int kPatience = 20'000;  // ms
 
 void AppendInteger(std::string& out, uint32_t value, int bytes) {
   for (int i = bytes - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i));
+}
+
+uint32_t IntegerAt(std::string_view from, size_t at, size_t bytes) {
+  uint32_t value = 0;
+  for (const char byte : from.substr(at, bytes)) value = value << 8 | static_cast<uint8_t>(byte);
+  return value;
 }
 
 // RFC 7541, 5.1, with a prefix of 7 bits.
@@ -109,6 +117,16 @@ std::string RawConnection::ReadUntil(std::string_view text) {
   return all;
 }
 
+RawConnection::Came RawConnection::ReadSome(std::string& to, std::chrono::milliseconds patience) {
+  std::array<char, 65536> part{};
+  pollfd wait{.fd = socket_, .events = POLLIN, .revents = 0};
+  if (poll(&wait, 1, static_cast<int>(patience.count())) <= 0) return Came::kNothing;
+  const auto got = recv(socket_, part.data(), part.size(), 0);
+  if (got <= 0) return Came::kEnd;
+  to.append(part.data(), static_cast<size_t>(got));
+  return Came::kBytes;
+}
+
 bool RawConnection::AwaitClose() {
   std::array<char, 65536> part{};
   while (true) {
@@ -119,5 +137,73 @@ bool RawConnection::AwaitClose() {
 }
 
 void RawConnection::HalfClose() { shutdown(socket_, SHUT_WR); }
+
+// --- RawUpload
+
+RawUpload::RawUpload(const std::string& address, const std::string& path, size_t size)
+    : connection_(address) {
+  std::string head(1, '\0');
+  AppendInteger(head, static_cast<uint32_t>(size), 4);
+  connection_.Send(Hello() + Frame(FrameType::kHeaders, kEndHeaders, 1, CallFields(path)) +
+                   Frame(FrameType::kData, 0, 1, head));
+  sent_ = head.size();
+  room_ -= std::ssize(head);
+  call_room_ -= std::ssize(head);
+}
+
+bool RawUpload::Send(size_t bytes, std::chrono::milliseconds patience) {
+  static const std::string kBody(16'384, 'x');
+  while (bytes > 0 && IsServed()) {
+    const int64_t room = std::min(room_, call_room_);
+    if (room <= 0) {
+      if (!Listen(patience)) return false;
+      continue;
+    }
+    const size_t size = std::min({bytes, kBody.size(), static_cast<size_t>(room)});
+    if (!connection_.Send(Frame(FrameType::kData, 0, 1, std::string_view(kBody).substr(0, size))))
+      return false;
+    bytes -= size;
+    sent_ += size;
+    room_ -= static_cast<int64_t>(size);
+    call_room_ -= static_cast<int64_t>(size);
+  }
+  return !ended_;
+}
+
+bool RawUpload::IsServed() {
+  while (!ended_ && Listen(std::chrono::milliseconds(0))) {
+  }
+  return !ended_;
+}
+
+bool RawUpload::Listen(std::chrono::milliseconds patience) {
+  const auto came = connection_.ReadSome(incoming_, patience);
+  if (came == RawConnection::Came::kEnd) ended_ = true;
+  TakeFrames();
+  return came == RawConnection::Came::kBytes;
+}
+
+void RawUpload::TakeFrames() {
+  std::string_view rest = incoming_;
+  while (rest.size() >= 9 && rest.size() >= 9 + IntegerAt(rest, 0, 3)) {
+    const auto type = static_cast<FrameType>(rest[3]);
+    const bool acknowledges = rest[4] != 0;
+    const bool of_call = IntegerAt(rest, 5, 4) != 0;
+    const auto payload = rest.substr(9, IntegerAt(rest, 0, 3));
+    rest.remove_prefix(9 + payload.size());
+    if (type == FrameType::kWindow) (of_call ? call_room_ : room_) += IntegerAt(payload, 0, 4);
+    if (type == FrameType::kReset || type == FrameType::kGoAway || type == FrameType::kHeaders) ended_ = true;
+    if (type == FrameType::kPing && !acknowledges) connection_.Send(Frame(FrameType::kPing, 1, 0, payload));
+    if (type != FrameType::kSettings || acknowledges) continue;
+    connection_.Send(Frame(FrameType::kSettings, 1, 0, ""));
+    for (size_t at = 0; at + 6 <= payload.size(); at += 6) {
+      constexpr uint32_t kInitialRoom = 4;
+      if (IntegerAt(payload, at, 2) != kInitialRoom) continue;
+      const int64_t initial = IntegerAt(payload, at + 2, 4);
+      call_room_ += initial - std::exchange(initial_room_, initial);
+    }
+  }
+  incoming_.erase(0, incoming_.size() - rest.size());
+}
 
 }  // namespace jammi::test

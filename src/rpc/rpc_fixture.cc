@@ -201,6 +201,7 @@ TestRpcServer::TestRpcServer(std::vector<std::unique_ptr<RpcService>> services,
   for (const auto& service : services_) all.push_back(service.get());
   auto started = RpcServer::Start({.address = "127.0.0.1:0",
                                    .max_message_bytes = options.max_receive_bytes,
+                                   .max_incoming_bytes = options.max_incoming_bytes,
                                    .handshake_timeout = options.handshake_timeout,
                                    .tls = nullptr},
                                   dispatcher_, all);

@@ -118,6 +118,7 @@ struct TestServerOptions {
   size_t max_waiting = 64;
   DispatcherOptions dispatcher = {};
   size_t max_receive_bytes = 64 << 20;
+  size_t max_incoming_bytes = 512 << 20;
   std::chrono::milliseconds handshake_timeout{10'000};
 };
 

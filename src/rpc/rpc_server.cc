@@ -4,9 +4,11 @@
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -71,6 +73,11 @@ void TakeLibraryLogs() {
 void Configure(grpc::ServerBuilder& builder, const RpcServerOptions& options) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetMaxSendMessageSize(-1);
+  // What is received before it is known who sends it. Beyond the quota gRPC ends calls and closes idle
+  // connections until what is left fits.
+  grpc::ResourceQuota quota("server");
+  quota.Resize(std::max(options.max_incoming_bytes, 2 * options.max_message_bytes));
+  builder.SetResourceQuota(quota);
   // Dead peers are found within 80 s; clients may ask every 10 s whether we are there.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);

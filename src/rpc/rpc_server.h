@@ -20,6 +20,9 @@ namespace jammi {
 struct RpcServerOptions {
   std::string address = "127.0.0.1:0";  // numeric; port 0: any free one
   size_t max_message_bytes = 64 << 20;  // both ways
+  // Of requests that are received or worked on, and of connections, together; two of the largest messages at
+  // least. When there is more, calls end with RESOURCE_EXHAUSTED and idle connections are closed.
+  size_t max_incoming_bytes = 512 << 20;
   // Of a connection: until it has said that it speaks HTTP/2 (and TLS, if it must).
   std::chrono::milliseconds handshake_timeout{10'000};
   std::shared_ptr<RpcCertificates> tls;  // null: no TLS

@@ -105,6 +105,7 @@ Result<void> Server::Parts::Listen() {
   for (const auto& service : services) served.push_back(service.get());
   JAMMI_ASSIGN(rpc, RpcServer::Start({.address = config.server.flight_listen,
                                       .max_message_bytes = config.server.max_message_bytes,
+                                      .max_incoming_bytes = config.server.max_incoming_bytes,
                                       .tls = access->certificates()},
                                      *dispatcher, served));
   http->Serve();
