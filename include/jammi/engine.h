@@ -171,6 +171,14 @@ class Session {
   void PublishManyAsync(const TopicId& topic, std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
                         const PublishOptions& options, PublishDone done, Deadline deadline = {}) const;
 
+  // They may read the catalog before they return: about a topic that is new here, a new version of its
+  // schema, or a quota. This one is for threads that may not. False: something must be read first; nothing is
+  // done, and `done` is not called.
+  [[nodiscard]] bool TryPublishManyAsync(const TopicId& topic,
+                                         std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
+                                         const PublishOptions& options, PublishDone done,
+                                         Deadline deadline = {}) const;
+
   // Runs `body`, which changes tables and publishes, in one transaction: all of it is durable when this
   // returns, or nothing. Of several at once on PostgreSQL each statement sees what was committed before it
   // (READ COMMITTED); on SQLite one runs after the other.

@@ -239,6 +239,12 @@ void Session::PublishManyAsync(const TopicId& topic,
   core_->streams->PublishManyAsync(scope_, topic, batches, options, deadline, std::move(done));
 }
 
+bool Session::TryPublishManyAsync(const TopicId& topic,
+                                  std::span<const std::shared_ptr<arrow::RecordBatch>> batches,
+                                  const PublishOptions& options, PublishDone done, Deadline deadline) const {
+  return core_->streams->TryPublishManyAsync(scope_, topic, batches, options, deadline, std::move(done));
+}
+
 Result<std::unique_ptr<Subscription>> Session::Subscribe(const TopicRef& topic, From from,
                                                          SubscribeOptions options) const {
   return core_->streams->Subscribe(scope_, topic, from, std::move(options));

@@ -18,7 +18,7 @@ void NamedPublisher::Publish(Request request, Done done) {
     return known->schema->Equals(*batch->schema(), /*check_metadata=*/false);
   };
   if (known && std::ranges::all_of(work->request.batches, fits)) {
-    return Send(std::move(work), known->id, true);
+    if (TrySend(work, known->id)) return;
   }
   LookUp(std::move(work));
 }
@@ -33,25 +33,34 @@ void NamedPublisher::LookUp(SharedWork work) {
     const auto topic = context_.SessionOf(request.scope).topics().Find(request.topic);
     if (!topic) return Finish(*work, topic.error());
     own_topics_.Remember(request.scope, *topic);
-    Send(work, topic->id, false);
+    Send(work, topic->id);
   });
   if (!submitted) {
     Finish(*work, Error(ErrorCode::kResourceExhausted, "too many calls are waiting; try again later"));
   }
 }
 
-void NamedPublisher::Send(SharedWork work, const TopicId& topic, bool remembered) {
+bool NamedPublisher::TrySend(const SharedWork& work, const TopicId& topic) {
+  const auto& request = work->request;
+  return context_.SessionOf(request.scope)
+      .TryPublishManyAsync(
+          topic, request.batches, request.options,
+          [this, work, topic](Result<PublishOutcome> outcome) {
+            if (outcome || outcome.error().code() != ErrorCode::kNotFound) {
+              return Finish(*work, std::move(outcome));
+            }
+            own_topics_.Forget(work->request.scope, work->request.topic, topic);
+            LookUp(work);
+          },
+          request.deadline);
+}
+
+void NamedPublisher::Send(const SharedWork& work, const TopicId& topic) {
   const auto& request = work->request;
   context_.SessionOf(request.scope)
       .PublishManyAsync(
           topic, request.batches, request.options,
-          [this, work, topic, remembered](Result<PublishOutcome> outcome) {
-            if (remembered && !outcome && outcome.error().code() == ErrorCode::kNotFound) {
-              own_topics_.Forget(work->request.scope, work->request.topic, topic);
-              return LookUp(work);
-            }
-            Finish(*work, std::move(outcome));
-          },
+          [this, work](Result<PublishOutcome> outcome) { Finish(*work, std::move(outcome)); },
           request.deadline);
 }
 

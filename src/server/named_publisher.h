@@ -32,9 +32,9 @@ class NamedPublisher {
   };
   using Done = std::move_only_function<void(Result<PublishOutcome>)>;
 
-  // Never waits. `done` is called once, by this call or later from another thread. Errors: those of
-  // Session::PublishMany; kNotFound names the topic as it was asked for; kResourceExhausted: too many calls
-  // wait for the catalog.
+  // Never waits, nor asks the catalog on this thread. `done` is called once, by this call or later from
+  // another thread. Errors: those of Session::PublishMany; kNotFound names the topic as it was asked for;
+  // kResourceExhausted: too many calls wait for the catalog.
   void Publish(Request request, Done done);
 
  private:
@@ -46,8 +46,11 @@ class NamedPublisher {
 
   // In the pool: it may have to wait for the catalog.
   void LookUp(SharedWork work);
-  // `remembered`: the topic may be gone, and another may have its name.
-  void Send(SharedWork work, const TopicId& topic, bool remembered);
+  // By what is remembered: the topic may be gone by now, and another may have its name. False: the catalog
+  // has to be asked something before.
+  [[nodiscard]] bool TrySend(const SharedWork& work, const TopicId& topic);
+  // In the pool.
+  void Send(const SharedWork& work, const TopicId& topic);
   void Finish(Work& work, Result<PublishOutcome> outcome);
 
   const ServerContext& context_;

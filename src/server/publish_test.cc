@@ -3,9 +3,11 @@
 #include <arrow/ipc/writer.h>
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <thread>
 
+#include "base/sync_point.h"
 #include "server/stream_fixture.h"
 
 namespace jammi::test {
@@ -235,6 +237,34 @@ TEST_F(PublishTest, DeadlineThatHasPassedStoresNothing) {
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().code(), ErrorCode::kDeadlineExceeded);
   ExpectNothingStored();
+}
+
+// gRPC's own threads publish. One that reads there waits for the database, and when all of them do, nobody is
+// served: not even whoever asks whether the server is well.
+TEST_F(PublishTest, Srv153NothingIsReadOnTheThreadsOfTheTransport) {
+  Config config = ConfigIn(folder());
+  config.quotas.max_bytes = 1 << 20;
+  const auto clock = std::make_shared<ManualClock>(1'800'000'000'000'000);
+  Restart(config, {.clock = clock});
+  Register(kTenantA, "mine");
+  EXPECT_EQ(PublishOk(Client(kTenantA), "mine", BatchS(1)), 0);  // now it is remembered
+  clock->Advance(std::chrono::minutes(1));                       // a pause: the sum must be read again
+  std::atomic<int> sums = 0;
+  std::atomic<bool> here = false;
+  SetSyncPoint("Quotas::Prepare.sum", [&, caller = std::this_thread::get_id()] {
+    ++sums;
+    if (std::this_thread::get_id() == caller) here = true;
+  });
+  std::promise<Result<PublishOutcome>> answer;
+  host().publisher.Publish(
+      {.scope = Scope::ForTenant(*TenantId::Parse(kTenantA)), .topic = "mine", .batches = {BatchS(2)}},
+      [&](Result<PublishOutcome> outcome) { answer.set_value(std::move(outcome)); });
+  const auto outcome = answer.get_future().get();
+  ClearSyncPoints();
+  JAMMI_OK(outcome);
+  EXPECT_EQ(outcome->offset.value, 1U);
+  EXPECT_EQ(sums, 1);
+  EXPECT_FALSE(here) << "the caller has read it himself";
 }
 
 }  // namespace

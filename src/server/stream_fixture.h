@@ -257,9 +257,9 @@ class StreamTest : public testing::Test {
     host_ = std::make_unique<StreamHost>(ConfigIn(folder_.path()));
   }
   // Of an engine with another configuration.
-  void Restart(const Config& config) {
+  void Restart(const Config& config, EngineOptions options = {}) {
     host_.reset();
-    host_ = std::make_unique<StreamHost>(config);
+    host_ = std::make_unique<StreamHost>(config, std::move(options));
   }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] size_t open_streams() { return host_->dispatcher.open_streams(); }

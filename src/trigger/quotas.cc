@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/sync_point.h"
 #include "trigger/token_bucket.h"
 
 namespace jammi {
@@ -177,13 +178,23 @@ void Quotas::ForgetIdleLocked() {
   forget_at_ = std::max<size_t>(1024, 2 * tenants_.size());
 }
 
-Result<void> Quotas::Prepare(const Scope& publisher, const Scope& topic_owner) {
+std::shared_ptr<TenantQuota> Quotas::ToSum(const Scope& publisher, const Scope& topic_owner, UnixMicros now) {
   const QuotaLimits* limits = LimitsOf(publisher);
-  if (limits == nullptr || !limits->max_bytes || publisher != topic_owner) return {};
-  const auto quota = Find(publisher, *limits);
+  if (limits == nullptr || !limits->max_bytes || publisher != topic_owner) return nullptr;
+  auto quota = Find(publisher, *limits);
+  return quota->HasFreshSum(now) ? nullptr : std::move(quota);
+}
+
+Result<void> Quotas::Prepare(const Scope& publisher, const Scope& topic_owner) {
   const UnixMicros now = clock_->Now();
-  if (quota->HasFreshSum(now)) return {};
+  const auto quota = ToSum(publisher, topic_owner, now);
+  if (quota == nullptr) return {};
+  JAMMI_SYNC_POINT("Quotas::Prepare.sum");
   return quota->Sum(sum_, now);
+}
+
+bool Quotas::IsPrepared(const Scope& publisher, const Scope& topic_owner) {
+  return ToSum(publisher, topic_owner, clock_->Now()) == nullptr;
 }
 
 Result<Admission> Quotas::Admit(const Scope& publisher, const Scope& topic_owner, int64_t events,

@@ -80,6 +80,8 @@ class Quotas {
   // Before Admit(): sums the tenant's bytes if that is needed. Errors: kInvalidState: from where nothing may
   // be read; those of the sum.
   [[nodiscard]] Result<void> Prepare(const Scope& publisher, const Scope& topic_owner);
+  // Prepare() would have nothing to read. No I/O.
+  [[nodiscard]] bool IsPrepared(const Scope& publisher, const Scope& topic_owner);
 
   // Allows one append of so many events and bytes of payload, all or nothing. No I/O.
   // Errors: kResourceExhausted with QuotaExceededDetail.
@@ -97,6 +99,9 @@ class Quotas {
 
  private:
   [[nodiscard]] const QuotaLimits* LimitsOf(const Scope& scope) const;  // null: there are none
+  // Whose sum is to be read before he publishes; null: nobody's.
+  [[nodiscard]] std::shared_ptr<TenantQuota> ToSum(const Scope& publisher, const Scope& topic_owner,
+                                                   UnixMicros now);
   [[nodiscard]] std::shared_ptr<TenantQuota> Find(const Scope& scope, const QuotaLimits& limits);
   void ForgetIdleLocked();
   void SumInBackground(const std::stop_token& stop);

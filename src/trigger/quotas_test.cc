@@ -1,6 +1,7 @@
 // What tenants may use, and what they are told when it is used up.
 #include "trigger/quotas.h"
 
+#include <future>
 #include <thread>
 
 #include "trigger/test_support.h"
@@ -212,6 +213,43 @@ TEST_F(QuotasTest, ASumThatMayNotBeReadHereIsReadElsewhere) {
   });
   ASSERT_TRUE(answered.Wait());
   EXPECT_EQ(offsets, Range(0, 2));
+}
+
+// Whoever may not wait is told that something must be read, and nothing is: neither a sum, nor a topic that
+// is new to this process, nor one that may have grown.
+TEST_F(QuotasTest, APublishThatMayNotReadIsLeftToOneThatMay) {
+  const Topic topic = Register("t", a_);
+  Limit({.max_bytes = 1 << 20});  // opened anew: it knows neither the topic nor the sum
+  int sums = 0;
+  SetSyncPoint("Quotas::Prepare.sum", [&] { ++sums; });
+  std::promise<Result<PublishOutcome>> answer;
+  const auto publish = [&](const std::shared_ptr<arrow::RecordBatch>& batch) {
+    return streams_->TryPublishManyAsync(
+        a_, topic.id, {&batch, 1}, {}, Soon(),
+        [&answer](Result<PublishOutcome> outcome) { answer.set_value(std::move(outcome)); });
+  };
+  EXPECT_FALSE(publish(BatchS(0))) << "the topic";
+  JAMMI_OK(streams_->FindTopic(a_, topic.id));
+  EXPECT_FALSE(publish(BatchS(0))) << "the sum";
+  EXPECT_EQ(sums, 0);
+  JAMMI_OK(TryPublish(topic, a_));
+  EXPECT_EQ(sums, 1);
+  const auto wider = *BatchS(1)->AddColumn(3, arrow::field("note", arrow::utf8()),
+                                           *arrow::MakeArrayOfNull(arrow::utf8(), 1));
+  EXPECT_FALSE(publish(wider)) << "the schema";
+  ASSERT_TRUE(publish(BatchS(1)));
+  const auto outcome = answer.get_future().get();
+  JAMMI_OK(outcome);
+  EXPECT_EQ(outcome->offset.value, 1U) << "what was not taken is not in the log";
+  clock_->Advance(seconds(1) + milliseconds(1));
+  EXPECT_FALSE(publish(BatchS(2))) << "a sum that is too old";
+  EXPECT_EQ(sums, 1);
+  ClearSyncPoints();
+
+  streams_->Shutdown();
+  answer = {};
+  ASSERT_TRUE(publish(BatchS(2))) << "a refusal is an answer";
+  EXPECT_EQ(answer.get_future().get().error().code(), ErrorCode::kUnavailable);
 }
 
 // --- By themselves.

@@ -57,6 +57,13 @@ Feeds::BellMaker BellsOf(const std::shared_ptr<TriggerBroker>& broker) {
   };
 }
 
+// May the schema of one of them be that of a version which came after the entry?
+bool MayBeNewer(const TopicEntry& entry, Publisher::Batches batches) {
+  return std::ranges::any_of(batches, [&](const std::shared_ptr<arrow::RecordBatch>& batch) {
+    return batch != nullptr && IsGrowthOf(*entry.topic.schema, *batch->schema());
+  });
+}
+
 // Leaves the gate that somebody else has entered.
 class Leaving {
  public:
@@ -227,21 +234,21 @@ Result<Streams::Entry> Streams::Find(const Scope& scope, const TopicRef& topic) 
   return Remember(std::move(stored));
 }
 
+Streams::Entry Streams::Known(const TopicId& id) {
+  const std::lock_guard lock(entries_mutex_);
+  const auto it = entries_.find(id);
+  return it == entries_.end() ? nullptr : it->second;
+}
+
 Result<Streams::Entry> Streams::Resolve(const TopicId& id) {
-  {
-    const std::lock_guard lock(entries_mutex_);
-    if (const auto it = entries_.find(id); it != entries_.end()) return it->second;
-  }
+  if (auto known = Known(id)) return known;
   JAMMI_ASSIGN(auto stored, repo_.FindAnyById(id));
   return Remember(std::move(stored));
 }
 
 Result<Streams::Entry> Streams::ResolveFor(const TopicId& id, Publisher::Batches batches) {
   JAMMI_ASSIGN(auto entry, Resolve(id));
-  const auto may_be_newer = [&](const std::shared_ptr<arrow::RecordBatch>& batch) {
-    return batch != nullptr && IsGrowthOf(*entry->topic.schema, *batch->schema());
-  };
-  if (std::ranges::none_of(batches, may_be_newer)) return entry;
+  if (!MayBeNewer(*entry, batches)) return entry;
   JAMMI_ASSIGN(auto stored, repo_.FindAnyById(id));
   return Remember(std::move(stored));
 }
@@ -332,6 +339,13 @@ Result<Streams::Entry> Streams::PrepareToPublish(const Scope& scope, const Topic
   return entry;
 }
 
+Streams::Entry Streams::PreparedToPublish(const Scope& scope, const TopicId& topic,
+                                          Publisher::Batches batches) {
+  auto entry = Known(topic);
+  if (entry == nullptr || MayBeNewer(*entry, batches)) return nullptr;
+  return quotas_.IsPrepared(scope, entry->topic.owner) ? std::move(entry) : nullptr;
+}
+
 Result<Offset> Streams::Publish(const Scope& scope, const TopicId& topic,
                                 const std::shared_ptr<arrow::RecordBatch>& batch, Deadline deadline) {
   JAMMI_ASSIGN(const PublishOutcome outcome, PublishMany(scope, topic, {&batch, 1}, {}, deadline));
@@ -359,14 +373,18 @@ Result<PublishOutcome> Streams::PublishMany(const Scope& scope, const TopicId& t
   return outcome;
 }
 
-void Streams::PublishManyAsync(const Scope& scope, const TopicId& topic, Publisher::Batches batches,
-                               const PublishOptions& options, Deadline deadline, Publisher::Done done) {
-  if (!gate_.Enter()) return done(Closed());
-  auto leave_after = [this, topic, done = std::move(done)](Result<PublishOutcome> outcome) mutable {
+Publisher::Done Streams::ThenLeave(const TopicId& topic, Publisher::Done done) {
+  return [this, topic, done = std::move(done)](Result<PublishOutcome> outcome) mutable {
     const Leaving leaving(gate_);  // also when `done` throws; what it holds has died before
     if (!outcome && outcome.error().code() == ErrorCode::kNotFound) Forget(topic);
     std::exchange(done, nullptr)(std::move(outcome));
   };
+}
+
+void Streams::PublishManyAsync(const Scope& scope, const TopicId& topic, Publisher::Batches batches,
+                               const PublishOptions& options, Deadline deadline, Publisher::Done done) {
+  if (!gate_.Enter()) return done(Closed());
+  auto leave_after = ThenLeave(topic, std::move(done));
   if (behind_ == 0) {
     const auto entry = PrepareToPublish(scope, topic, batches);
     if (entry) {
@@ -388,6 +406,22 @@ void Streams::PublishManyAsync(const Scope& scope, const TopicId& topic, Publish
     }
     --behind_;
   });
+}
+
+bool Streams::TryPublishManyAsync(const Scope& scope, const TopicId& topic, Publisher::Batches batches,
+                                  const PublishOptions& options, Deadline deadline, Publisher::Done done) {
+  if (!gate_.Enter()) {
+    done(Closed());
+    return true;
+  }
+  // Behind those of the callbacks, as PublishManyAsync() has it.
+  const auto entry = behind_ == 0 ? PreparedToPublish(scope, topic, batches) : nullptr;
+  if (entry == nullptr) {
+    gate_.Leave();
+    return false;
+  }
+  publisher_.PublishAsync(*entry, scope, batches, options, deadline, ThenLeave(topic, std::move(done)));
+  return true;
 }
 
 // --- Subscribe ----------------------------------------------------------------------------------------

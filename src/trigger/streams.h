@@ -94,6 +94,11 @@ class Streams {
                                                    Deadline deadline = {});
   void PublishManyAsync(const Scope& scope, const TopicId& topic, Publisher::Batches batches,
                         const PublishOptions& options, Deadline deadline, Publisher::Done done);
+  // The same from a thread that may not read. False: something must be read first, and nothing is done, nor
+  // `done` called.
+  [[nodiscard]] bool TryPublishManyAsync(const Scope& scope, const TopicId& topic, Publisher::Batches batches,
+                                         const PublishOptions& options, Deadline deadline,
+                                         Publisher::Done done);
 
   // All of a publish but the writing, which is for a transaction of the caller's: see PreparedAppend. It
   // reads, so it is not for the inside of a body. Errors: as PublishMany(); kInvalidState: from inside a
@@ -141,7 +146,9 @@ class Streams {
 
   // A topic that the scope sees.
   [[nodiscard]] Result<Entry> Find(const Scope& scope, const TopicRef& topic);
-  // The topic, whoever owns it; asks the catalog the first time.
+  // The topic, whoever owns it; null: the catalog has not been asked yet.
+  [[nodiscard]] Entry Known(const TopicId& id);
+  // The same; asks the catalog the first time.
   [[nodiscard]] Result<Entry> Resolve(const TopicId& id);
   // The same for who publishes: if the schema of a batch may be that of a version which this process has not
   // heard of, the catalog is asked again.
@@ -153,6 +160,10 @@ class Streams {
   // All that may have to be read before `scope` publishes to the topic.
   [[nodiscard]] Result<Entry> PrepareToPublish(const Scope& scope, const TopicId& topic,
                                                Publisher::Batches batches);
+  // The same without reading; null: something must be read.
+  [[nodiscard]] Entry PreparedToPublish(const Scope& scope, const TopicId& topic, Publisher::Batches batches);
+  // `done` of a publish that has entered the gate, which leaves it.
+  [[nodiscard]] Publisher::Done ThenLeave(const TopicId& topic, Publisher::Done done);
   [[nodiscard]] Result<Entry> LookUpNumber(int64_t topic_no);
   void Forget(const TopicId& id);
   // Another process has changed the catalog: what is remembered of it may be gone.
