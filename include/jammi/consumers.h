@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -102,6 +103,10 @@ class ConsumerSubscription : public Subscription {
   // The offset below which all is acknowledged or left out, here, and in the catalog as far as is known.
   [[nodiscard]] virtual uint64_t acked() const = 0;
   [[nodiscard]] virtual uint64_t flushed() const = 0;
+
+  // What OnReady() is given is called also when flushed() has grown. This is for who wants no more events: as
+  // OnReady(), in place of it, and called for that alone. What grew before the call is not told of.
+  virtual void OnFlushed(std::move_only_function<void()> ready) = 0;
 
   // `live`: it has not been lost or given back, as far as is known here; that is never later than the
   // database's word.

@@ -120,15 +120,24 @@ Result<RpcStream::Polled> ConsumeDialog::NextDelivery() {
 void ConsumeDialog::OnReady(std::move_only_function<void()> ready) {
   bool at_once = false;
   bool deliveries = false;
+  uint64_t acked_sent = 0;
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->ready = std::move(ready);
     at_once = shared_->failure || shared_->answer_flush || shared_->flushed;
     deliveries = !shared_->over && !ended_;
+    acked_sent = shared_->acked_sent;
   }
   if (at_once) return shared_->Wake();
   // The subscription's is kept: it wakes whoever waits then.
-  if (deliveries) shared_->subscription->OnReady([shared = shared_.get()] { shared->Wake(); });
+  auto wake = [shared = shared_.get()] { shared->Wake(); };
+  auto& subscription = *shared_->subscription;
+  if (deliveries) {
+    subscription.OnReady(wake);
+  } else {
+    subscription.OnFlushed(wake);
+  }
+  if (subscription.flushed() > acked_sent) shared_->Wake();  // since TryNext() looked
 }
 
 void ConsumeDialog::Close() {

@@ -1,4 +1,5 @@
 // jammi.ext.v1.StreamService/Consume
+#include <future>
 #include <thread>
 
 #include "server/stream_fixture.h"
@@ -120,6 +121,41 @@ TEST_F(ConsumeTest, AFlushIsAnsweredWhenAllIsInTheCatalog) {
   EXPECT_EQ(Position(), 1);
   EXPECT_TRUE(dialog.Write(Flush()));  // there is nothing new
   ExpectAcked(dialog, 1);
+}
+
+// Whoever waits for `acked` before he sends the next message asks for nothing, and nothing else happens.
+TEST_F(ConsumeTest, WhatReachesTheCatalogIsSaidUnasked) {
+  PublishN(1);
+  auto dialog = Reader();
+  EXPECT_EQ(NextEvent(dialog), 0);
+  EXPECT_TRUE(dialog.Write(Ack(0)));
+  auto acked = std::async(std::launch::async, [&] { return NextOf(dialog); });
+  const bool said = acked.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  EXPECT_TRUE(said);
+  if (!said) PublishN(1);  // wakes it
+  EXPECT_EQ(acked.get().acked().offset(), 1) << "it is the first to come";
+}
+
+TEST_F(ConsumeTest, WhatReachesTheCatalogIsSaidBehindTheEndToo) {
+  PublishN(2);
+  auto attach = Attach();
+  attach.mutable_attach()->set_replay_only(true);
+  auto dialog = Reader(attach);
+  EXPECT_EQ(NextEvent(dialog), 0);
+  EXPECT_EQ(NextEvent(dialog), 1);
+  EXPECT_TRUE(NextOf(dialog).has_end());
+  for (const uint64_t offset : {0, 1}) {
+    EXPECT_TRUE(dialog.Write(Ack(offset)));
+    auto acked = std::async(std::launch::async, [&] { return NextOf(dialog); });
+    const bool said = acked.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+    EXPECT_TRUE(said);
+    if (!said) {
+      EXPECT_TRUE(dialog.Write(Flush()));
+    }
+    EXPECT_EQ(acked.get().acked().offset(), offset + 1);
+  }
+  dialog.WritesDone();
+  ExpectEnd(dialog);
 }
 
 TEST_F(ConsumeTest, WhoSendsNoMoreGetsTheLastAckAndTheEnd) {

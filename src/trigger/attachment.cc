@@ -253,6 +253,10 @@ class Handle final : public ConsumerSubscription {
     const auto attachment = attachment_;
     attachment->cursor()->OnReady(std::move(ready));
   }
+  void OnFlushed(std::move_only_function<void()> ready) override {
+    const auto attachment = attachment_;
+    attachment->cursor()->OnWake(std::move(ready));
+  }
   void Close() override {
     const auto attachment = attachment_;
     attachment->Close();

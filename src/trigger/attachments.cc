@@ -111,6 +111,11 @@ void Attachments::Run(const std::stop_token& stop) {
 }
 
 void Attachments::Write() {
+  // Without the lock: once the dispatch threads are gone, what is woken runs here.
+  for (const auto& attachment : WriteQueued()) attachment->cursor()->Wake();
+}
+
+std::vector<std::shared_ptr<Attachment>> Attachments::WriteQueued() {
   const std::lock_guard writing(writing_);
   std::vector<std::shared_ptr<Attachment>> queued;
   {
@@ -138,6 +143,7 @@ void Attachments::Write() {
     attachment->EndLease();
     Forget(*attachment);
   }
+  return writers;
 }
 
 Attachments::Outcomes Attachments::Settle(std::span<const ConsumerSettlement> settlements) {

@@ -68,6 +68,8 @@ class Attachments : public std::enable_shared_from_this<Attachments> {
  private:
   using Outcomes = std::vector<Result<void>>;
   void Run(const std::stop_token& stop);
+  // Returns those for whom something was written, or was tried to be.
+  std::vector<std::shared_ptr<Attachment>> WriteQueued();
   [[nodiscard]] Outcomes Settle(std::span<const ConsumerSettlement> settlements);
   void Report(const Outcomes& outcomes);
 

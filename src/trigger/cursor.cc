@@ -188,6 +188,11 @@ bool Cursor::Await(Deadline deadline) {
 }
 
 void Cursor::OnReady(std::move_only_function<void()> ready) {
+  OnWake(std::move(ready));
+  if (!closed() && Arm()) Wake();
+}
+
+void Cursor::OnWake(std::move_only_function<void()> ready) {
   std::move_only_function<void()> replaced;  // dies outside the lock
   {
     const std::lock_guard lock(mutex_);
@@ -195,7 +200,6 @@ void Cursor::OnReady(std::move_only_function<void()> ready) {
     replaced = std::exchange(on_ready_, std::move(ready));
     callback_again_ = false;
   }
-  if (Arm()) Wake();
 }
 
 // --- Other threads ------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ class Cursor final : public Waiter, public PageTaker, public std::enable_shared_
   }
   [[nodiscard]] Result<Subscription::Polled> TryNext();
   void OnReady(std::move_only_function<void()> ready);
+  // The same for Wake() alone: what TryNext() may have to say calls nobody.
+  void OnWake(std::move_only_function<void()> ready);
   void Close();
   // Ends the stream with `error`, unless it has ended; from any thread. What is buffered is not delivered.
   void Abort(Error error);

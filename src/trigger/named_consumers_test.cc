@@ -136,6 +136,30 @@ TEST_P(ConsumersTest, ManyAcknowledgementsAreOneTransaction) {
   EXPECT_EQ(transactions(), before + 1) << "there is nothing to say";
 }
 
+TEST_P(ConsumersTest, WhoWaitsIsWokenWhenHisAcknowledgementsAreWritten) {
+  const Topic topic = Register("quakes");
+  Publish(topic, 0, 2);
+  const auto reader = Attach(topic.id, "indexer", {.create_if_absent = kFromStart, .follow = false});
+  EXPECT_EQ(NextOffsets(*reader, 1), Range(0, 1));
+  Event ready;
+  ASSERT_TRUE(reader->Ack(0));
+  reader->OnFlushed([&] { ready.Set(); });
+  EXPECT_FALSE(ready.IsSet()) << "there is an event, and that is not what was asked";
+  node_.attachments().Write();
+  EXPECT_TRUE(ready.Wait());
+  EXPECT_EQ(reader->flushed(), 1U);
+
+  EXPECT_EQ(NextOffsets(*reader, 1), Range(1, 2));
+  const auto follower = Attach(topic.id, "follower", {.create_if_absent = kFromStart});
+  EXPECT_EQ(ReadAll(*follower), Range(0, 2));
+  Event flushed;
+  follower->OnReady([&] { flushed.Set(); });
+  ASSERT_TRUE(follower->Ack(1));
+  node_.attachments().Write();
+  EXPECT_TRUE(flushed.Wait()) << "there is no event, and that is not all it is for";
+  EXPECT_EQ(follower->flushed(), 2U);
+}
+
 TEST_P(ConsumersTest, WhatThePredicateLeavesOutNeedsNoAcknowledgement) {
   const Topic topic = Register("quakes");
   Publish(topic, 0, 40);
