@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sync_point.h"
 #include "rpc/service.h"
 
 namespace jammi {
@@ -18,6 +19,10 @@ using google::protobuf::io::CodedOutputStream;
 
 // Longer than any commit takes that comes at all.
 constexpr std::chrono::seconds kFlushWait{10};
+
+Error TooManyWait() {
+  return Error(ErrorCode::kResourceExhausted, "too many calls are waiting; try again later");
+}
 
 grpc::ByteBuffer Acked(uint64_t offset) {
   ext_wire::ConsumeResponse response;
@@ -183,26 +188,38 @@ Result<void> ConsumeDialog::Flush() {
     }
     shared_->flushing = true;
   }
-  if (executor_.Submit(lane_, [shared = shared_] { RunFlush(shared); })) return {};
-  return Error(ErrorCode::kResourceExhausted, "too many calls are waiting; try again later");
+  if (SubmitFlush(shared_, executor_, lane_)) return {};
+  return TooManyWait();
 }
 
-void ConsumeDialog::RunFlush(const std::shared_ptr<Shared>& shared) {
-  while (true) {
-    bool last = false;
-    {
-      const std::lock_guard lock(shared->mutex);
-      last = shared->over;
-      shared->flush_again = false;
-    }
-    auto written = shared->subscription->Flush(Deadline::After(kFlushWait));
+bool ConsumeDialog::SubmitFlush(const std::shared_ptr<Shared>& shared, RpcExecutor& executor, uint64_t lane) {
+  return executor.Submit(lane, [shared, &executor, lane] { RunFlush(shared, executor, lane); });
+}
+
+void ConsumeDialog::RunFlush(const std::shared_ptr<Shared>& shared, RpcExecutor& executor, uint64_t lane) {
+  bool last = false;
+  {
+    const std::lock_guard lock(shared->mutex);
+    last = shared->over;
+    shared->flush_again = false;
+  }
+  auto written = shared->subscription->Flush(Deadline::After(kFlushWait));
+  JAMMI_SYNC_POINT("ConsumeDialog::RunFlush.written");
+  bool again = false;
+  {
     const std::lock_guard lock(shared->mutex);
     if (!written) shared->failure = std::move(written).error();
-    if (shared->flush_again && written) continue;
-    shared->flushing = false;
     shared->answer_flush = true;
     shared->flushed = last && written;
-    break;
+    again = shared->flush_again && written && !last && !shared->closed;
+    shared->flushing = again;
+  }
+  shared->Wake();
+  // Behind the others who wait for a thread: who asks all the time does not keep one.
+  if (!again || SubmitFlush(shared, executor, lane)) return;
+  {
+    const std::lock_guard lock(shared->mutex);
+    shared->failure = TooManyWait();
   }
   shared->Wake();
 }

@@ -33,7 +33,10 @@ class ConsumeDialog final : public RpcDialog {
 
   // Answers with `acked` when what has been acknowledged so far is in the catalog.
   [[nodiscard]] Result<void> Flush();
-  static void RunFlush(const std::shared_ptr<Shared>& shared);
+  // In the pool. False: there is no place in it.
+  [[nodiscard]] static bool SubmitFlush(const std::shared_ptr<Shared>& shared, RpcExecutor& executor,
+                                        uint64_t lane);
+  static void RunFlush(const std::shared_ptr<Shared>& shared, RpcExecutor& executor, uint64_t lane);
   [[nodiscard]] Result<Polled> NextDelivery();
 
   const std::shared_ptr<Shared> shared_;

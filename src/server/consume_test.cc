@@ -1,7 +1,10 @@
 // jammi.ext.v1.StreamService/Consume
+#include <functional>
 #include <future>
 #include <thread>
 
+#include "base/sync_point.h"
+#include "server/consume_dialog.h"
 #include "server/stream_fixture.h"
 
 namespace jammi::test {
@@ -156,6 +159,41 @@ TEST_F(ConsumeTest, WhatReachesTheCatalogIsSaidBehindTheEndToo) {
   }
   dialog.WritesDone();
   ExpectEnd(dialog);
+}
+
+// A client that asks for a flush while one is under way, each time.
+TEST_F(ConsumeTest, EachFlushIsAnsweredBeforeTheNext) {
+  constexpr int kFlushes = 5;
+  auto subscription =
+      host().As(kNobody).consumers().Attach("t", "reader", {.create_if_absent = {{.from = From::Offset(0)}}});
+  JAMMI_OK(subscription);
+  ConsumeDialog dialog(*std::move(subscription), {}, host().executor, 0, host().metrics);
+  int written = 0;
+  std::vector<int> answered;  // flushes that were written when the client got an answer
+  std::promise<void> last;
+  SetSyncPoint("ConsumeDialog::RunFlush.written", [&] {
+    if (++written < kFlushes) {
+      EXPECT_TRUE(dialog.Take(Flush()));
+    }
+  });
+  std::function<void()> read = [&] {
+    while (true) {
+      const auto polled = dialog.TryNext();
+      ASSERT_TRUE(polled) << polled.error().ToString();
+      if (!std::holds_alternative<grpc::ByteBuffer>(*polled)) break;
+      answered.push_back(written);
+    }
+    dialog.OnReady(read);
+    if (written == kFlushes) last.set_value();
+  };
+  read();
+  EXPECT_THAT(answered, testing::ElementsAre(0)) << "the first message";
+  answered.clear();
+  JAMMI_OK(dialog.Take(Flush()));
+  last.get_future().wait();
+  dialog.Close();
+  ClearSyncPoints();
+  EXPECT_THAT(answered, testing::ElementsAre(1, 2, 3, 4, 5));
 }
 
 TEST_F(ConsumeTest, WhoSendsNoMoreGetsTheLastAckAndTheEnd) {
