@@ -4,9 +4,12 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <future>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,6 +19,8 @@ namespace jammi {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsSupersetOf;
+using testing::UnorderedElementsAre;
 
 // Holds the one thread of an executor until it is opened, so that what is submitted meanwhile waits.
 class Gate {
@@ -56,6 +61,42 @@ class Record {
  private:
   std::mutex mutex_;
   std::vector<std::string> order_;
+};
+
+// Tasks that run until they are let go, each by its name.
+class HeldTasks {
+ public:
+  RpcExecutor::Task Holding(std::string name) {
+    return [this, name = std::move(name)] {
+      std::unique_lock lock(mutex_);
+      begun_.push_back(name);
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return all_let_go_ || let_go_.contains(name); });
+    };
+  }
+  // Waits until so many have begun, for 20 s at most; all that have.
+  std::vector<std::string> AwaitBegun(size_t count) {
+    std::unique_lock lock(mutex_);
+    (void)changed_.wait_for(lock, std::chrono::seconds(20), [&] { return begun_.size() >= count; });
+    return begun_;
+  }
+  void LetGo(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    let_go_.insert(name);
+    changed_.notify_all();
+  }
+  void LetAllGo() {
+    const std::lock_guard lock(mutex_);
+    all_let_go_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::string> begun_;
+  std::set<std::string> let_go_;
+  bool all_let_go_ = false;
 };
 
 TEST(RpcExecutor, LanesTakeTurnsAndEachKeepsItsOrder) {
@@ -108,6 +149,64 @@ TEST(RpcExecutor, HoweverMuchEachLaneBringsTheQueueStaysWithinTwiceItsLimit) {
   }
   EXPECT_EQ(executor.waiting(), 200U);
   gate.Open();
+}
+
+// A tenant's long calls once took every thread, and another's short one waited for seconds.
+TEST(RpcExecutor, ALaneWhoseTasksTakeLongLeavesAThreadToTheOthers) {
+  HeldTasks held;
+  RpcExecutor executor(2, 100);
+  for (int i = 0; i < 12; ++i) ASSERT_TRUE(executor.Submit(1, held.Holding("a" + std::to_string(i))));
+  ASSERT_TRUE(executor.Submit(2, held.Holding("b")));
+  const auto begun = held.AwaitBegun(2);
+  held.LetAllGo();
+  EXPECT_THAT(begun, UnorderedElementsAre("a0", "b"));
+  executor.Shutdown();
+  EXPECT_EQ(held.AwaitBegun(13).size(), 13U) << "nothing is lost";
+}
+
+TEST(RpcExecutor, ALaneGetsHalfOfTheThreadsAndTheNextOneHalfOfTheRest) {
+  HeldTasks held;
+  RpcExecutor executor(9, 100);
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(executor.Submit(1, held.Holding("a" + std::to_string(i))));
+  EXPECT_EQ(held.AwaitBegun(5).size(), 5U);
+  EXPECT_EQ(executor.waiting(), 4U);
+  for (int i = 0; i < 9; ++i) ASSERT_TRUE(executor.Submit(2, held.Holding("b" + std::to_string(i))));
+  EXPECT_EQ(held.AwaitBegun(7).size(), 7U);
+  EXPECT_EQ(executor.waiting(), 11U);
+  ASSERT_TRUE(executor.Submit(3, held.Holding("c")));
+  const auto begun = held.AwaitBegun(8);
+  held.LetAllGo();
+  EXPECT_THAT(begun, UnorderedElementsAre("a0", "a1", "a2", "a3", "a4", "b0", "b1", "c"));
+}
+
+// The thread that is free goes on with one of them; another one has to be woken for the second.
+TEST(RpcExecutor, OneTaskThatEndsMayLetTwoBegin) {
+  HeldTasks held;
+  RpcExecutor executor(3, 100);
+  for (const auto* name : {"c", "a0", "b0"}) {
+    ASSERT_TRUE(executor.Submit(static_cast<uint64_t>(*name), held.Holding(name)));
+  }
+  (void)held.AwaitBegun(3);
+  for (const auto* name : {"a1", "b1"}) {
+    ASSERT_TRUE(executor.Submit(static_cast<uint64_t>(*name), held.Holding(name)));
+  }
+  held.LetGo("c");
+  while (executor.running() != 2) std::this_thread::yield();
+  EXPECT_EQ(executor.waiting(), 2U) << "one thread is free, and each lane has as many";
+  held.LetGo("b0");
+  EXPECT_THAT(held.AwaitBegun(5), IsSupersetOf({"a1", "b1"}));
+  held.LetAllGo();
+}
+
+TEST(RpcExecutor, OnceNobodyCanComeALaneGetsAllThreads) {
+  HeldTasks held;
+  RpcExecutor executor(3, 100);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(executor.Submit(1, held.Holding("a" + std::to_string(i))));
+  EXPECT_THAT(held.AwaitBegun(2), UnorderedElementsAre("a0", "a1"));
+  std::thread shutdown([&] { executor.Shutdown(); });
+  EXPECT_EQ(held.AwaitBegun(3).size(), 3U);
+  held.LetAllGo();
+  shutdown.join();
 }
 
 TEST(RpcExecutor, ShutdownRunsWhatWasSubmittedAndTakesNoMore) {
