@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -195,6 +196,17 @@ class AuditLog {
   AuditLog(std::shared_ptr<AuditService> service, Scope scope)
       : service_(std::move(service)), scope_(std::move(scope)) {}
 
+  // The same handle, whose reads fail with kDeadlineExceeded if they cannot begin in time. Those that take
+  // many steps (VerifyChain, Export) also end between two of them: with kDeadlineExceeded, or with kCancelled
+  // once `stop` is requested. One that was stopped proves nothing: neither that what it had read until then
+  // is intact, nor that it is not; and what it has exported has no checkpoint. Log() is not stopped.
+  [[nodiscard]] AuditLog WithDeadline(Deadline deadline, std::stop_token stop = {}) const {
+    AuditLog limited(*this);
+    limited.deadline_ = deadline;
+    limited.stop_ = std::move(stop);
+    return limited;
+  }
+
   // Stamps each query with this tenant and the time, signs it with the newest key, and stores, chains and
   // publishes all of them in one transaction: success is durable, an error has left nothing behind,
   // kOutcomeUnknown excepted. What is checked first, and fails first: tenant, shape of the queries, lineage,
@@ -246,6 +258,8 @@ class AuditLog {
  private:
   std::shared_ptr<AuditService> service_;
   Scope scope_;
+  Deadline deadline_;
+  std::stop_token stop_;
 };
 
 }  // namespace jammi

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -121,15 +122,24 @@ struct BackupReport {
   uint64_t bytes = 0;       // of the copy
 };
 
+struct BackupOptions {
+  // Asked between the steps of the copy, 4 MiB each: it ends with kDeadlineExceeded, or with kCancelled once
+  // `stop` is requested, and there is no backup then, nor a part of one.
+  Deadline deadline = {};
+  std::stop_token stop = {};
+};
+
 // Copies a SQLite catalog into the new file `to`, while an engine may run: the copy is the catalog of one
 // moment, and the engine's commits go on. It is written under another name (`to` + ".partial"), synced,
 // marked as a backup, and then renamed. To restore, put it where a catalog is expected, and open it: the
 // engine that does gives it a new incarnation, since positions that were stored after the backup mean nothing
 // in it. Errors: kAlreadyExists: `to` is there; kUnimplemented for PostgreSQL, saying what serves instead;
 // kResourceExhausted with BackendDetail(kFull); kFailedPrecondition with BackendDetail(kUnfinishedCopy);
-// kUnavailable with BackendDetail(kBusy): another backup to the same file is being written.
+// kUnavailable with BackendDetail(kBusy): another backup to the same file is being written; those of
+// BackupOptions.
 [[nodiscard]] Result<BackupReport> BackupCatalog(const CatalogLocation& location,
-                                                 const std::filesystem::path& to);
+                                                 const std::filesystem::path& to,
+                                                 const BackupOptions& options = {});
 
 // Gives the catalog a new incarnation, which is returned: after it was restored by means of the database's
 // own (pg_restore, a base backup, a copied file), so that positions stored since are refused and not taken

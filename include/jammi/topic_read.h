@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "jammi/clock.h"
 #include "jammi/position.h"
 #include "jammi/trigger.h"
 
@@ -15,6 +17,10 @@ struct ReadOptions {
   int64_t max_events = 1000;  // to be returned; 1 to 10,000
   int64_t max_bytes =
       1 << 20;  // of these, as they are stored; one is returned however large it is; 1 or more
+  // Asked before each of the few reads of the log: it ends with kDeadlineExceeded, or with kCancelled once
+  // `stop` is requested.
+  Deadline deadline = {};
+  std::stop_token stop = {};
 };
 
 struct EventPage {

@@ -20,7 +20,10 @@ using audit::StoredRecord;
 
 constexpr std::string_view kList = "search_audit";
 constexpr int64_t kRecordsPerRead = 256;
-const TxOptions kReadOnce{.read_only = true, .single_statement = true};
+
+TxOptions ReadOnce(const CallLimit& limit) {
+  return {.read_only = true, .single_statement = true, .deadline = limit.deadline};
+}
 
 Result<std::string> TenantOf(const Scope& scope) {
   if (scope.is_global()) return audit::NoTenantBinding("the session");
@@ -66,11 +69,14 @@ void CheckEnd(const audit::ChainState& state, int64_t to, const Sha256Digest& la
 }  // namespace
 
 template <class Take>
-Result<void> AuditService::ForEach(const std::string& tenant, int64_t from, int64_t to, Take take) {
+Result<void> AuditService::ForEach(const std::string& tenant, int64_t from, int64_t to,
+                                   const CallLimit& limit, Take take) {
   while (from <= to) {
-    JAMMI_ASSIGN(const auto records, backend_.Transact(kReadOnce, [&](Transaction& tx) {
+    JAMMI_TRY(limit.Check("reading the audit log"));
+    JAMMI_ASSIGN(const auto records, backend_.Transact(ReadOnce(limit), [&](Transaction& tx) {
       return audit::ReadRange(tx, tenant, from, to, kRecordsPerRead);
     }));
+    JAMMI_SYNC_POINT("Audit::ForEach read a page");
     for (const StoredRecord& record : records) JAMMI_TRY(take(record));
     if (records.size() < static_cast<size_t>(kRecordsPerRead)) break;
     from = records.back().seq + 1;
@@ -78,9 +84,10 @@ Result<void> AuditService::ForEach(const std::string& tenant, int64_t from, int6
   return {};
 }
 
-Result<std::optional<AuditRecord>> AuditService::Find(const Scope& scope, const Uuid& query_id) {
+Result<std::optional<AuditRecord>> AuditService::Find(const Scope& scope, const Uuid& query_id,
+                                                      const CallLimit& limit) {
   JAMMI_ASSIGN(const std::string tenant, TenantOf(scope));
-  JAMMI_ASSIGN(auto stored, backend_.Transact(kReadOnce, [&](Transaction& tx) {
+  JAMMI_ASSIGN(auto stored, backend_.Transact(ReadOnce(limit), [&](Transaction& tx) {
     return audit::FindRecord(tx, tenant, query_id.ToString());
   }));
   if (!stored) return std::optional<AuditRecord>();
@@ -88,23 +95,23 @@ Result<std::optional<AuditRecord>> AuditService::Find(const Scope& scope, const 
   return std::optional(std::move(record));
 }
 
-Result<std::vector<AuditRecord>> AuditService::Recent(const Scope& scope, int limit) {
+Result<std::vector<AuditRecord>> AuditService::Recent(const Scope& scope, int asked, const CallLimit& limit) {
   JAMMI_ASSIGN(const std::string tenant, TenantOf(scope));
-  const int64_t most = std::clamp(limit, 0, AuditLog::kMaxRecent);
+  const int64_t most = std::clamp(asked, 0, AuditLog::kMaxRecent);
   if (most == 0) return std::vector<AuditRecord>();
   const AuditFilter all;
-  JAMMI_ASSIGN(auto stored, backend_.Transact(kReadOnce, [&](Transaction& tx) {
+  JAMMI_ASSIGN(auto stored, backend_.Transact(ReadOnce(limit), [&](Transaction& tx) {
     return audit::ReadNewest(tx, tenant, all, {all.until, 0}, most);
   }));
   return FromAllStored(std::move(stored));
 }
 
 Result<Page<AuditRecord>> AuditService::List(const Scope& scope, const AuditFilter& filter, int page_size,
-                                             std::string_view page_token) {
+                                             std::string_view page_token, const CallLimit& limit) {
   JAMMI_ASSIGN(const std::string tenant, TenantOf(scope));
   JAMMI_TRY(CheckPageSize(page_size));
   JAMMI_ASSIGN(const auto before, DecodePlace(filter, page_token));
-  JAMMI_ASSIGN(auto stored, backend_.Transact(kReadOnce, [&](Transaction& tx) {
+  JAMMI_ASSIGN(auto stored, backend_.Transact(ReadOnce(limit), [&](Transaction& tx) {
     return audit::ReadNewest(tx, tenant, filter, before, page_size + int64_t{1});
   }));
   Page<AuditRecord> page;
@@ -124,28 +131,30 @@ Result<bool> AuditService::Verify(const Scope& scope, const AuditRecord& record)
 
 // --- The chain ------------------------------------------------------------------------------------------
 
-Result<ChainReport> AuditService::VerifyChain(const Scope& scope, const AuditRange& range) {
+Result<ChainReport> AuditService::VerifyChain(const Scope& scope, const AuditRange& range,
+                                              const CallLimit& limit) {
   JAMMI_ASSIGN(const std::string tenant, TenantOf(scope));
   JAMMI_TRY(CheckRange(range));
   JAMMI_ASSIGN(auto keys, keys_->Keys());
-  JAMMI_ASSIGN(const auto state, backend_.Transact(kReadOnce, [&](Transaction& tx) {
+  JAMMI_ASSIGN(const auto state, backend_.Transact(ReadOnce(limit), [&](Transaction& tx) {
     return audit::ReadChainState(tx, tenant);
   }));
   JAMMI_SYNC_POINT("Audit::VerifyChain read the head");
 
   std::optional<Sha256Digest> before;
   if (range.from == 1) before = Sha256Digest{};
-  JAMMI_TRY(ForEach(tenant, range.from - 1, range.from - 1, [&](const StoredRecord& record) -> Result<void> {
-    before = record.chain;
-    return {};
-  }));
+  JAMMI_TRY(
+      ForEach(tenant, range.from - 1, range.from - 1, limit, [&](const StoredRecord& record) -> Result<void> {
+        before = record.chain;
+        return {};
+      }));
   ChainChecker checker(std::move(keys), cache_, tenant, range.from, before);
   checker.report().head = state.head.seq;
   if (!before && range.from <= state.last) checker.Find(ChainFinding::Kind::kMissing, range.from - 1);
 
   const int64_t last = std::min(range.to, state.last);
   Sha256Digest last_chain = before.value_or(state.head.chain);
-  JAMMI_TRY(ForEach(tenant, range.from, last, [&](const StoredRecord& record) {
+  JAMMI_TRY(ForEach(tenant, range.from, last, limit, [&](const StoredRecord& record) {
     last_chain = record.chain;
     return checker.Add(record);
   }));
@@ -154,22 +163,23 @@ Result<ChainReport> AuditService::VerifyChain(const Scope& scope, const AuditRan
   return std::move(checker.report());
 }
 
-Result<AuditCheckpoint> AuditService::Checkpoint(const Scope& scope) {
+Result<AuditCheckpoint> AuditService::Checkpoint(const Scope& scope, const CallLimit& limit) {
   JAMMI_ASSIGN(const std::string tenant, TenantOf(scope));
   JAMMI_ASSIGN(const auto keys, keys_->Keys());
   const auto read = [&](Transaction& tx) -> Result<audit::ChainHead> {
     JAMMI_ASSIGN(const auto state, audit::ReadChainState(tx, tenant));
     return state.head;
   };
-  JAMMI_ASSIGN(const auto head, backend_.Transact(kReadOnce, read));
+  JAMMI_ASSIGN(const auto head, backend_.Transact(ReadOnce(limit), read));
   return audit::MakeCheckpoint(keys->signing(), tenant, head.seq, head.chain, options_.clock->Now());
 }
 
-Result<ChainReport> AuditService::VerifyCheckpoint(const Scope& scope, const AuditCheckpoint& checkpoint) {
+Result<ChainReport> AuditService::VerifyCheckpoint(const Scope& scope, const AuditCheckpoint& checkpoint,
+                                                   const CallLimit& limit) {
   JAMMI_ASSIGN(const std::string tenant, TenantOf(scope));
   JAMMI_ASSIGN(auto keys, keys_->Keys());
   JAMMI_TRY(audit::CheckCheckpoint(checkpoint, tenant, *keys));
-  JAMMI_ASSIGN(const auto state, backend_.Transact(kReadOnce, [&](Transaction& tx) {
+  JAMMI_ASSIGN(const auto state, backend_.Transact(ReadOnce(limit), [&](Transaction& tx) {
     return audit::ReadChainState(tx, tenant);
   }));
   ChainChecker checker(std::move(keys), cache_, tenant, checkpoint.seq, std::nullopt);
@@ -186,24 +196,25 @@ Result<ChainReport> AuditService::VerifyCheckpoint(const Scope& scope, const Aud
     checker.Find(ChainFinding::Kind::kMisplaced, record.seq, record.query_id);
     return {};
   };
-  JAMMI_TRY(ForEach(tenant, checkpoint.seq, checkpoint.seq, compare));
+  JAMMI_TRY(ForEach(tenant, checkpoint.seq, checkpoint.seq, limit, compare));
   if (!found) checker.Find(ChainFinding::Kind::kMissing, checkpoint.seq);
   return std::move(checker.report());
 }
 
 Result<void> AuditService::Export(const Scope& scope, const AuditLog::WriteLine& write,
-                                  const AuditRange& range) {
+                                  const AuditRange& range, const CallLimit& limit) {
   JAMMI_ASSIGN(const std::string tenant, TenantOf(scope));
   JAMMI_TRY(CheckRange(range));
   JAMMI_ASSIGN(const auto keys, keys_->Keys());
-  JAMMI_ASSIGN(const auto state, backend_.Transact(kReadOnce, [&](Transaction& tx) {
+  JAMMI_ASSIGN(const auto state, backend_.Transact(ReadOnce(limit), [&](Transaction& tx) {
     return audit::ReadChainState(tx, tenant);
   }));
   audit::ChainHead last = state.head;
-  JAMMI_TRY(ForEach(tenant, range.from, std::min(range.to, state.last), [&](const StoredRecord& record) {
-    last = {record.seq, record.chain};
-    return write(audit::ExportLine(record));
-  }));
+  JAMMI_TRY(
+      ForEach(tenant, range.from, std::min(range.to, state.last), limit, [&](const StoredRecord& record) {
+        last = {record.seq, record.chain};
+        return write(audit::ExportLine(record));
+      }));
   JAMMI_ASSIGN(const auto checkpoint,
                audit::MakeCheckpoint(keys->signing(), tenant, last.seq, last.chain, options_.clock->Now()));
   return write(ToJson(checkpoint));
@@ -215,23 +226,27 @@ Result<std::vector<AuditRecord>> AuditLog::Log(std::span<const AuditedQuery> que
   return service_->Log(scope_, queries, deadline);
 }
 Result<std::optional<AuditRecord>> AuditLog::Find(const Uuid& query_id) const {
-  return service_->Find(scope_, query_id);
+  return service_->Find(scope_, query_id, {deadline_, stop_});
 }
-Result<std::vector<AuditRecord>> AuditLog::Recent(int limit) const { return service_->Recent(scope_, limit); }
+Result<std::vector<AuditRecord>> AuditLog::Recent(int limit) const {
+  return service_->Recent(scope_, limit, {deadline_, stop_});
+}
 Result<Page<AuditRecord>> AuditLog::List(const AuditFilter& filter, int page_size,
                                          std::string_view page_token) const {
-  return service_->List(scope_, filter, page_size, page_token);
+  return service_->List(scope_, filter, page_size, page_token, {deadline_, stop_});
 }
 Result<bool> AuditLog::Verify(const AuditRecord& record) const { return service_->Verify(scope_, record); }
 Result<ChainReport> AuditLog::VerifyChain(const AuditRange& range) const {
-  return service_->VerifyChain(scope_, range);
+  return service_->VerifyChain(scope_, range, {deadline_, stop_});
 }
-Result<AuditCheckpoint> AuditLog::Checkpoint() const { return service_->Checkpoint(scope_); }
+Result<AuditCheckpoint> AuditLog::Checkpoint() const {
+  return service_->Checkpoint(scope_, {deadline_, stop_});
+}
 Result<ChainReport> AuditLog::VerifyCheckpoint(const AuditCheckpoint& checkpoint) const {
-  return service_->VerifyCheckpoint(scope_, checkpoint);
+  return service_->VerifyCheckpoint(scope_, checkpoint, {deadline_, stop_});
 }
 Result<void> AuditLog::Export(const WriteLine& write, const AuditRange& range) const {
-  return service_->Export(scope_, write, range);
+  return service_->Export(scope_, write, range, {deadline_, stop_});
 }
 
 }  // namespace jammi

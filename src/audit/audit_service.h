@@ -14,6 +14,7 @@
 #include "audit/log_groups.h"
 #include "audit/signing.h"
 #include "audit/stored_record.h"
+#include "base/call_limit.h"
 #include "jammi/audit.h"
 #include "jammi/catalog_backend.h"
 #include "jammi/clock.h"
@@ -35,16 +36,19 @@ class AuditService {
   [[nodiscard]] Result<std::vector<AuditRecord>> Log(const Scope& scope,
                                                      std::span<const AuditedQuery> queries,
                                                      Deadline deadline);
-  [[nodiscard]] Result<std::optional<AuditRecord>> Find(const Scope& scope, const Uuid& query_id);
-  [[nodiscard]] Result<std::vector<AuditRecord>> Recent(const Scope& scope, int limit);
+  [[nodiscard]] Result<std::optional<AuditRecord>> Find(const Scope& scope, const Uuid& query_id,
+                                                        const CallLimit& limit);
+  [[nodiscard]] Result<std::vector<AuditRecord>> Recent(const Scope& scope, int most, const CallLimit& limit);
   [[nodiscard]] Result<Page<AuditRecord>> List(const Scope& scope, const AuditFilter& filter, int page_size,
-                                               std::string_view page_token);
+                                               std::string_view page_token, const CallLimit& limit);
   [[nodiscard]] Result<bool> Verify(const Scope& scope, const AuditRecord& record);
-  [[nodiscard]] Result<ChainReport> VerifyChain(const Scope& scope, const AuditRange& range);
-  [[nodiscard]] Result<AuditCheckpoint> Checkpoint(const Scope& scope);
-  [[nodiscard]] Result<ChainReport> VerifyCheckpoint(const Scope& scope, const AuditCheckpoint& checkpoint);
+  [[nodiscard]] Result<ChainReport> VerifyChain(const Scope& scope, const AuditRange& range,
+                                                const CallLimit& limit);
+  [[nodiscard]] Result<AuditCheckpoint> Checkpoint(const Scope& scope, const CallLimit& limit);
+  [[nodiscard]] Result<ChainReport> VerifyCheckpoint(const Scope& scope, const AuditCheckpoint& checkpoint,
+                                                     const CallLimit& limit);
   [[nodiscard]] Result<void> Export(const Scope& scope, const AuditLog::WriteLine& write,
-                                    const AuditRange& range);
+                                    const AuditRange& range, const CallLimit& limit);
 
  private:
   using Records = std::vector<audit::StoredRecord>;
@@ -64,9 +68,11 @@ class AuditService {
   [[nodiscard]] Result<TopicId> EnsureTopic(const Scope& scope);
   void ForgetTopic(std::string_view tenant);
 
-  // Calls `take(record)` for each record of the range, a bounded number read at a time.
+  // Calls `take(record)` for each record of the range, a bounded number read at a time; stops between two
+  // reads.
   template <class Take>
-  [[nodiscard]] Result<void> ForEach(const std::string& tenant, int64_t from, int64_t to, Take take);
+  [[nodiscard]] Result<void> ForEach(const std::string& tenant, int64_t from, int64_t to,
+                                     const CallLimit& limit, Take take);
 
   CatalogBackend& backend_;
   Streams& streams_;

@@ -80,6 +80,35 @@ TEST_P(AuditChainTest, Weakness4WhatIsDeletedWhileTheChainIsReadIsMissing) {
   EXPECT_THAT(Findings(), ElementsAre(Pair("missing", 4), Pair("missing", 5), Pair("head", 5)));
 }
 
+// The first page is read, the second is not.
+TEST_P(AuditChainTest, AReadOfManyPagesEndsWhenItIsStopped) {
+  LogEach(A(), 1, 300);
+  std::stop_source stop;
+  int pages = 0;
+  SetSyncPoint("Audit::ForEach read a page", [&] {
+    if (++pages == 2) stop.request_stop();  // before it the one with the record before the range
+  });
+  const auto stoppable = A().WithDeadline({}, stop.get_token());
+  EXPECT_EQ(CodeOf(stoppable.VerifyChain({.from = 2})), ErrorCode::kCancelled);
+  EXPECT_EQ(pages, 2);
+  std::vector<std::string> lines;
+  const auto write = [&](std::string_view line) -> Result<void> {
+    lines.emplace_back(line);
+    return {};
+  };
+  EXPECT_EQ(CodeOf(stoppable.Export(write)), ErrorCode::kCancelled);
+  EXPECT_THAT(lines, IsEmpty());
+  EXPECT_TRUE(Ok(A().WithDeadline({}, std::stop_source().get_token()).VerifyChain()).intact());
+}
+
+TEST_P(AuditChainTest, AReadOfManyPagesEndsAtItsDeadline) {
+  LogEach(A(), 1, 1);
+  const auto late = A().WithDeadline(Deadline::Now());
+  EXPECT_EQ(CodeOf(late.VerifyChain()), ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(CodeOf(late.Export([](std::string_view) { return Result<void>(); })),
+            ErrorCode::kDeadlineExceeded);
+}
+
 TEST_P(AuditChainTest, AHeadThatIsGoneOrSetBackIsFound) {
   LogEach(A(), 1, 4);
   Sql("UPDATE audit_chains SET next_seq = 3 WHERE scope = $1", {kA.Key()});

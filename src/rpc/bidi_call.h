@@ -41,7 +41,10 @@ class BidiCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::By
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override { pump_.Written(ok); }
-  void OnCancel() override { pump_.Cancelled(); }
+  void OnCancel() override {
+    state_.Stop();
+    pump_.Cancelled();
+  }
   void OnDone() override { delete this; }
 
   CallState state_;

@@ -5,6 +5,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -84,6 +85,10 @@ struct RpcCall {
   std::optional<std::string> session_id;
   Identity identity;
   Deadline deadline;
+  // Requested when nobody waits for the answer any more: the client went away, the deadline passed, or the
+  // drain has taken as long as it may. What runs long asks between its steps, and ends with kCancelled; what
+  // the client is told then is the dispatcher's business.
+  std::stop_token stop;
 };
 
 }  // namespace jammi

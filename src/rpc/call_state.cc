@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log_line.h"
+#include "base/sync_point.h"
 #include "base/text.h"
 #include "jammi/ids.h"
 #include "rpc/trace_context.h"
@@ -79,6 +80,7 @@ CallState::CallState(Dispatcher& dispatcher, const RpcMethod& method, size_t met
   call_.request_id = RequestId(context);
   if (metadata_.session_id) call_.session_id = std::string(*metadata_.session_id);
   call_.deadline = DeadlineOf(context);
+  call_.stop = stop_.get_token();
   if (const auto given = Header(context, "traceparent"); given && IsTraceParent(*given)) {
     trace_parent_ = std::string(*given);
   }
@@ -198,6 +200,17 @@ uint64_t CallState::lane() const {
     return hash(*metadata_.authorization);
   }
   return hash(metadata_.session_id ? *metadata_.session_id : std::string_view(peer_));
+}
+
+void CallState::Stop() {
+  stop_.request_stop();
+  JAMMI_SYNC_POINT("rpc:stopped");
+}
+
+RpcFailure CallState::Stopped() const {
+  if (dispatcher_.drained()) return {RpcCode::kUnavailable, std::string(kShuttingDown), {}};
+  if (!call_.deadline.Passed()) return Cancelled();
+  return {RpcCode::kDeadlineExceeded, fmt::format("{}: the deadline has passed", method_.name), {}};
 }
 
 RpcFailure CallState::Cancelled() { return {RpcCode::kCancelled, "the client went away", {}}; }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -65,6 +66,11 @@ class CallState {
   [[nodiscard]] const RpcCall& call() const { return call_; }
   [[nodiscard]] Dispatcher& dispatcher() const { return dispatcher_; }
 
+  // Nobody waits for the answer any more: call().stop is requested. From any thread.
+  void Stop();
+  // Why: the drain is over, the deadline passed, or the client went away.
+  [[nodiscard]] RpcFailure Stopped() const;
+
   [[nodiscard]] static RpcFailure Cancelled();
 
  private:
@@ -86,6 +92,7 @@ class CallState {
   const std::string peer_;
   CallMetadata metadata_;
   std::string trace_parent_;  // empty: the caller has given none that can be read
+  std::stop_source stop_;
   RpcCall call_;
   bool resolved_ = false;
   RpcCode code_ = RpcCode::kCancelled;

@@ -103,12 +103,18 @@ void Dispatcher::Leave(StreamPump* stream) {
 }
 
 // Under the lock, which Leave() needs too: so none of them is gone meanwhile.
-void Dispatcher::EndStreams() {
+void Dispatcher::EndStreams(Deadline drain) {
   const std::lock_guard lock(mutex_);
   ending_ = true;
+  drain_ = drain;
   for (auto* stream : streams_) {
     if (!stream->ends_itself()) stream->EndWith({RpcCode::kUnavailable, std::string(kShuttingDown), {}});
   }
+}
+
+bool Dispatcher::drained() const {
+  const std::lock_guard lock(mutex_);
+  return ending_ && drain_.Passed();
 }
 
 // As EndStreams().

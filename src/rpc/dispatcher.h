@@ -47,8 +47,10 @@ class Dispatcher {
   [[nodiscard]] std::unique_ptr<grpc::Service> Serve(const RpcService& service);
 
   // Ends every open stream with UNAVAILABLE but those that end by themselves, and whatever stream comes from
-  // now on.
-  void EndStreams();
+  // now on. Calls have until `drain`.
+  void EndStreams(Deadline drain = Deadline::Never());
+  // They have had it: whatever is cancelled is so because the server stops.
+  [[nodiscard]] bool drained() const;
   // Ends the open streams whose callers would no longer be let in.
   void EndRevokedStreams();
   [[nodiscard]] size_t open_streams() const;
@@ -78,6 +80,7 @@ class Dispatcher {
   Executor answers_{1};
   mutable std::mutex mutex_;
   bool ending_ = false;
+  Deadline drain_;  // once it is ending
   std::unordered_set<StreamPump*> streams_;
   size_t open_to_all_ = 0;  // of these
 };

@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <google/protobuf/empty.pb.h>
 
+#include <chrono>
 #include <future>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -478,6 +481,52 @@ TEST_F(OneThreadTest, ADrainLetsCallsComeToTheirEnd) {
   EXPECT_EQ(first_.get(), RpcCode::kOk);
   drain.join();
   first_ = std::async(std::launch::async, [] { return RpcCode::kOk; });
+}
+
+// --- Calls that nobody waits for any more
+
+// The handler runs until its call is stopped.
+class StoppedCallTest : public DispatcherTest {
+ protected:
+  StoppedCallTest() {
+    catalog_->handler = [this](const RpcCall& call, const auto&) -> Result<Empty> {
+      std::promise<void> stopped;
+      const std::stop_callback on_stop(call.stop, [&] { stopped.set_value(); });
+      entered_.set_value();
+      if (stopped.get_future().wait_for(std::chrono::seconds(20)) != std::future_status::ready)
+        return Empty();
+      return Error(ErrorCode::kCancelled, "it was stopped");
+    };
+  }
+  std::map<RpcCode, int> CodesAtTheEnd() {
+    EXPECT_TRUE(Eventually([&] { return server_->observer().in_flight() == 0; }));
+    return server_->observer().codes();
+  }
+  std::promise<void> entered_;
+};
+
+TEST_F(StoppedCallTest, ACallWhoseClientGoesIsStopped) {
+  auto call = server_->channel().Stream(kTenant, "");
+  entered_.get_future().wait();
+  call.Cancel();
+  EXPECT_EQ(call.Finish().code, RpcCode::kCancelled);
+  EXPECT_THAT(CodesAtTheEnd(), ElementsAre(Pair(RpcCode::kCancelled, 1)));
+}
+
+TEST_F(StoppedCallTest, ACallWhoseDeadlinePassesIsStopped) {
+  EXPECT_EQ(server_->Call(kTenant, "", {.timeout = std::chrono::milliseconds(100)}).code,
+            RpcCode::kDeadlineExceeded);
+  // The client, which has a deadline of its own, may say so before ours has passed.
+  EXPECT_THAT(CodesAtTheEnd(), testing::AnyOf(ElementsAre(Pair(RpcCode::kDeadlineExceeded, 1)),
+                                              ElementsAre(Pair(RpcCode::kCancelled, 1))));
+}
+
+TEST_F(StoppedCallTest, Srv010ACallThatOutlastsTheDrainIsStopped) {
+  auto call = server_->channel().Stream(kTenant, "");
+  entered_.get_future().wait();
+  server_->Shutdown(Deadline::Now());
+  EXPECT_EQ(call.Finish().code, RpcCode::kUnavailable);
+  EXPECT_THAT(CodesAtTheEnd(), ElementsAre(Pair(RpcCode::kUnavailable, 1)));
 }
 
 // --- Counting

@@ -164,7 +164,7 @@ void RpcServer::Shutdown(Deadline deadline) {
   if (running_->server == nullptr) return;
   running_->listener->Stop();
   running_->health->Drain();
-  running_->dispatcher.EndStreams();
+  running_->dispatcher.EndStreams(deadline);
   if (deadline.IsNever()) {
     running_->server->Shutdown();
   } else {

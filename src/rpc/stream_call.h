@@ -32,7 +32,10 @@ class StreamCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer>, priv
   void End(const grpc::Status& status) override { Finish(status); }
 
   void OnWriteDone(bool ok) override { pump_.Written(ok); }
-  void OnCancel() override { pump_.Cancelled(); }
+  void OnCancel() override {
+    state_.Stop();
+    pump_.Cancelled();
+  }
   void OnDone() override { delete this; }
 
   CallState state_;

@@ -44,7 +44,7 @@ void UnaryCall::Start() {
   if (resolved && (state_.method().options.quick || !state_.method().unary)) return Run();
   state_.Schedule([this](const std::optional<RpcFailure>& refused) {
     if (refused) return Fail(*refused);
-    if (context_.IsCancelled()) return Fail(CallState::Cancelled());
+    if (context_.IsCancelled()) return Fail(state_.Stopped());
     Run();
   });
 }
@@ -65,6 +65,9 @@ void UnaryCall::Run() {
 
 void UnaryCall::Answer(Result<grpc::ByteBuffer> response) {
   JAMMI_SYNC_POINT("rpc:answer");
+  if (!response && response.error().code() == ErrorCode::kCancelled && state_.call().stop.stop_requested()) {
+    return Fail(state_.Stopped());
+  }
   if (!response) return Fail(ToFailure(response.error(), state_.method().options.errors));
   const size_t most = state_.dispatcher().options().max_message_bytes;
   if (response->Length() > most) {

@@ -31,6 +31,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   void Run();
   void Answer(Result<grpc::ByteBuffer> response);
   void Fail(const RpcFailure& failure) { Finish(state_.End(failure)); }
+  void OnCancel() override { state_.Stop(); }
   void OnDone() override { delete this; }
 
   CallState state_;

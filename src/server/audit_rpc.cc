@@ -69,7 +69,9 @@ class AuditRpc final : public RpcService {
   }
 
  private:
-  [[nodiscard]] AuditLog LogOf(const RpcCall& call) const { return context_.SessionOf(call).audit(); }
+  [[nodiscard]] AuditLog LogOf(const RpcCall& call) const {
+    return context_.SessionOf(call).audit().WithDeadline(call.deadline, call.stop);
+  }
 
   // SRV-180. Tenant, time and signature are the server's, whatever the caller says of them.
   [[nodiscard]] Result<Empty> Log(const RpcCall& call, const audit_wire::AuditLogRequest& request) const {
@@ -151,7 +153,8 @@ class AuditChainRpc final : public RpcService {
     AuditRange range;
     if (request.first() != 0) range.from = request.first();
     if (request.last() != 0) range.to = request.last();
-    JAMMI_ASSIGN(const auto report, context_.SessionOf(call).audit().VerifyChain(range));
+    JAMMI_ASSIGN(const auto report,
+                 context_.SessionOf(call).audit().WithDeadline(call.deadline, call.stop).VerifyChain(range));
     ext_wire::VerifyChainResponse reply;
     reply.set_intact(report.intact());
     reply.set_checked(report.checked);

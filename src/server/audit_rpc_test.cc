@@ -1,11 +1,15 @@
 // jammi.v1.audit.AuditService and jammi.ext.v1.AuditChainService over a socket.
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "audit/audit_service.h"
+#include "base/sync_point.h"
 #include "jammi/engine.h"
 #include "jammi/ext/v1/operations.pb.h"
 #include "jammi/v1/audit.pb.h"
@@ -23,6 +27,7 @@ namespace ext_wire = ::jammi::ext::v1;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::Pair;
 
 constexpr auto kLog = "/jammi.v1.audit.AuditService/AuditLog";
 constexpr auto kFetch = "/jammi.v1.audit.AuditService/AuditFetchByQueryId";
@@ -306,6 +311,43 @@ TEST_F(AuditRpcTest, TheChainIsVerifiedByItsNumbers) {
   request.set_first(-1);
   EXPECT_EQ(server_->Call(kChain, request, kA).code, RpcCode::kInvalidArgument);
   EXPECT_TRUE(Detail(server_->Call(kChain, ext_wire::VerifyChainRequest(), kNobody)).no_tenant_binding());
+}
+
+// Holds a VerifyChain when it has begun, until the server has stopped its call.
+class StoppedVerifyTest : public AuditRpcTest {
+ protected:
+  StoppedVerifyTest() {
+    Log({Record()});
+    SetSyncPoint("Audit::VerifyChain read the head", [this] {
+      entered_.set_value();
+      stopped_.get_future().wait_for(std::chrono::seconds(20));
+    });
+    SetSyncPoint("rpc:stopped", [this] { stopped_.set_value(); });
+    call_.emplace(server_->channel().Stream(kChain, "", kA));
+    entered_.get_future().wait();
+  }
+  ~StoppedVerifyTest() override {
+    server_.reset();
+    ClearSyncPoints();
+  }
+  std::promise<void> entered_;
+  std::promise<void> stopped_;
+  std::optional<StreamReader> call_;
+};
+
+TEST_F(StoppedVerifyTest, WhoGoesAwayHasItStopped) {
+  call_->Cancel();
+  EXPECT_EQ(call_->Finish().code, RpcCode::kCancelled);
+  EXPECT_TRUE(Eventually([&] { return server_->observer().in_flight() == 0; }));
+  EXPECT_THAT(server_->observer().codes(), ElementsAre(Pair(RpcCode::kOk, 1), Pair(RpcCode::kCancelled, 1)));
+}
+
+// It delayed the exit for as long as it took.
+TEST_F(StoppedVerifyTest, Srv010TheDrainsLimitStopsIt) {
+  server_->Shutdown(Deadline::Now());
+  EXPECT_EQ(call_->Finish().code, RpcCode::kUnavailable);
+  EXPECT_THAT(server_->observer().codes(),
+              ElementsAre(Pair(RpcCode::kOk, 1), Pair(RpcCode::kUnavailable, 1)));
 }
 
 class NoKeysTest : public AuditRpcTest {

@@ -106,7 +106,7 @@ Result<wire::ListChannelsResponse> ListChannels(const CatalogCall& call, const w
   const auto channels = call.session.channels().WithDeadline(call.deadline);
   wire::ListChannelsResponse reply;
   JAMMI_TRY(AddAllPages(
-      *reply.mutable_channels(), call.max_reply_bytes,
+      *reply.mutable_channels(), call,
       [&](int size, std::string_view token) { return channels.List(size, token); },
       [](const ChannelRecord& channel) { return ToWire(channel); }));
   return reply;

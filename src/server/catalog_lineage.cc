@@ -126,7 +126,7 @@ Result<wire::DerivesFromResponse> DerivesFrom(const CatalogCall& call,
   JAMMI_TRY(tables.Get(request.table()));
   wire::DerivesFromResponse reply;
   JAMMI_TRY(AddAllPages(
-      *reply.mutable_edges(), call.max_reply_bytes,
+      *reply.mutable_edges(), call,
       [&](int size, std::string_view token) {
         return tables.FindReadyAnchoredOn(request.table(), size, token);
       },
@@ -148,7 +148,7 @@ Result<wire::ListIndexSegmentsResponse> ListIndexSegments(const CatalogCall& cal
   const auto segments = call.session.index_segments().WithDeadline(call.deadline);
   wire::ListIndexSegmentsResponse reply;
   const auto added = AddAllPages(
-      *reply.mutable_segments(), call.max_reply_bytes,
+      *reply.mutable_segments(), call,
       [&](int size, std::string_view token) { return segments.List(request.table_name(), size, token); },
       [](const IndexSegment& segment) {
         wire::IndexSegment message;

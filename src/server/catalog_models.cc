@@ -28,7 +28,7 @@ Result<wire::ListModelsResponse> ListModels(const CatalogCall& call, const wire:
   const auto models = call.session.models().WithDeadline(call.deadline);
   wire::ListModelsResponse reply;
   JAMMI_TRY(AddAllPages(
-      *reply.mutable_models(), call.max_reply_bytes,
+      *reply.mutable_models(), call,
       [&](int size, std::string_view token) { return models.ListDescriptors(size, token); }, ModelToWire));
   return reply;
 }

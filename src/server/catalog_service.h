@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "base/call_limit.h"
 #include "rpc/service.h"
 #include "server/server_context.h"
 
@@ -21,6 +22,7 @@ struct CatalogCall {
   Session session;
   Deadline deadline;
   size_t max_reply_bytes;
+  CallLimit limit;  // of what takes several steps
 };
 
 template <class Request, class Response>
@@ -31,7 +33,8 @@ void AddCatalogMethod(RpcService& service, const ServerContext& context, std::st
       name, options, [&context, handler](const RpcCall& call, const Request& request) {
         return handler({.session = context.SessionOf(call),
                         .deadline = call.deadline,
-                        .max_reply_bytes = context.config.server.max_message_bytes},
+                        .max_reply_bytes = context.config.server.max_message_bytes,
+                        .limit = {.deadline = call.deadline, .stop = call.stop}},
                        request);
       });
 }

@@ -1,6 +1,8 @@
 // CatalogService: what its subjects share.
 #include <set>
+#include <stop_token>
 
+#include "server/all_pages.h"
 #include "server/catalog_fixture.h"
 
 namespace jammi::test {
@@ -19,6 +21,24 @@ TEST_F(CatalogServiceTest, Case64Srv070TheServerSaysWhatItIs) {
     const std::set<std::string> sorted(list->begin(), list->end());
     EXPECT_THAT(*list, testing::ElementsAreArray(sorted));
   }
+}
+
+TEST_F(CatalogServiceTest, AListIsStoppedBetweenTwoPages) {
+  std::stop_source stop;
+  const CatalogCall call{.session = server_.engine().Global(),
+                         .deadline = {},
+                         .max_reply_bytes = 1000,
+                         .limit = {.deadline = {}, .stop = stop.get_token()}};
+  wire::ListTopicsResponse reply;
+  const auto page = [&](int, std::string_view) -> Result<Page<int>> {
+    stop.request_stop();
+    return Page<int>{.items = {1}, .next_page_token = "more"};
+  };
+  const auto convert = [](int) { return wire::Topic(); };
+  const auto added = AddAllPages(*reply.mutable_topics(), call, page, convert);
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code(), ErrorCode::kCancelled);
+  EXPECT_EQ(reply.topics_size(), 1);
 }
 
 // A list that does not fit is refused as soon as that is known, not built to its end.

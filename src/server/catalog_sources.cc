@@ -121,7 +121,7 @@ Result<wire::ListSourcesResponse> ListSources(const CatalogCall& call, const wir
   wire::ListSourcesResponse reply;
   std::vector<SourceRecord> listed;
   JAMMI_TRY(AddAllPages(
-      *reply.mutable_sources(), call.max_reply_bytes,
+      *reply.mutable_sources(), call,
       [&](int size, std::string_view token) { return sources.List(size, token); },
       [&](const SourceRecord& source) { return Describe(listed.emplace_back(source)); }));
   std::map<std::string_view, size_t> places;
@@ -156,7 +156,7 @@ Result<wire::SourceDescriptor> DescribeSource(const CatalogCall& call,
   const ResultTableFilter of_source{
       .status = std::nullopt, .source_id = source->source_id, .task = std::nullopt, .model_id = std::nullopt};
   JAMMI_TRY(AddAllPages(
-      *reply.mutable_result_tables(), call.max_reply_bytes,
+      *reply.mutable_result_tables(), call,
       [&](int size, std::string_view token) -> Result<ResultTables::Page> {
         JAMMI_ASSIGN(auto page, tables.List(of_source, size, token));
         std::erase_if(page.items, [&](const auto& table) { return !IsOf(*source, table); });

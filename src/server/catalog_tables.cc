@@ -73,7 +73,7 @@ Result<wire::ListMutableTablesResponse> ListMutableTables(const CatalogCall& cal
   const auto tables = call.session.tables().WithDeadline(call.deadline);
   wire::ListMutableTablesResponse reply;
   JAMMI_TRY(AddAllPages(
-      *reply.mutable_definitions(), call.max_reply_bytes,
+      *reply.mutable_definitions(), call,
       [&](int size, std::string_view token) { return tables.List(size, token); }, TableToWire));
   return reply;
 }

@@ -60,8 +60,7 @@ Result<wire::ListTopicsResponse> ListTopics(const CatalogCall& call, const wire:
     if (request.page_size() != 0) reply.set_next_page_token(std::exchange(listed.next_page_token, {}));
     return Page<Topic>{.items = std::move(listed.topics), .next_page_token = listed.next_page_token};
   };
-  JAMMI_TRY(
-      AddAllPages(*reply.mutable_topics(), call.max_reply_bytes, page, TopicToWire, request.page_token()));
+  JAMMI_TRY(AddAllPages(*reply.mutable_topics(), call, page, TopicToWire, request.page_token()));
   return reply;
 }
 

@@ -49,11 +49,12 @@ class OperationsRpc final : public RpcService {
       : RpcService("jammi.ext.v1.OperationsService"), context_(context) {
     Unary<ext_wire::BackupRequest, ext_wire::BackupResponse>(
         "Backup", {.access = RpcAccess::kAdmin},
-        [this](const auto&, const auto& request) { return Backup(request); });
+        [this](const auto& call, const auto& request) { return Backup(call, request); });
   }
 
  private:
-  [[nodiscard]] Result<ext_wire::BackupResponse> Backup(const ext_wire::BackupRequest& request) const {
+  [[nodiscard]] Result<ext_wire::BackupResponse> Backup(const RpcCall& call,
+                                                        const ext_wire::BackupRequest& request) const {
     const auto location = LocationOf(context_.config);
     const auto& folder = context_.config.server.backup_path;
     // Of PostgreSQL there is none, wherever it would go.
@@ -65,7 +66,8 @@ class OperationsRpc final : public RpcService {
       }
     }
     const auto to = folder.value_or(std::filesystem::path()) / request.name();
-    JAMMI_ASSIGN(const auto report, BackupCatalog(location, to));
+    JAMMI_ASSIGN(const auto report,
+                 BackupCatalog(location, to, {.deadline = call.deadline, .stop = call.stop}));
     ext_wire::BackupResponse reply;
     reply.set_path(to.string());
     reply.set_bytes(report.bytes);

@@ -1,11 +1,18 @@
 // jammi.ext.v1.OperationsService over a socket.
 #include <gmock/gmock.h>
 
+#include <arrow/array/builder_binary.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/sync_point.h"
 #include "jammi/catalog_admin.h"
 #include "jammi/engine.h"
 #include "jammi/ext/v1/operations.pb.h"
@@ -82,6 +89,40 @@ TEST_F(BackupRpcTest, ANameIsANameAndNoPath) {
   EXPECT_EQ(Backup(std::string("a\0b", 3)).code, RpcCode::kInvalidArgument);
   EXPECT_EQ(Backup(std::string(201, 'a')).code, RpcCode::kInvalidArgument);
   EXPECT_TRUE(std::filesystem::is_empty(*config_.server.backup_path));
+}
+
+// Held after the first step of the copy until the server has stopped the call: there is no second one.
+TEST_F(BackupRpcTest, Srv010TheDrainsLimitStopsABackup) {
+  served_ = config_;
+  Start();
+  auto topics = engine_->Global().topics();
+  const auto schema = arrow::schema({arrow::field("text", arrow::utf8())});
+  const auto topic = topics.Register("large", schema);
+  ASSERT_TRUE(topic) << topic.error().ToString();
+  arrow::StringBuilder text;
+  ASSERT_TRUE(text.Append(std::string(1 << 20, 'x')).ok());
+  const auto batch = arrow::RecordBatch::Make(schema, 1, {*text.Finish()});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(engine_->Global().Publish(topic->id, batch));
+
+  int steps = 0;
+  std::promise<void> entered;
+  std::promise<void> stopped;
+  SetSyncPoint("catalog:backup_step", [&] {
+    if (++steps > 1) return;
+    entered.set_value();
+    stopped.get_future().wait_for(std::chrono::seconds(20));
+  });
+  SetSyncPoint("rpc:stopped", [&] { stopped.set_value(); });
+  ext_wire::BackupRequest request;
+  request.set_name("monday.db");
+  auto call = server_->channel().Stream(kBackup, request.SerializeAsString());
+  entered.get_future().wait();
+  server_->Shutdown(Deadline::Now());
+  EXPECT_EQ(call.Finish().code, RpcCode::kUnavailable);
+  EXPECT_THAT(server_->observer().codes(), testing::ElementsAre(testing::Pair(RpcCode::kUnavailable, 1)));
+  EXPECT_EQ(steps, 1);
+  EXPECT_TRUE(std::filesystem::is_empty(*config_.server.backup_path));
+  ClearSyncPoints();
 }
 
 TEST_F(BackupRpcTest, OnlyAdministratorsBackUp) {

@@ -31,9 +31,10 @@ constexpr MethodOptions kStreamWrites{.access = RpcAccess::kWrite, .errors = Err
 
 // --- Events
 
-Result<ext_wire::ReadResponse> Read(const Session& session, const ext_wire::ReadRequest& request) {
+Result<ext_wire::ReadResponse> Read(const Session& session, const RpcCall& call,
+                                    const ext_wire::ReadRequest& request) {
   JAMMI_ASSIGN(const auto from, ToFrom(request.from(), From::Offset(0)));
-  ReadOptions options{.predicate = request.predicate()};
+  ReadOptions options{.predicate = request.predicate(), .deadline = call.deadline, .stop = call.stop};
   if (request.max_events() != 0) options.max_events = request.max_events();
   if (request.max_bytes() != 0) options.max_bytes = std::min(request.max_bytes(), kMaxReadBytes);
   JAMMI_ASSIGN(const auto page, session.ReadTopic(request.topic(), from, options));
@@ -53,7 +54,7 @@ Result<ext_wire::ReadResponse> Read(const Session& session, const ext_wire::Read
 
 // --- Consumers
 
-Result<ext_wire::Consumer> CreateConsumer(const Session& session,
+Result<ext_wire::Consumer> CreateConsumer(const Session& session, const RpcCall&,
                                           const ext_wire::CreateConsumerRequest& request) {
   CreateConsumerOptions options{.predicate = request.predicate()};
   JAMMI_ASSIGN(options.from, ToFrom(request.from(), From::Newest()));
@@ -61,12 +62,13 @@ Result<ext_wire::Consumer> CreateConsumer(const Session& session,
   return ToWire(consumer);
 }
 
-Result<ext_wire::Consumer> GetConsumer(const Session& session, const ext_wire::GetConsumerRequest& request) {
+Result<ext_wire::Consumer> GetConsumer(const Session& session, const RpcCall&,
+                                       const ext_wire::GetConsumerRequest& request) {
   JAMMI_ASSIGN(const auto consumer, session.consumers().Get(request.topic(), request.name()));
   return ToWire(consumer);
 }
 
-Result<ext_wire::ListConsumersResponse> ListConsumers(const Session& session,
+Result<ext_wire::ListConsumersResponse> ListConsumers(const Session& session, const RpcCall&,
                                                       const ext_wire::ListConsumersRequest& request) {
   const int size = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
   JAMMI_ASSIGN(const auto page, session.consumers().List(request.topic(), size, request.page_token()));
@@ -78,7 +80,7 @@ Result<ext_wire::ListConsumersResponse> ListConsumers(const Session& session,
 
 OnLeased Leased(bool take_over) { return take_over ? OnLeased::kTakeOver : OnLeased::kFail; }
 
-Result<ext_wire::Consumer> ResetConsumer(const Session& session,
+Result<ext_wire::Consumer> ResetConsumer(const Session& session, const RpcCall&,
                                          const ext_wire::ResetConsumerRequest& request) {
   if (request.to().from_case() == ext_wire::Start::FROM_NOT_SET) return Invalid("to is required");
   JAMMI_ASSIGN(const auto to, ToFrom(request.to(), From::Newest()));
@@ -87,14 +89,16 @@ Result<ext_wire::Consumer> ResetConsumer(const Session& session,
   return ToWire(consumer);
 }
 
-Result<Empty> DeleteConsumer(const Session& session, const ext_wire::DeleteConsumerRequest& request) {
+Result<Empty> DeleteConsumer(const Session& session, const RpcCall&,
+                             const ext_wire::DeleteConsumerRequest& request) {
   JAMMI_TRY(session.consumers().Delete(request.topic(), request.name(), Leased(request.take_over())));
   return Empty();
 }
 
 // --- Settings
 
-Result<Empty> SetRetention(const Session& session, const ext_wire::SetRetentionRequest& request) {
+Result<Empty> SetRetention(const Session& session, const RpcCall&,
+                           const ext_wire::SetRetentionRequest& request) {
   TopicRetention retention;
   const auto& given = request.retention();
   if (given.has_max_age()) {
@@ -109,7 +113,7 @@ Result<Empty> SetRetention(const Session& session, const ext_wire::SetRetentionR
   return Empty();
 }
 
-Result<ext_wire::AppendColumnsResponse> AppendColumns(const Session& session,
+Result<ext_wire::AppendColumnsResponse> AppendColumns(const Session& session, const RpcCall&,
                                                       const ext_wire::AppendColumnsRequest& request) {
   JAMMI_ASSIGN(const auto columns, DecodeWireSchema(request.schema()));
   auto topics = session.topics();
@@ -120,7 +124,7 @@ Result<ext_wire::AppendColumnsResponse> AppendColumns(const Session& session,
   return response;
 }
 
-Result<ext_wire::TopicStatsResponse> StatsOfTopic(const Session& session,
+Result<ext_wire::TopicStatsResponse> StatsOfTopic(const Session& session, const RpcCall&,
                                                   const ext_wire::TopicStatsRequest& request) {
   const auto topics = session.topics();
   JAMMI_ASSIGN(const auto topic, topics.Find(request.topic()));
@@ -180,11 +184,11 @@ class StreamService final : public RpcService {
   // A method of the topic that the request names.
   template <class Request, class Response>
   void OnTopic(std::string_view name, MethodOptions options,
-               Result<Response> (*verb)(const Session&, const Request&)) {
+               Result<Response> (*verb)(const Session&, const RpcCall&, const Request&)) {
     Unary<Request, Response>(name, options,
                              [this, verb](const RpcCall& call, const Request& request) -> Result<Response> {
                                if (request.topic().empty()) return Invalid("topic is required");
-                               auto response = verb(context_.SessionOf(call), request);
+                               auto response = verb(context_.SessionOf(call), call, request);
                                if (!response)
                                  return NamingTopic(std::move(response).error(), request.topic());
                                return response;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/call_limit.h"
 #include "trigger/frame.h"
 
 namespace jammi {
@@ -91,7 +92,9 @@ Result<EventPage> ReadEvents(EventLog& log, const PageLimit& limit, const TopicE
   JAMMI_TRY(CheckOptions(options));
   JAMMI_ASSIGN(auto predicate, Predicate::Compile(options.predicate, topic.codec.schema()));
   EventReader events(topic, reader, options, std::move(predicate), from);
+  const CallLimit limit_of_call{options.deadline, options.stop};
   for (int reads = 0; reads < kMaxReads; ++reads) {
+    JAMMI_TRY(limit_of_call.Check("the read"));
     const auto more = events.ReadOnce(log, limit);
     if (more && *more) continue;
     if (more) break;

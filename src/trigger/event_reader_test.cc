@@ -50,6 +50,14 @@ TEST_F(EventReaderTest, PagesFollowOneAnotherToTheHead) {
   EXPECT_THAT(Ids(*page.deliveries[3].batch), ElementsAre(3));
 }
 
+TEST_F(EventReaderTest, WhoAsksTooLateOrIsStoppedGetsNothing) {
+  PublishMany(3);
+  EXPECT_EQ(Read(0, {.deadline = Deadline::Now()}).error().code(), ErrorCode::kDeadlineExceeded);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_EQ(Read(0, {.stop = stop.get_token()}).error().code(), ErrorCode::kCancelled);
+}
+
 TEST_F(EventReaderTest, AtAndBeyondTheHeadThereIsNothing) {
   PublishMany(3);
   for (const uint64_t from : {3U, 10U}) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "base/call_limit.h"
 #include "base/sync_point.h"
 #include "catalog/admin/identity.h"
 #include "catalog/sqlite/connection.h"
@@ -97,15 +98,19 @@ class PartialFile {
 
 // Copies every page as of one moment: the source holds a snapshot throughout, so what is committed meanwhile
 // neither waits nor makes the copy begin again.
-Result<void> CopyPages(Connection& from, Connection& to) {
+Result<void> CopyPages(Connection& from, Connection& to, const CallLimit& limit) {
   sqlite3_backup* backup = sqlite3_backup_init(to.handle(), "main", from.handle(), "main");
   if (backup == nullptr) return FromSqlite(to.handle(), sqlite3_errcode(to.handle()), "beginning the backup");
   int code = SQLITE_OK;
+  Result<void> may_go_on;
   while (code == SQLITE_OK) {
+    may_go_on = limit.Check("the backup");
+    if (!may_go_on) break;
     code = sqlite3_backup_step(backup, kPagesAtOnce);
     JAMMI_SYNC_POINT("catalog:backup_step");
   }
   const int finished = sqlite3_backup_finish(backup);
+  if (!may_go_on) return may_go_on;
   if (code == SQLITE_DONE && finished == SQLITE_OK) return {};
   return FromSqlite(nullptr, code == SQLITE_DONE ? finished : code, "writing the backup");
 }
@@ -125,11 +130,12 @@ Result<void> LeaveWriteAheadLog(Connection& copy) {
   return statement.Finish();
 }
 
-Result<void> WriteCopy(Connection& source, const fs::path& path, std::string_view incarnation) {
+Result<void> WriteCopy(Connection& source, const fs::path& path, std::string_view incarnation,
+                       const CallLimit& limit) {
   JAMMI_ASSIGN(const auto copy, Connection::Open({.path = path.string()}));
   // The file is synced as a whole before it gets its name.
   JAMMI_TRY(copy->RunScript("PRAGMA synchronous=OFF"));
-  JAMMI_TRY(CopyPages(source, *copy));
+  JAMMI_TRY(CopyPages(source, *copy, limit));
   JAMMI_TRY(LeaveWriteAheadLog(*copy));
   return MarkAsBackup(*copy, incarnation);
 }
@@ -137,7 +143,8 @@ Result<void> WriteCopy(Connection& source, const fs::path& path, std::string_vie
 }  // namespace
 }  // namespace sqlite
 
-Result<BackupReport> BackupCatalog(const CatalogLocation& location, const std::filesystem::path& to) {
+Result<BackupReport> BackupCatalog(const CatalogLocation& location, const std::filesystem::path& to,
+                                   const BackupOptions& options) {
   if (location.kind != BackendKind::kSqlite) {
     return Error(
         ErrorCode::kUnimplemented,
@@ -159,7 +166,8 @@ Result<BackupReport> BackupCatalog(const CatalogLocation& location, const std::f
   identity.Reset();
 
   JAMMI_ASSIGN(const auto partial, sqlite::PartialFile::Create(target.string() + ".partial"));
-  JAMMI_TRY(sqlite::WriteCopy(*source, partial->path(), report.incarnation));
+  JAMMI_TRY(
+      sqlite::WriteCopy(*source, partial->path(), report.incarnation, {options.deadline, options.stop}));
   std::error_code error;
   report.bytes = std::filesystem::file_size(partial->path(), error);
   JAMMI_TRY(partial->Publish(target));
