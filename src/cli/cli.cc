@@ -72,6 +72,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   if (const auto answered = ParseCommandLine(app, argc, argv, out, err)) return *answered;
   if (!program.action) {  // CLI-003
     out << app.help();
+  if (const auto refused = RefuseOtherThanUtf8(app, err)) return *refused;
     return 0;
   }
   Exit exit = program.action();

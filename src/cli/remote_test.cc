@@ -292,6 +292,25 @@ TEST_F(RemoteCli, Cli003Cli004ExitCodes) {
     const auto run = Jammi(wrong);
     EXPECT_EQ(run.exit, 2);
     EXPECT_EQ(run.out, "");
+// It used to print the version, with success, and to delete nothing.
+TEST_F(RemoteCli, Cli001AVersionWithAValueIsNotTheProgramsOwn) {
+  const auto run = Jammi({"models", "delete", "org/name", "--version", "1"});
+  EXPECT_EQ(run.exit, 2);
+  EXPECT_EQ(run.out, "");
+  EXPECT_THAT(run.err, HasSubstr("did you mean --model-version?"));
+  EXPECT_EQ(Jammi({"models", "delete", "--version", "1"}).exit, 2);
+  EXPECT_EQ(Jammi({"trigger", "list", "--version"}).out, "jammi " JAMMI_VERSION "\n");
+  EXPECT_EQ(Jammi({"--version", "trigger", "list"}).out, "jammi " JAMMI_VERSION "\n");
+}
+
+// Protobuf used to complain on the error stream, and the server of something else.
+TEST_F(RemoteCli, AnArgumentThatIsNoUtf8IsWrongUsage) {
+  const auto run = Run({"trigger", "drop", "--name", "qu\xe9kes"}, {"JAMMI_TARGET=grpc://127.0.0.1:1"});
+  EXPECT_EQ(run.exit, 2);
+  EXPECT_THAT(run.err, StartsWith("jammi trigger drop: --name is not UTF-8\n"));
+  EXPECT_EQ(Jammi({"subscribe", "qu\xe9kes"}).exit, 2);
+}
+
   }
   EXPECT_THAT(Jammi({"status", "--tagret", "x"}).err, HasSubstr("did you mean --target?"));
   EXPECT_THAT(Jammi({"subscirbe", "x"}).err, HasSubstr("did you mean subscribe?"));

@@ -19,4 +19,8 @@ inline constexpr int kWrongUsage = 2;
 [[nodiscard]] std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* argv,
                                                   std::ostream& out, std::ostream& err);
 
+// Of a program whose arguments go into messages that hold UTF-8 alone, when it has read them: nullopt if they
+// are, else kWrongUsage after a sentence on `err` that names the argument and does not show it.
+[[nodiscard]] std::optional<int> RefuseOtherThanUtf8(const CLI::App& app, std::ostream& err);
+
 }  // namespace jammi

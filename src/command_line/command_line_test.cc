@@ -28,7 +28,11 @@ Answer Parse(std::vector<const char*> arguments) {
   paint->add_option("--colour", colour, "Which")->required();
   int coats = 1;
   paint->add_option("--coats", coats, "How many");
-  app.add_subcommand("sand", "Sand it");
+  std::string brand;
+  paint->add_option("--brand-version", brand, "Of the brand");
+  paint->fallthrough();
+  paint->alias("colour");
+  app.add_subcommand("sand", "Sand it")->fallthrough();
   arguments.insert(arguments.begin(), "tool");
   std::ostringstream out;
   std::ostringstream err;
@@ -49,6 +53,55 @@ TEST(CommandLine, HelpAndVersionAreAnswers) {
   EXPECT_EQ(help.exit, 0);
   EXPECT_THAT(help.out, HasSubstr("--colour"));
   EXPECT_EQ(help.err, "");
+}
+
+// `models delete x --version 1` used to print the version, and delete nothing.
+TEST(CommandLine, AVersionWithAValueBehindACommandIsAnotherOption) {
+  for (const char* command : {"paint", "colour"}) {
+    const auto answer = Parse({command, "--colour", "red", "--version", "1"});
+    EXPECT_EQ(answer.exit, kWrongUsage);
+    EXPECT_EQ(answer.out, "");
+    EXPECT_EQ(answer.err,
+              "tool paint: --version prints the program's version, and takes no value; did you mean "
+              "--brand-version?\n"
+              "Run tool paint --help for more information.\n");
+  }
+  EXPECT_EQ(Parse({"paint", "--version=1"}).exit, kWrongUsage);
+  EXPECT_THAT(Parse({"sand", "--version", "1"}).err,
+              StartsWith("tool sand: --version prints the program's version, and takes no value\n"));
+  // It still stands before and behind a command (CLI-001).
+  for (const std::vector<const char*>& arguments : {std::vector<const char*>{"--version", "paint"},
+                                                    {"sand", "--version"},
+                                                    {"paint", "--version", "--coats", "2"}}) {
+    EXPECT_EQ(Parse(arguments).exit, 0);
+    EXPECT_EQ(Parse(arguments).out, "tool 1\n");
+  }
+}
+
+// What no message of protobuf can carry used to be told in protobuf's words.
+TEST(CommandLine, AnArgumentThatIsNoUtf8IsNamed) {
+  const auto refused = [](std::vector<const char*> arguments) {
+    CLI::App app("A tool.", "tool");
+    std::string text;
+    app.add_option("--outer", text);
+    auto* paint = app.add_subcommand("paint", "Paint it");
+    paint->fallthrough();
+    paint->add_option("--colour", text);
+    paint->add_option("what", text);
+    arguments.insert(arguments.begin(), "tool");
+    std::ostringstream err;
+    EXPECT_EQ(ParseCommandLine(app, static_cast<int>(arguments.size()), arguments.data(), err, err),
+              std::nullopt);
+    const auto exit = RefuseOtherThanUtf8(app, err);
+    EXPECT_EQ(exit, err.str().empty() ? std::nullopt : std::optional(kWrongUsage));
+    return err.str();
+  };
+  EXPECT_EQ(refused({"paint", "--colour", "r\u00f6t", "door"}), "");
+  EXPECT_EQ(refused({"paint", "--colour", "r\xf6t"}),
+            "tool paint: --colour is not UTF-8\nRun tool paint --help for more information.\n");
+  EXPECT_THAT(refused({"paint", "--outer=r\xf6t"}), StartsWith("tool paint: --outer is not UTF-8\n"));
+  EXPECT_THAT(refused({"paint", "d\xf6r"}), StartsWith("tool paint: what is not UTF-8\n"));
+  EXPECT_THAT(Parse({"s\xf6nd\x1b"}).err, StartsWith("tool: there is no command 's\\xf6nd\\x1b'"));
 }
 
 TEST(CommandLine, AnOptionThatIsNotThereHasANeighbour) {
