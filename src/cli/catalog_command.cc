@@ -1,5 +1,6 @@
 // jammi catalog status|check|migrate|backup|new-incarnation|copy
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -9,6 +10,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "command_line/error_text.h"
 #include "jammi/catalog_admin.h"
 #include "jammi/config.h"
 
@@ -42,9 +44,13 @@ Result<CatalogLocation> Locate(const CatalogArguments& arguments, const std::str
   return given.empty() ? Configured(arguments) : ParseCatalogLocation(given);
 }
 
-Exit Fail(const Program& program, const Error& error) {
-  program.err << "jammi: " << error.message() << '\n';
-  return Exit::kFailed;
+// What a database says of itself does not say which it is.
+Exit FailAt(const Program& program, const CatalogLocation& location, Error error) {
+  const std::string name = ToString(location);
+  const std::string path = location.path.string();
+  const bool named = error.message().find(name) != std::string::npos ||
+                     (!path.empty() && error.message().find(path) != std::string::npos);
+  return Fail(program.err, named ? error : std::move(error).While(name));
 }
 
 // --- status
@@ -138,9 +144,9 @@ void PrintJson(const CatalogStatus& status, std::ostream& out) {
 
 Exit Status(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
-  if (!location) return Fail(program, location.error());
+  if (!location) return Fail(program.err, location.error());
   const auto status = ReadCatalogStatus(*location);
-  if (!status) return Fail(program, status.error());
+  if (!status) return FailAt(program, *location, status.error());
   if (arguments.output == "json") {
     PrintJson(*status, program.out);
   } else {
@@ -153,11 +159,11 @@ Exit Status(const Program& program, const CatalogArguments& arguments) {
 
 Exit CheckCatalog(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
-  if (!location) return Fail(program, location.error());
+  if (!location) return Fail(program.err, location.error());
   const auto report = CheckCatalog(*location, [&](const CheckFinding& finding) {
     program.out << fmt::format("{}: {}\n", finding.where, finding.what);
   });
-  if (!report) return Fail(program, report.error());
+  if (!report) return FailAt(program, *location, report.error());
   program.out << fmt::format(
       "checked {}: {} topics, {} events, {}\n", ToString(*location), report->topics, report->events,
       report->findings == 0 ? "nothing is wrong" : fmt::format("{} findings", report->findings));
@@ -166,9 +172,9 @@ Exit CheckCatalog(const Program& program, const CatalogArguments& arguments) {
 
 Exit Migrate(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
-  if (!location) return Fail(program, location.error());
+  if (!location) return Fail(program.err, location.error());
   const auto applied = MigrateCatalog(*location);
-  if (!applied) return Fail(program, applied.error());
+  if (!applied) return FailAt(program, *location, applied.error());
   for (const std::string& name : *applied) program.out << fmt::format("applied {}\n", name);
   program.out << fmt::format("{} is up to date\n", ToString(*location));
   return Exit::kDone;
@@ -176,9 +182,9 @@ Exit Migrate(const Program& program, const CatalogArguments& arguments) {
 
 Exit Backup(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
-  if (!location) return Fail(program, location.error());
+  if (!location) return Fail(program.err, location.error());
   const auto report = BackupCatalog(*location, arguments.file);
-  if (!report) return Fail(program, report.error());
+  if (!report) return FailAt(program, *location, report.error());
   program.out << fmt::format("backed up {} to {}: {}, incarnation {}\n", ToString(*location), arguments.file,
                              Size(report->bytes), report->incarnation);
   return Exit::kDone;
@@ -186,24 +192,32 @@ Exit Backup(const Program& program, const CatalogArguments& arguments) {
 
 Exit Renew(const Program& program, const CatalogArguments& arguments) {
   const auto location = Locate(arguments, arguments.catalog);
-  if (!location) return Fail(program, location.error());
+  if (!location) return Fail(program.err, location.error());
   const auto incarnation = NewIncarnation(*location);
-  if (!incarnation) return Fail(program, incarnation.error());
+  if (!incarnation) return FailAt(program, *location, incarnation.error());
   program.out << fmt::format("{} has incarnation {}\n", ToString(*location), *incarnation);
   return Exit::kDone;
 }
 
 Exit Copy(const Program& program, const CatalogArguments& arguments) {
   const auto from = Locate(arguments, arguments.from);
-  if (!from) return Fail(program, from.error());
+  if (!from) return Fail(program.err, from.error());
   const auto to = ParseCatalogLocation(arguments.to);
-  if (!to) return Fail(program, to.error());
+  if (!to) return Fail(program.err, to.error());
   CopyOptions options{.move = arguments.move};
-  options.progress = [&](std::string_view table, int64_t rows) {
-    program.err << fmt::format("copied {} rows of {}\n", rows, table);
-  };
+  if (IsDecorated(STDERR_FILENO)) {
+    // A table's last batch is told by its end too.
+    options.progress = [&, last = std::string()](std::string_view table, int64_t rows) mutable {
+      auto line = fmt::format("copied {} rows of {}\n", rows, table);
+      if (line != last) program.err << line;
+      last = std::move(line);
+    };
+  }
   const auto report = CopyCatalog(*from, *to, options);
-  if (!report) return Fail(program, report.error());
+  if (!report) {
+    return Fail(program.err,
+                Error(report.error()).While(fmt::format("copying {} to {}", ToString(*from), ToString(*to))));
+  }
   for (const CopiedTable& table : report->tables) {
     program.out << fmt::format("{:<28} {:>12} rows  checksum {:016x}\n", table.name, table.rows,
                                table.checksum);

@@ -57,6 +57,7 @@ TEST_F(CatalogCli, CopyAndMove) {
   EXPECT_EQ(copied.exit, 0) << copied.err;
   EXPECT_THAT(copied.out, AllOf(HasSubstr("catalog_identity                        1 rows  checksum "),
                                 HasSubstr("\ncopied sqlite:")));
+  EXPECT_EQ(copied.err, "");  // progress is for terminals
   EXPECT_EQ(Catalog({"copy", "--to", "sqlite:copy.db"}).exit, 1);
   const auto moved = Catalog({"copy", "--from", "sqlite:copy.db", "--to", "sqlite:moved.db", "--move"});
   EXPECT_THAT(moved.out, HasSubstr("\nmoved sqlite:"));
@@ -71,7 +72,11 @@ TEST_F(CatalogCli, CheckEndsWithOneWhenSomethingIsWrong) {
   Write("text.db", std::string(8192, 'x'));
   const auto text = Catalog({"check", "--catalog", "sqlite:text.db"});
   EXPECT_EQ(text.exit, 1);
-  EXPECT_THAT(text.err, HasSubstr("not a database"));
+  EXPECT_THAT(text.err, AllOf(StartsWith("Error: sqlite:"), HasSubstr("/text.db: file is not a database")));
+  // There is none in an empty file. It used not to say in what.
+  Write("empty.db", "");
+  EXPECT_THAT(Catalog({"status", "--catalog", "sqlite:empty.db"}).err,
+              AllOf(StartsWith("Error: sqlite:"), HasSubstr("/empty.db: there is no catalog in it")));
 }
 
 TEST_F(CatalogCli, LocationsThatAreNoneAreRefusedWithoutTheirSecrets) {
@@ -80,7 +85,7 @@ TEST_F(CatalogCli, LocationsThatAreNoneAreRefusedWithoutTheirSecrets) {
     const auto run = Catalog({"status", "--catalog", location});
     EXPECT_EQ(run.exit, 1) << location;
     EXPECT_EQ(run.out, "");
-    EXPECT_THAT(run.err, AllOf(StartsWith("jammi: "), Not(HasSubstr("hunter2"))));
+    EXPECT_THAT(run.err, AllOf(StartsWith("Error: "), Not(HasSubstr("hunter2"))));
   }
 }
 

@@ -73,17 +73,18 @@ TEST_F(Cli, CheckReportsEveryErrorWithItsPlace) {
   const auto run = Run({"config", "check", "--config", "other.toml"}, {"JAMMI_ENGINE__BATCH_SIZE=many"});
   EXPECT_EQ(run.exit, 1);
   EXPECT_EQ(run.out, "");
-  EXPECT_EQ(run.err,
-            "other.toml:3:1: catalog.paht: unknown key; did you mean 'catalog.path'?\n"
-            "other.toml:5:15: trigger.page_events: must be 1 to 1000000, and is 0\n"
-            "environment variable JAMMI_ENGINE__BATCH_SIZE: engine.batch_size: expected a whole number\n");
+  EXPECT_EQ(
+      run.err,
+      "Error: other.toml:3:1: catalog.paht: unknown key; did you mean 'catalog.path'?\n"
+      "Error: other.toml:5:15: trigger.page_events: must be 1 to 1000000, and is 0\n"
+      "Error: environment variable JAMMI_ENGINE__BATCH_SIZE: engine.batch_size: expected a whole number\n");
 }
 
 TEST_F(Cli, Cfg002CheckNeedsTheFileItIsGiven) {
   for (const auto* path : {"gone.toml", ""}) {
     const auto run = Run({"config", "check", "--config", path});
     EXPECT_EQ(run.exit, 1) << path;
-    EXPECT_THAT(run.err, StartsWith("configuration file"));
+    EXPECT_THAT(run.err, StartsWith("Error: configuration file"));
   }
 }
 

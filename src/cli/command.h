@@ -5,6 +5,9 @@
 #include <functional>
 #include <iosfwd>
 
+#include "command_line/error_text.h"
+#include "jammi/error.h"
+
 namespace CLI {
 class App;
 }
@@ -16,6 +19,12 @@ enum class Exit : int {
   kDone = 0,
   kFailed = 1,  // what was asked failed; the reason is on the error stream
 };
+
+// Says why on the error stream.
+inline Exit Fail(std::ostream& err, const Error& error) {
+  PrintError(err, error.message());
+  return Exit::kFailed;
+}
 
 struct Program {
   std::ostream& out;

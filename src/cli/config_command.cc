@@ -2,9 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <ostream>
+#include <sstream>
 #include <string>
 
 #include "cli/command.h"
+#include "command_line/error_text.h"
 #include "config/config_answers.h"
 #include "config/report.h"
 #include "jammi/config.h"
@@ -24,13 +26,29 @@ LoadOptions Options(const ConfigArguments& arguments) {
   return options;
 }
 
+// Each line that is said of a failure is an error of its own; what else is said are warnings.
+Exit TellAll(const Program& program, int code, std::istringstream said) {
+  for (std::string line; std::getline(said, line);) {
+    if (code == 0) {
+      program.err << line << '\n';
+    } else {
+      PrintError(program.err, line);
+    }
+  }
+  return Exit{code};
+}
+
 Exit CheckConfig(const Program& program, const ConfigArguments& arguments) {
-  return Exit{CheckConfiguration(Options(arguments), program.out, program.err)};
+  std::ostringstream said;
+  const int code = CheckConfiguration(Options(arguments), program.out, said);
+  return TellAll(program, code, std::istringstream(said.str()));
 }
 
 Exit Show(const Program& program, const ConfigArguments& arguments) {
   const auto form = arguments.output == "json" ? ConfigurationForm::kJson : ConfigurationForm::kToml;
-  return Exit{PrintConfiguration(Options(arguments), form, program.out, program.err)};
+  std::ostringstream said;
+  const int code = PrintConfiguration(Options(arguments), form, program.out, said);
+  return TellAll(program, code, std::istringstream(said.str()));
 }
 
 }  // namespace

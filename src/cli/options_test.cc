@@ -125,6 +125,9 @@ TEST(ReportTest, ColoursAreForTerminalsThatWantThem) {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
   ASSERT_GE(terminal, 0);
   ASSERT_EQ(::grantpt(terminal) | ::unlockpt(terminal), 0);
+  // Bytes that are no UTF-8, and the controls that UTF-8 has besides.
+  EXPECT_EQ(Printable("a\xff\xc3 \xe2\x82\xac\xc2\x9bm\xed\xa0\x80"),
+            "a\\xff\\xc3 \xe2\x82\xac\\xc2\\x9bm\\xed\\xa0\\x80");
   const int end = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
   const int file = ::open("/dev/null", O_WRONLY);
   ::unsetenv("NO_COLOR");

@@ -3,36 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 namespace jammi {
-
-bool IsDecorated(int descriptor) {
-  const char* plain = std::getenv("NO_COLOR");
-  return (plain == nullptr || *plain == '\0') && ::isatty(descriptor) == 1;
-}
-
-Exit Fail(std::ostream& err, const Error& error) {
-  err << (IsDecorated(STDERR_FILENO) ? "\x1b[1;31mError:\x1b[0m " : "Error: ") << Printable(error.message())
-      << '\n';
-  return Exit::kFailed;
-}
-
-std::string Printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 std::string Joined(const std::vector<std::string>& texts) {
   return texts.empty() ? std::string(kDash) : Printable(fmt::format("{}", fmt::join(texts, ", ")));

@@ -1,4 +1,4 @@
-// How the remote commands print: tables of the published widths, JSON, errors.
+// How the remote commands print: tables of the published widths, and JSON.
 #pragma once
 
 #include <initializer_list>
@@ -8,22 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/printable.h"
 #include "cli/command.h"
-#include "jammi/error.h"
 
 namespace jammi {
 
 inline constexpr std::string_view kDash = "\u2014";  // for what is not there (CLI-071)
 
-// Is the standard output (or the standard error) a terminal whose user has not asked for plain text
-// (NO_COLOR)?
-[[nodiscard]] bool IsDecorated(int descriptor);
-
-// "Error: ..."
-Exit Fail(std::ostream& err, const Error& error);
-
-// Text of others as it may reach a terminal: control characters become "\x1b".
-[[nodiscard]] std::string Printable(std::string_view text);
 // The texts with ", " between them, or a dash for none.
 [[nodiscard]] std::string Joined(const std::vector<std::string>& texts);
 

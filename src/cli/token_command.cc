@@ -28,10 +28,7 @@ Result<TokenEntry> EntryOf(const NewTokenOptions& options) {
 
 Exit MakeToken(const NewTokenOptions& options, Program& program) {
   auto entry = EntryOf(options);
-  if (!entry) {
-    program.err << "jammi: " << entry.error().message() << '\n';
-    return Exit::kFailed;
-  }
+  if (!entry) return Fail(program.err, entry.error());
   const std::string token = NewToken();
   entry->digest = DigestOfToken(token);
   program.out << "token  " << token << "\nline   " << FormatTokenEntry(*entry) << '\n';

@@ -80,16 +80,16 @@ TEST_F(TokenNew, WhatNoServerWouldReadMakesNoToken) {
     return run.err;
   };
   EXPECT_EQ(refused({"--principal", "a b", "--tenant", "*"}),
-            "jammi: principal: expected 1 to 128 letters, digits and . _ @ / : -\n");
+            "Error: principal: expected 1 to 128 letters, digits and . _ @ / : -\n");
   EXPECT_EQ(refused({"--principal", "", "--tenant", "*"}),
-            "jammi: principal: expected 1 to 128 letters, digits and . _ @ / : -\n");
+            "Error: principal: expected 1 to 128 letters, digits and . _ @ / : -\n");
   EXPECT_EQ(
       refused({"--principal", "ops", "--tenant", "acme"}),
-      "jammi: tenants: 'acme' is no UUID; expected '*', or UUIDs and 'global' with commas between them\n");
+      "Error: tenants: 'acme' is no UUID; expected '*', or UUIDs and 'global' with commas between them\n");
   EXPECT_EQ(refused({"--principal", "ops", "--tenant", kTenant, "--tenant", kTenant}),
-            std::string("jammi: tenants: '") + kTenant + "' is there twice\n");
+            std::string("Error: tenants: '") + kTenant + "' is there twice\n");
   EXPECT_EQ(refused({"--principal", "ops", "--role", "owner", "--tenant", "*"}),
-            "jammi: role: 'owner' is none; expected reader, writer or admin\n");
+            "Error: role: 'owner' is none; expected reader, writer or admin\n");
 }
 
 TEST_F(TokenNew, WhoseItIsAndForWhomMustBeSaid) {
