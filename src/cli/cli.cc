@@ -1,16 +1,17 @@
 #include "cli/cli.h"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <ostream>
+#include <system_error>
 
 #include "cli/command.h"
 #ifdef JAMMI_HAS_SERVER
 #include "cli/remote.h"
 #endif
 #include "command_line/command_line.h"
+#include "command_line/error_text.h"
+#include "command_line/standard_streams.h"
 
 namespace jammi {
 namespace {
@@ -48,10 +49,11 @@ void AddRemoteCommands(CLI::App& app, Program& program) {
 void AddRemoteCommands(CLI::App& /*app*/, Program& /*program*/) {}
 #endif
 
-// Of a pipe, as in `jammi ... | head`: who has seen enough wants no word about it.
-bool ReaderIsGone() {
-  struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
-  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+// `reason`: what the system says, 0: not known.
+void TellUnwritten(std::ostream& err, int reason) {
+  std::string text = "cannot write the output";
+  if (reason != 0) text += ": " + std::generic_category().message(reason);
+  PrintError(err, text);
 }
 
 }  // namespace
@@ -70,14 +72,16 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddCompletionCommand(app, program);
 
   if (const auto answered = ParseCommandLine(app, argc, argv, out, err)) return *answered;
+  if (const auto refused = RefuseOtherThanUtf8(app, err)) return *refused;
   if (!program.action) {  // CLI-003
     out << app.help();
-  if (const auto refused = RefuseOtherThanUtf8(app, err)) return *refused;
     return 0;
   }
   Exit exit = program.action();
+  errno = 0;
   if (!out.flush() && exit == Exit::kDone) {
-    if (!ReaderIsGone()) err << "jammi: cannot write the output\n";
+    // Who has seen enough, as in `jammi ... | head`, wants no word about it.
+    if (const int reason = errno; !ReaderIsGone()) TellUnwritten(err, reason);
     exit = Exit::kFailed;
   }
   return static_cast<int>(exit);

@@ -67,6 +67,8 @@ Result<std::string_view> Input::Read(const StopSignal& stop) {
     JAMMI_TRY(stop.WaitFor(fd_));
     const ssize_t got = ::read(fd_, buffer_.data(), buffer_.size());
     if (got >= 0) return std::string_view(buffer_.data(), static_cast<size_t>(got));
+    if (errno == EBADF && fd_ == STDIN_FILENO)
+      return Error(ErrorCode::kUnavailable, fmt::format("{} is closed", name_));
     if (errno != EINTR) return Error(ErrorCode::kUnavailable, fmt::format("{}: {}", name_, Reason()));
   }
 }

@@ -137,6 +137,19 @@ TEST_F(PublishCli, WrongInputIsNamed) {
   EXPECT_EQ(Events(), 0U);
 }
 
+// It used to read, for ever, a descriptor that a library had opened in the place of the missing one.
+TEST_F(PublishCli, AStandardInputThatIsClosedIsAnError) {
+  const Shell shell;
+  const auto run = shell.Run({"-c", "timeout 20 " JAMMI_PROGRAM " publish quakes <&-"},
+                             {Variables()[0], "PATH=/usr/bin:/bin"});
+  EXPECT_EQ(run.exit, 1);
+  EXPECT_EQ(run.err, "Error: the standard input is closed\n");
+  const auto out = shell.Run({"-c", "timeout 20 " JAMMI_PROGRAM " trigger list >&-"},
+                             {Variables()[0], "PATH=/usr/bin:/bin"});
+  EXPECT_EQ(out.exit, 1);
+  EXPECT_EQ(out.err, "Error: cannot write the output: Bad file descriptor\n");
+}
+
 TEST_F(PublishCli, Cli070ParquetIsRows) {
   arrow::Int32Builder id;  // narrower than the topic's
   arrow::LargeStringBuilder place;

@@ -100,7 +100,7 @@ TEST_F(SubscribeCli, AReaderThatHasSeenEnoughIsToldNothing) {
   EXPECT_EQ(run.err, "");
   const auto full = Run({"trigger", "list"}, Variables(), "/dev/full");
   EXPECT_EQ(full.exit, 1);
-  EXPECT_EQ(full.err, "jammi: cannot write the output\n");
+  EXPECT_EQ(full.err, "Error: cannot write the output: No space left on device\n");
 }
 
 // A follower sees what is published while it waits.

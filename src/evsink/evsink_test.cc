@@ -21,6 +21,16 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
+// For redirections.
+class Shell : public test::ProgramTest {
+ public:
+  Shell() : ProgramTest("/bin/sh") {}
+  using ProgramTest::Run;
+
+ private:
+  void TestBody() override {}
+};
+
 // Nobody listens there.
 const std::vector<std::string> kNoServer = {"NATS_URL=nats://127.0.0.1:1"};
 const std::string kSeed = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -83,6 +93,13 @@ TEST_F(Evsink, LinesComeFromFilesAndStandardInput) {
   EXPECT_EQ(run.out,
             "{\"file\":\"a.jsonl\",\"line\":2,\"id\":\"e1\",\"valid\":true}\n"
             "{\"line\":1,\"id\":\"e2\",\"valid\":true}\n");
+}
+
+TEST_F(Evsink, AStandardInputThatIsClosedIsNoEmptyOne) {
+  const Shell shell;
+  const auto run = shell.Run({"-c", JAMMI_PROGRAM " validate <&-"});
+  EXPECT_EQ(run.exit, 5);
+  EXPECT_EQ(run.err, "evsink: cannot read standard input: it is closed\n");
 }
 
 TEST_F(Evsink, AFileThatCannotBeReadIsNamedAndTheOthersAreRead) {

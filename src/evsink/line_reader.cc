@@ -18,6 +18,8 @@ constexpr size_t kReadBytes = size_t{64} << 10;
 
 Error CannotRead(const std::string& name, int error) {
   return Error(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+  if (name.empty() && error == EBADF)
+    return Error(ErrorCode::kUnavailable, "cannot read standard input: it is closed");
                fmt::format("cannot read {}: {}", name.empty() ? "standard input" : name,
                            std::generic_category().message(error)));
 }

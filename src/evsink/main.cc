@@ -3,10 +3,12 @@
 #include <csignal>
 #include <iostream>
 
+#include "command_line/standard_streams.h"
 #include "evsink/evsink.h"
 #include "evsink/stop.h"
 
 int main(int argc, char** argv) {
+  jammi::OpenMissingStreams();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is a failed write, not the end of the process
   std::ios::sync_with_stdio(false);
   std::cin.tie(nullptr);
