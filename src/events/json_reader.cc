@@ -84,7 +84,11 @@ std::optional<double> ReadDouble(std::string_view text) {
 }  // namespace
 
 bool JsonReader::Fail(std::string_view what) {
-  if (!fault_) fault_ = std::string(what) + " at byte " + std::to_string(at_);
+  if (fault_) return false;
+  // What stands there cannot be what was expected.
+  if (at_ < text_.size() && static_cast<uint8_t>(text_[at_]) >= 0x80 && !FirstCodePoint(text_.substr(at_)))
+    what = "no UTF-8";
+  fault_ = std::string(what) + " at byte " + std::to_string(at_);
   return false;
 }
 

@@ -95,6 +95,25 @@ TEST_F(Evsink, LinesComeFromFilesAndStandardInput) {
             "{\"line\":1,\"id\":\"e2\",\"valid\":true}\n");
 }
 
+// Some programs begin a file with a mark, which is no part of its first line. It used to be refused.
+TEST_F(Evsink, AFileMayBeginWithAByteOrderMark) {
+  Write("a.jsonl", std::string("\xef\xbb\xbf") + kE1);
+  Write("b.jsonl", std::string("\xef\xbb\xbf\n") + kE2 + "\xef\xbb\xbf" + kE2);
+  const auto run = Run({"validate", "a.jsonl", "b.jsonl"});
+  EXPECT_EQ(run.exit, 1);
+  EXPECT_THAT(run.out, StartsWith("{\"file\":\"a.jsonl\",\"line\":1,\"id\":\"e1\",\"valid\":true}\n"
+                                  "{\"file\":\"b.jsonl\",\"line\":2,\"id\":\"e2\",\"valid\":true}\n"
+                                  "{\"file\":\"b.jsonl\",\"line\":3,\"valid\":false,"));
+}
+
+// Both used to be "no JSON object".
+TEST_F(Evsink, ALineThatIsNoUtf8HasWordsOfItsOwn) {
+  EXPECT_THAT(RunWith("[]\n", {"validate"}).out,
+              HasSubstr("is not one JSON object: no JSON object at byte 0"));
+  EXPECT_THAT(RunWith("\xff\xfe{}\n", {"validate"}).out,
+              HasSubstr("is not one JSON object: no UTF-8 at byte 0"));
+}
+
 TEST_F(Evsink, AStandardInputThatIsClosedIsNoEmptyOne) {
   const Shell shell;
   const auto run = shell.Run({"-c", JAMMI_PROGRAM " validate <&-"});

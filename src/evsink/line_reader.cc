@@ -14,12 +14,13 @@ namespace jammi::evsink {
 namespace {
 
 constexpr std::string_view kStandardInput = "-";
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr size_t kReadBytes = size_t{64} << 10;
 
 Error CannotRead(const std::string& name, int error) {
-  return Error(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
   if (name.empty() && error == EBADF)
     return Error(ErrorCode::kUnavailable, "cannot read standard input: it is closed");
+  return Error(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
                fmt::format("cannot read {}: {}", name.empty() ? "standard input" : name,
                            std::generic_category().message(error)));
 }
@@ -86,6 +87,8 @@ Result<bool> LineReader::Fill() {
 // The next `length` bytes as a line, and `skip` more that are no part of it. nullopt: it is empty.
 std::optional<Line> LineReader::Take(size_t length, size_t skip) {
   Line line{.text = buffer_.substr(begin_, length), .file = name_, .number = ++number_};
+  // Some programs begin a file with a mark that is no part of its first line.
+  if (line.number == 1 && line.text.starts_with(kByteOrderMark)) line.text.erase(0, kByteOrderMark.size());
   begin_ += length + skip;
   scanned_ = 0;
   line.too_long = skipping_ || line.text.size() > kMaxBytes;
