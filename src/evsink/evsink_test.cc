@@ -303,6 +303,16 @@ TEST_F(Evsink, WhatIsSpilledIsSixAndNamesItsFile) {
   EXPECT_EQ(Run({"replay", "--dir", "gone", "--dry-run"}, kNoServer).exit, 5);
 }
 
+// It is in the help of replay, and was ignored there.
+TEST_F(Evsink, ReplayTakesTheDirectoryOfTheDeadLettersByItsFlag) {
+  std::filesystem::create_directory(directory_ / "dlq");
+  const auto run = Run({"replay", "--dlq-dir", "dlq", "--dry-run"});
+  EXPECT_EQ(run.exit, 0) << run.err;
+  EXPECT_EQ(run.out, Run({"replay", "--dir", "dlq", "--dry-run"}).out);
+  EXPECT_EQ(Run({"replay", "--dlq-dir", "dlq", "--dry-run"}, {"CELLOS_DLQ_DIR=/nowhere"}).exit, 0);
+  EXPECT_EQ(Run({"replay", "--dlq-dir", "dlq", "--dir", "dlq", "--dry-run"}).exit, 2);
+}
+
 TEST_F(Evsink, W11WhatASpoolHoldsIsSix) {
   const auto run = RunWith(kE1, {"emit", "--spool-dir", "spool", "--drain-timeout", "50ms"}, kNoServer);
   EXPECT_EQ(run.exit, 6) << run.err;

@@ -26,9 +26,14 @@ struct ReplayArguments {
   std::chrono::milliseconds older_than{0};
 };
 
-Result<std::filesystem::path> Directory(const Program& program, const std::string& flag) {
-  if (!flag.empty()) return std::filesystem::path(flag);
-  const auto found = program.environment.find("CELLOS_DLQ_DIR");
+constexpr const char* kDeadLetterVariable = "CELLOS_DLQ_DIR";
+
+Result<std::filesystem::path> Directory(const Program& program, const ReplayArguments& arguments) {
+  if (!arguments.directory.empty()) return std::filesystem::path(arguments.directory);
+  const auto& flags = arguments.flags.variables;
+  if (const auto flag = flags.find(kDeadLetterVariable); flag != flags.end() && !flag->second.empty())
+    return std::filesystem::path(flag->second);
+  const auto found = program.environment.find(kDeadLetterVariable);
   if (found != program.environment.end() && !Trim(found->second).empty()) {
     return std::filesystem::path(Trim(found->second));
   }
@@ -45,7 +50,7 @@ Result<std::shared_ptr<events::EventSink>> Target(const Program& program, const 
 }
 
 Exit Replay(const Program& program, const ReplayArguments& arguments) {
-  const auto directory = Directory(program, arguments.directory);
+  const auto directory = Directory(program, arguments);
   if (!directory) return Fail(program, directory.error());
   const auto sink = Target(program, arguments);
   if (!sink) return Fail(program, sink.error());
@@ -85,7 +90,9 @@ Exit Replay(const Program& program, const ReplayArguments& arguments) {
 void AddReplayCommand(CLI::App& app, Program& program) {
   const auto arguments = std::make_shared<ReplayArguments>();
   auto* command = app.add_subcommand("replay", "Send the events that lie in a directory of dead letters");
-  command->add_option("--dir", arguments->directory, "The directory (CELLOS_DLQ_DIR)")->type_name("DIR");
+  auto* directory =
+      command->add_option("--dir", arguments->directory, "The directory; also --dlq-dir (CELLOS_DLQ_DIR)")
+          ->type_name("DIR");
   command->add_option("--rate", arguments->rate, "Events per second at most; 0: as fast as it goes [0]")
       ->type_name("N")
       ->check(CLI::Range(0.0, 1e6));
@@ -93,6 +100,7 @@ void AddReplayCommand(CLI::App& app, Program& program) {
   command->add_flag("--dry-run", arguments->dry_run, "Read and judge every file; send and change nothing");
   AddDurationFlag(*command, "--older-than", arguments->older_than, "Only files that are older");
   AddSinkFlags(*command, arguments->flags);
+  directory->excludes("--dlq-dir");
   command->footer(
       "\nEvents are sent as they were spilled, in the order of the files' names; each file is deleted when "
       "a\n"
