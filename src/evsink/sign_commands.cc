@@ -215,8 +215,9 @@ void AddVerifyCommand(CLI::App& app, Program& program) {
       "\nFor HMAC the key is that of the variables of `evsink sign`.\n\n"
       "Examples:\n  evsink verify --keys keys.json --require-signed archive.jsonl\n"
       "  evsink verify --keys keys.json --events < archive.jsonl > events.jsonl\n\n"
-      "Exit status: 0 every signature holds, 4 one does not, 2 wrong usage or keys, 5 a file cannot be "
-      "read.");
+      "Exit status: 0 every signature holds, 4 one does not or a line is no event, 2 wrong usage or keys, 5 "
+      "a\n"
+      "file cannot be read.");
   command->callback([&program, arguments] {
     program.action = [&program, arguments] { return Verify(program, *arguments); };
   });
