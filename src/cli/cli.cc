@@ -61,7 +61,6 @@ void TellUnwritten(std::ostream& err, int reason) {
 int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
   CLI::App app("The data engine of an AI service.", "jammi");
   app.set_version_flag("--version", "jammi " JAMMI_VERSION, "Print the version");
-  app.footer(kFooter);
   app.require_subcommand(0, 1);
 
   Program program{.out = out, .err = err, .action = {}};
@@ -70,6 +69,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddConfigCommand(app, program);
   AddTokenCommand(app, program);
   AddCompletionCommand(app, program);
+  app.footer(kFooter);  // last: a command takes over the footer that it finds
 
   if (const auto answered = ParseCommandLine(app, argc, argv, out, err)) return *answered;
   if (const auto refused = RefuseOtherThanUtf8(app, err)) return *refused;

@@ -22,6 +22,20 @@ TEST_F(Cli, VersionAndHelp) {
               HasSubstr("jammi config check --config /etc/jammi.toml"));
 }
 
+// Every group, and `token new`, used to end with the examples of the program.
+TEST_F(Cli, ExamplesOfTheProgramAreInItsOwnHelp) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"config", "--help"},
+                                                    {"token", "--help"},
+                                                    {"token", "new", "--help"},
+                                                    {"config", "docs", "--help"},
+                                                    {"completion", "bash", "--help"}}) {
+    const auto help = Run(arguments);
+    EXPECT_EQ(help.exit, 0);
+    EXPECT_THAT(help.out, Not(HasSubstr("jammi publish quakes"))) << arguments[0];
+  }
+  EXPECT_THAT(Run({"token", "new", "--help"}).out, HasSubstr("  jammi token new --principal"));
+}
+
 TEST_F(Cli, Cli003WithoutACommandThereIsHelp) {
   const auto run = Run({});
   EXPECT_EQ(run.exit, 0);

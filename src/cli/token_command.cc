@@ -51,6 +51,10 @@ void AddTokenCommand(CLI::App& app, Program& program) {
                    "A tenant's UUID, several, 'global' for no tenant, or '*' for all")
       ->required()
       ->delimiter(',');
+  make->footer(
+      "\nExamples:\n  jammi token new --principal ingest --role writer --tenant "
+      "018f5a0e-c4c8-7e10-9c4f-3b6f7c5a8e9a\n"
+      "  jammi token new --principal ops --role admin --tenant '*'");
   make->callback(
       [options, &program] { program.action = [options, &program] { return MakeToken(*options, program); }; });
 }

@@ -70,7 +70,6 @@ void AddInputOptions(CLI::App& command, InputOptions& input) {
 int RunEvsink(int argc, const char* const* argv, const Surroundings& surroundings) {
   CLI::App app("Sends CloudEvents to NATS JetStream, and looks after those that were sent.", "evsink");
   app.set_version_flag("--version", "evsink " JAMMI_VERSION, "Print the version");
-  app.footer(kFooter);
   app.require_subcommand(1);
 
   Program program{.in = surroundings.in,
@@ -90,6 +89,7 @@ int RunEvsink(int argc, const char* const* argv, const Surroundings& surrounding
   AddSignCommand(app, program);
   AddVerifyCommand(app, program);
   AddBackoffCommand(app, program);
+  app.footer(kFooter);  // last: a command takes over the footer that it finds
 
   if (const auto answered = ParseCommandLine(app, argc, argv, program.out, program.err)) return *answered;
   Exit exit = program.action();
