@@ -163,6 +163,19 @@ TEST_F(RemoteCli, Cli042ATenantDropsItsOwnTopicAndNotTheGlobalOneOfThatName) {
   EXPECT_EQ(Out({"trigger", "drop", "--name", "same"}), "Topic 'same' dropped.\n");
 }
 
+// It used to say "dropped" of a global topic that stayed, and without the flag to name a UUID.
+TEST_F(RemoteCli, Cli042ATenantDropsNoGlobalTopic) {
+  Out({"trigger", "register", "--name", "quakes", "--schema", "id:int"});
+  EXPECT_EQ(Out({"trigger", "drop", "--name", "quakes", "--tenant", kTenant, "--if-exists"}),
+            "Topic 'quakes' not found (no-op).\n");
+  EXPECT_EQ(json::parse(Out({"trigger", "drop", "--name", "quakes", "--tenant", kTenant, "--if-exists",
+                             "--output", "json"}))["result"],
+            "absent");
+  EXPECT_EQ(Error({"trigger", "drop", "--name", "quakes", "--tenant", kTenant}),
+            "Error: topic 'quakes' not found\n");
+  EXPECT_EQ(Out({"trigger", "drop", "--name", "quakes"}), "Topic 'quakes' dropped.\n");
+}
+
 TEST_F(RemoteCli, Cli050Cli051Cli052Channels) {
   EXPECT_THAT(Out({"channels", "list"}),
               StartsWith("Name                           Priority   Columns\n"

@@ -49,9 +49,13 @@ Result<v1::catalog::Topic> FindTopic(const RpcChannel& channel, std::string_view
   JAMMI_ASSIGN(auto topics, ListTopics(channel));
   v1::catalog::Topic* found = nullptr;
   for (auto& topic : topics) {
+Error NoTopic(std::string_view name) {
+  return {ErrorCode::kNotFound, fmt::format("topic '{}' not found", name)};
+}
+
     if (topic.name() == name && (found == nullptr || found->tenant_id().empty())) found = &topic;
   }
-  if (found == nullptr) return Error(ErrorCode::kNotFound, fmt::format("topic '{}' not found", name));
+  if (found == nullptr) return NoTopic(name);
   return std::move(*found);
 }
 

@@ -16,7 +16,9 @@ namespace jammi {
 
 // All that are visible, in the server's order.
 [[nodiscard]] Result<std::vector<v1::catalog::Topic>> ListTopics(const RpcChannel& channel);
-// The one of this name: a tenant's own before a global one. Errors: kNotFound: "topic '<name>' not found".
+// "topic '<name>' not found"
+[[nodiscard]] Error NoTopic(std::string_view name);
+// The one of this name: a tenant's own before a global one. Errors: kNotFound: NoTopic().
 [[nodiscard]] Result<v1::catalog::Topic> FindTopic(const RpcChannel& channel, std::string_view name);
 
 // "col:type[:nullable],..." as CLI-041 has it. Errors: kInvalidArgument.

@@ -113,22 +113,32 @@ Result<void> RegisterTopic(const RemoteCall& call, const TriggerArguments& argum
   return {};
 }
 
-Result<void> DropTopic(const RemoteCall& call, const TriggerArguments& arguments) {
-  const auto topic = FindTopic(call.channel, arguments.name);
-  const bool absent = !topic && topic.error().code() == ErrorCode::kNotFound;
-  if (!topic && !(absent && arguments.if_exists)) return topic.error();
+// false: there is none that is the caller's. A global topic is seen by every tenant, and dropped by none of
+// them.
+Result<bool> DropOwnTopic(const RpcChannel& channel, const std::string& name) {
+  const auto topic = FindTopic(channel, name);
+  Result<void> dropped;
   if (topic) {
     catalog::DropTopicRequest request;
     request.set_topic_id(topic->topic_id());
-    request.set_if_exists(arguments.if_exists);
     google::protobuf::Empty nothing;
-    JAMMI_TRY(call.channel.CallInto("/jammi.v1.catalog.CatalogService/DropTopic", request, nothing));
+    dropped = channel.CallInto("/jammi.v1.catalog.CatalogService/DropTopic", request, nothing);
+  } else {
+    dropped = topic.error();
   }
+  if (!dropped && dropped.error().code() == ErrorCode::kNotFound) return false;
+  JAMMI_TRY(dropped);
+  return true;
+}
+
+Result<void> DropTopic(const RemoteCall& call, const TriggerArguments& arguments) {
+  JAMMI_ASSIGN(const bool dropped, DropOwnTopic(call.channel, arguments.name));
+  if (!dropped && !arguments.if_exists) return NoTopic(arguments.name);
   if (call.json()) {
-    PrintJson(call.out, {{"result", absent ? "absent" : "dropped"}, {"name", arguments.name}});
+    PrintJson(call.out, {{"result", dropped ? "dropped" : "absent"}, {"name", arguments.name}});
   } else {
     call.out << fmt::format("Topic '{}' {}.\n", Printable(arguments.name),
-                            absent ? "not found (no-op)" : "dropped");
+                            dropped ? "dropped" : "not found (no-op)");
   }
   return {};
 }
