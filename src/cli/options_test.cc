@@ -35,8 +35,17 @@ TEST(OptionsTest, Cli041ASpecIsASchema) {
             "e: string not null\nf: string not null\ng: bool not null\nh: bool not null");
 }
 
+// What `trigger list --output json` calls a type may be given back.
+TEST(OptionsTest, Cli041TheNamesOfTheListAreTypesToo) {
+  const auto schema = ParseTopicSchema("a:Int64,b:Float64,c:Utf8,d:Boolean");
+  ASSERT_TRUE(schema) << Text(schema);
+  EXPECT_EQ((*schema)->ToString(),
+            "a: int64 not null\nb: double not null\nc: string not null\nd: bool not null");
+}
+
 TEST(OptionsTest, Cli041AWrongSpecIsNamed) {
-  EXPECT_EQ(Text(ParseTopicSchema("a:date")), "unsupported column type: date");
+  EXPECT_EQ(Text(ParseTopicSchema("a:date")),
+            "unsupported column type: date; the types are int, float, string and bool");
   for (const auto* empty : {"", ",", " , "})
     EXPECT_EQ(Text(ParseTopicSchema(empty)), "schema must declare at least one column");
   for (const auto* bad : {"a", ":int", "a:int:nullable:x"})
@@ -110,6 +119,9 @@ TEST(ReportTest, Cli071WidthsCountCharactersAndNotBytes) {
 
 TEST(ReportTest, WhatOthersWroteDoesNotReachTheTerminalAsItIs) {
   EXPECT_EQ(Printable("a\x1b[2Jb\nc\x7f\xc3\xa9"), "a\\x1b[2Jb\\x0ac\\x7f\xc3\xa9");
+  // Bytes that are no UTF-8, and the controls that UTF-8 has besides.
+  EXPECT_EQ(Printable("a\xff\xc3 \xe2\x82\xac\xc2\x9bm\xed\xa0\x80"),
+            "a\\xff\\xc3 \xe2\x82\xac\\xc2\\x9bm\\xed\\xa0\\x80");
   std::ostringstream err;
   EXPECT_EQ(Fail(err, {ErrorCode::kNotFound, "no\r\n\x1b[31m"}), Exit::kFailed);
   EXPECT_EQ(err.str(), "Error: no\\x0d\\x0a\\x1b[31m\n");
@@ -125,9 +137,6 @@ TEST(ReportTest, ColoursAreForTerminalsThatWantThem) {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
   ASSERT_GE(terminal, 0);
   ASSERT_EQ(::grantpt(terminal) | ::unlockpt(terminal), 0);
-  // Bytes that are no UTF-8, and the controls that UTF-8 has besides.
-  EXPECT_EQ(Printable("a\xff\xc3 \xe2\x82\xac\xc2\x9bm\xed\xa0\x80"),
-            "a\\xff\\xc3 \xe2\x82\xac\\xc2\\x9bm\\xed\\xa0\\x80");
   const int end = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY);
   const int file = ::open("/dev/null", O_WRONLY);
   ::unsetenv("NO_COLOR");

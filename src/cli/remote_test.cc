@@ -145,7 +145,7 @@ TEST_F(RemoteCli, Cli040Cli041Cli042Topics) {
   EXPECT_EQ(topics[0]["columns"][1], json({{"name", "magnitude"}, {"type", "Float64"}, {"nullable", true}}));
   EXPECT_THAT(Error({"trigger", "register", "--name", "quakes", "--schema", "id:int"}), HasSubstr("quakes"));
   EXPECT_EQ(Error({"trigger", "register", "--name", "x", "--schema", "id:date"}),
-            "Error: unsupported column type: date\n");
+            "Error: unsupported column type: date; the types are int, float, string and bool\n");
   EXPECT_EQ(Error({"trigger", "register", "--name", "x", "--schema", ""}),
             "Error: schema must declare at least one column\n");
   EXPECT_THAT(Error({"trigger", "register", "--name", "x", "--schema", "id:int", "--broker-metadata", "[]"}),

@@ -10,7 +10,9 @@
 namespace jammi {
 namespace {
 
-std::shared_ptr<arrow::DataType> ColumnType(std::string_view name) {
+// Also as `trigger list --output json` writes them: "Int64".
+std::shared_ptr<arrow::DataType> ColumnType(std::string_view text) {
+  const std::string name = AsciiLower(text);
   if (name == "int" || name == "int64") return arrow::int64();
   if (name == "float" || name == "float64" || name == "double") return arrow::float64();
   if (name == "string" || name == "utf8") return arrow::utf8();
@@ -24,7 +26,9 @@ Result<std::shared_ptr<arrow::Field>> ParseColumn(std::string_view text) {
   if (parts.size() < 2 || parts.size() > 3 || name.empty())
     return Invalid(fmt::format("column '{}': expected NAME:TYPE, or NAME:TYPE:nullable", text));
   auto type = ColumnType(parts[1]);
-  if (!type) return Invalid(fmt::format("unsupported column type: {}", parts[1]));
+  if (!type)
+    return Invalid(
+        fmt::format("unsupported column type: {}; the types are int, float, string and bool", parts[1]));
   const bool nullable = parts.size() == 3;
   if (nullable && parts[2] != "nullable")
     return Invalid(fmt::format("column '{}': '{}' is not 'nullable'", text, parts[2]));
@@ -45,14 +49,14 @@ Result<std::vector<v1::catalog::Topic>> ListTopics(const RpcChannel& channel) {
   return topics;
 }
 
-Result<v1::catalog::Topic> FindTopic(const RpcChannel& channel, std::string_view name) {
-  JAMMI_ASSIGN(auto topics, ListTopics(channel));
-  v1::catalog::Topic* found = nullptr;
-  for (auto& topic : topics) {
 Error NoTopic(std::string_view name) {
   return {ErrorCode::kNotFound, fmt::format("topic '{}' not found", name)};
 }
 
+Result<v1::catalog::Topic> FindTopic(const RpcChannel& channel, std::string_view name) {
+  JAMMI_ASSIGN(auto topics, ListTopics(channel));
+  v1::catalog::Topic* found = nullptr;
+  for (auto& topic : topics) {
     if (topic.name() == name && (found == nullptr || found->tenant_id().empty())) found = &topic;
   }
   if (found == nullptr) return NoTopic(name);
