@@ -32,6 +32,7 @@ class Shell : public test::ProgramTest {
  public:
   Shell() : ProgramTest("/bin/sh") {}
   using ProgramTest::Run;
+  [[nodiscard]] std::string Text(const std::string& name) const { return Read(name); }
 
  private:
   void TestBody() override {}

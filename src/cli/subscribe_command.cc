@@ -12,6 +12,7 @@
 #include "cli/start_option.h"
 #include "cli/timestamp.h"
 #include "cli/topics.h"
+#include "command_line/standard_streams.h"
 #include "jammi/v1/trigger.pb.h"
 #include "rows/ipc_stream.h"
 
@@ -56,36 +57,88 @@ Result<trigger::SubscribeRequest> Request(const RpcChannel& channel, const Subsc
   return request;
 }
 
-Result<void> PrintEvent(const trigger::SubscribedBatch& event, EventPrinter& printer) {
-  JAMMI_ASSIGN(const auto batches,
-               DecodeBatchStream(event.batch().data_header() + event.batch().data_body()));
-  for (const auto& batch : batches)
-    JAMMI_TRY(printer.Print(event.offset(), Micros(event.produced_at()), *batch));
-  return {};
+// nullptr: the topic is in no list. The engine's own are in none; the server says whether there is one.
+Result<std::shared_ptr<arrow::Schema>> ListedSchema(const RpcChannel& channel, const std::string& name) {
+  const auto topic = FindTopic(channel, name);
+  if (topic) return DecodeSchemaStream(topic->schema());
+  if (topic.error().code() != ErrorCode::kNotFound) return topic.error();
+  return std::shared_ptr<arrow::Schema>();
+}
+
+// The events as they are printed. The columns are those of the list, else those of the first batch; then
+// nothing is printed before that, since nobody knows what it would be.
+class Events {
+ public:
+  Events(const RemoteCall& call, bool rows_only, std::shared_ptr<arrow::Schema> schema)
+      : call_(call), rows_only_(rows_only), schema_(std::move(schema)) {}
+
+  Result<void> Begin() {
+    if (!schema_) return {};
+    JAMMI_ASSIGN(printer_, EventPrinter::Make(call_.output, rows_only_, schema_, call_.out));
+    return {};
+  }
+  Result<void> Print(const trigger::SubscribedBatch& event) {
+    JAMMI_ASSIGN(const auto batches,
+                 DecodeBatchStream(event.batch().data_header() + event.batch().data_body()));
+    for (const auto& batch : batches) {
+      if (!printer_) {
+        schema_ = batch->schema();
+        JAMMI_TRY(Begin());
+      }
+      JAMMI_TRY(printer_->Print(event.offset(), Micros(event.produced_at()), *batch));
+    }
+    call_.out.flush();
+    return {};
+  }
+  Result<void> End() { return printer_ ? printer_->End() : Result<void>(); }
+
+ private:
+  const RemoteCall& call_;
+  const bool rows_only_;
+  std::shared_ptr<arrow::Schema> schema_;
+  std::unique_ptr<EventPrinter> printer_;
+};
+
+// `next`: the offset behind what was printed; nullopt: not known.
+Error WithNext(Error error, const std::string& target, std::optional<uint64_t> next) {
+  if (error.code() != ErrorCode::kUnavailable) return error;
+  const std::string go_on = next ? fmt::format("; go on with --from {}", *next) : std::string();
+  return {ErrorCode::kUnavailable,
+          fmt::format("the connection to {} was lost ({}){}", target, error.message(), go_on)};
 }
 
 Result<void> Subscribe(const RemoteCall& call, const SubscribeArguments& arguments) {
   JAMMI_ASSIGN(const auto request, Request(call.channel, arguments));
-  JAMMI_ASSIGN(const auto topic, FindTopic(call.channel, arguments.topic));
-  JAMMI_ASSIGN(const auto schema, DecodeSchemaStream(topic.schema()));
+  JAMMI_ASSIGN(auto schema, ListedSchema(call.channel, arguments.topic));
   auto stream =
       call.channel.Stream<trigger::SubscribedBatch>("/jammi.v1.trigger.TriggerService/Subscribe", request);
   std::atomic<bool> stopped = false;
-  const Interrupt interrupt([&] {
+  const auto stop = [&] {
     stopped = true;
     stream.Cancel();
+  };
+  const Interrupt interrupt(stop);
+  std::atomic<bool> reader_is_gone = false;
+  const ReaderWatch watch([&] {
+    reader_is_gone = true;
+    stop();
   });
+  std::optional<uint64_t> next;
+  if (request.has_from_offset()) next = request.from_offset();
   // What the server refuses is told before a header is printed.
   auto event = stream.Read();
-  if (!event && !stopped) return event.error();
-  JAMMI_ASSIGN(const auto printer, EventPrinter::Make(call.output, arguments.rows_only, schema, call.out));
+  if (!event && !stopped) return WithNext(event.error(), call.options.target, next);
+  Events events(call, arguments.rows_only, std::move(schema));
+  JAMMI_TRY(events.Begin());
   for (uint64_t printed = 0; event && *event && call.out; event = stream.Read()) {
-    JAMMI_TRY(PrintEvent(**event, *printer));
-    call.out.flush();
+    JAMMI_TRY(events.Print(**event));
+    next = (**event).offset() + 1;
     if (++printed == arguments.max) break;
   }
-  if (!event && !stopped) return event.error();
-  return printer->End();
+  if (!event && !stopped) return WithNext(event.error(), call.options.target, next);
+  // As if a write had found it out.
+  if (reader_is_gone) call.out.setstate(std::ios::badbit);
+  return events.End();
 }
 
 }  // namespace

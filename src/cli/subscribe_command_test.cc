@@ -11,6 +11,7 @@
 namespace jammi {
 namespace {
 
+using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -101,6 +102,43 @@ TEST_F(SubscribeCli, AReaderThatHasSeenEnoughIsToldNothing) {
   const auto full = Run({"trigger", "list"}, Variables(), "/dev/full");
   EXPECT_EQ(full.exit, 1);
   EXPECT_EQ(full.err, "Error: cannot write the output: No space left on device\n");
+}
+
+// `| head -3` of a topic that is quiet used to stay for ever: nothing is written, so no write fails.
+TEST_F(SubscribeCli, AFollowerEndsWithItsReader) {
+  const Shell shell;
+  const auto run =
+      shell.Run({"-c", "{ timeout 20 " JAMMI_PROGRAM
+                       " subscribe quakes --from begin --output json; echo $? > code; } | head -n 3"},
+                {Variables()[0], "PATH=/usr/bin:/bin"});
+  EXPECT_EQ(std::ranges::count(run.out, '\n'), 3);
+  EXPECT_EQ(run.err, "");
+  EXPECT_EQ(shell.Text("code"), "1\n");
+}
+
+// They are in no list, and the documents tell to subscribe to them. It used to say that there are none.
+TEST_F(SubscribeCli, TopicsOfTheEngineAreReadToo) {
+  EXPECT_EQ(Out({"subscribe", "jammi.catalog.changes", "--no-follow", "--rows-only", "--output", "csv"}),
+            "kind,verb,owner,name,version\ntopic,registered,,quakes,\n");
+  EXPECT_EQ(Out({"subscribe", "jammi.catalog.changes", "--from", "begin", "--max", "1", "--rows-only",
+                 "--where", "name = 'quakes'"}),
+            "kind                     verb                     owner                    name                 "
+            "    version   \n");
+  // Nothing is known of its columns before its first event.
+  EXPECT_EQ(Out({"subscribe", "jammi.catalog.changes", "--no-follow", "--from", "end", "--output", "csv"}),
+            "");
+  EXPECT_EQ(Error({"subscribe", "jammi.nope", "--no-follow"}), "Error: topic 'jammi.nope' not found\n");
+}
+
+// "Socket closed" was all that a reader was told.
+TEST_F(SubscribeCli, AServerThatGoesAwayIsNamedWithWhereToGoOn) {
+  const auto child = Start({"subscribe", "quakes", "--from", "begin", "--output", "csv"}, Variables(), {});
+  while (std::ranges::count(Read("out"), '\n') < 4) std::this_thread::yield();
+  server_.process().Kill();
+  const auto run = Finish(child, "out", "err");
+  EXPECT_EQ(run.exit, 1);
+  EXPECT_THAT(Masked(run.err), AllOf(StartsWith("Error: the connection to grpc://<server> was lost"),
+                                     EndsWith("; go on with --from 3\n")));
 }
 
 // A follower sees what is published while it waits.
