@@ -36,6 +36,18 @@ TEST(RowWriterTest, CsvTellsNullFromNothing) {
             ",,,\n");
 }
 
+// Each on its own: some programs take a carriage return for the end of a line.
+TEST(RowWriterTest, CsvQuotesWhateverCouldEndAField) {
+  const auto type = arrow::struct_({arrow::field("text", arrow::utf8())});
+  const auto rows =
+      *arrow::json::ArrayFromJSONString(type, R"([["a,b"], ["a\"b"], ["a\rb"], ["a\nb"], ["a b"]])");
+  const auto batch = *arrow::RecordBatch::FromStructArray(rows);
+  std::ostringstream out;
+  const auto writer = *RowWriter::Make(RowFormat::kCsv, out, batch->schema());
+  ASSERT_TRUE(writer->Write(*batch));
+  EXPECT_EQ(out.str(), "text\n\"a,b\"\n\"a\"\"b\"\n\"a\rb\"\n\"a\nb\"\na b\n");
+}
+
 TEST(RowWriterTest, JsonIsALineForEachRow) {
   EXPECT_EQ(Written(RowFormat::kJson),
             "{\"id\":1,\"text\":\"plain\",\"bytes\":\"YWI=\",\"list\":[1,2]}\n"
