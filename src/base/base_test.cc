@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/printable.h"
 #include "base/sync_point.h"
 #include "base/text.h"
 #include "jammi/clock.h"
@@ -172,6 +173,13 @@ TEST(Text, Utf8RefusesOverlongSurrogatesAndCutSequences) {
        {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xff"}) {
     EXPECT_FALSE(IsValidUtf8(bad));
   }
+}
+
+TEST(Text, PrintableIsWhatATerminalDoesNotObey) {
+  EXPECT_EQ(Printable("a \xc3\xa9\xf0\x9f\x8c\x8b"), "a \xc3\xa9\xf0\x9f\x8c\x8b");
+  EXPECT_EQ(Printable("\x1b[2J\n\x7f"), "\\x1b[2J\\x0a\\x7f");
+  EXPECT_EQ(Printable("\xc2\x9bm\xc2\xa0"), "\\xc2\\x9bm\xc2\xa0");
+  EXPECT_EQ(Printable("\xff\xc3 \xed\xa0\x80\xe2\x82"), "\\xff\\xc3 \\xed\\xa0\\x80\\xe2\\x82");
 }
 
 TEST(Text, TrimRemovesSpaceOfEveryKind) { EXPECT_EQ(Trim(" \t a b\r\n"), "a b"); }

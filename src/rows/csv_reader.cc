@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
 #include "base/text.h"
 
 namespace jammi {
@@ -130,6 +131,8 @@ Result<void> CsvReader::Header() {
   const std::vector<std::string_view> views(names.begin(), names.end());
   for (const auto& field : fields_) {
     const std::string name = field.value_or("");
+    if (!IsValidUtf8(name))
+      return Here(fmt::format("a name in the header is not UTF-8: '{}'", Printable(name)));
     const int column = schema_->GetFieldIndex(name);
     if (column < 0 && fields_.size() == 1 && name.find_first_of(";\t|") != std::string::npos)
       return Here(fmt::format("there is one field, '{}': commas are wanted between them", name));

@@ -7,12 +7,15 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
 #include "base/base64.h"
 #include "base/invalid.h"
+#include "base/printable.h"
 #include "base/text.h"
 
 namespace jammi {
@@ -78,8 +81,10 @@ class FloatColumn final : public BuilderColumn<Type> {
   }
   [[nodiscard]] bool FromText(const std::string& text) override {
     Number value{};
-    if (arrow::internal::ParseValue<Type>(text.data(), text.size(), &value)) return this->Append(value);
-    return Named(text);
+    if (!arrow::internal::ParseValue<Type>(text.data(), text.size(), &value)) return Named(text);
+    // A number that is too large is parsed as an infinity; "inf" is one.
+    if (std::isinf(value) && text.find_first_of("0123456789") != std::string::npos) return false;
+    return this->Append(value);
   }
 
  private:
@@ -148,6 +153,36 @@ class TimeColumn final : public RowBuilder::Column {
   const std::unique_ptr<arrow::ArrayBuilder> builder_;
 };
 
+// `members`: of all objects in it, one for each time that it is there.
+Result<json> Parse(std::string_view text, size_t& members) {
+  constexpr int kDepth = 64;  // what is read from deeper text might not fit the stack
+  try {
+    return json::parse(text, [&members](int depth, json::parse_event_t event, json&) {
+      if (depth > kDepth) throw std::length_error("nested too deeply");
+      if (event == json::parse_event_t::key) ++members;
+      return true;
+    });
+  } catch (const json::parse_error& error) {
+    const std::string_view what = error.what();  // "... - unexpected end of input; expected '}'"
+    const size_t reason = what.find(" - ");
+    return Invalid(fmt::format("this is not JSON: {} (at byte {})",
+                               reason == std::string_view::npos ? what : what.substr(reason + 3),
+                               error.byte));
+  } catch (const json::out_of_range&) {
+    return Invalid("a number is too large");
+  } catch (const std::exception& error) {
+    return Invalid(fmt::format("this is not JSON: {}", error.what()));
+  }
+}
+
+// Fewer than Parse() has counted: one was there twice, and the last one is left.
+size_t CountMembers(const json& value) {
+  if (!value.is_structured()) return 0;
+  size_t members = value.is_object() ? value.size() : 0;
+  for (const json& inner : value) members += CountMembers(inner);
+  return members;
+}
+
 // Decimals, lists and the like: Arrow reads its own JSON of them, when the rows are taken.
 class OtherColumn final : public RowBuilder::Column {
  public:
@@ -156,7 +191,9 @@ class OtherColumn final : public RowBuilder::Column {
   [[nodiscard]] bool FromText(const std::string& text) override {
     if (!arrow::is_nested(type_->id()))
       return Add(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
-    return json::accept(text) && Add(text);
+    size_t members = 0;
+    const auto value = Parse(text, members);
+    return value && CountMembers(*value) == members && Add(text);
   }
   [[nodiscard]] arrow::Status Null() override {
     Add("null");
@@ -223,29 +260,94 @@ std::unique_ptr<RowBuilder::Column> MakeColumn(const std::shared_ptr<arrow::Data
   return other->Finish().ok() ? std::move(other) : nullptr;
 }
 
-Result<json> Parse(std::string_view text) {
-  constexpr int kDepth = 64;  // what is read from deeper text might not fit the stack
-  try {
-    return json::parse(text, [](int depth, json::parse_event_t, json&) {
-      if (depth > kDepth) throw std::length_error("nested too deeply");
-      return true;
-    });
-  } catch (const json::parse_error& error) {
-    const std::string_view what = error.what();  // "... - unexpected end of input; expected '}'"
-    const size_t reason = what.find(" - ");
-    return Invalid(fmt::format("this is not JSON: {} (at byte {})",
-                               reason == std::string_view::npos ? what : what.substr(reason + 3),
-                               error.byte));
-  } catch (const std::exception& error) {
-    return Invalid(fmt::format("this is not JSON: {}", error.what()));
+// What json::parse() does not keep of a text, for the error that names it; too slow for rows that are right.
+class WrittenJson final : public nlohmann::json_sax<json> {
+ public:
+  explicit WrittenJson(std::string_view text) {
+    static_cast<void>(json::sax_parse(text, static_cast<nlohmann::json_sax<json>*>(this)));
   }
+
+  ~WrittenJson() override = default;
+  WrittenJson(const WrittenJson&) = delete;
+  WrittenJson& operator=(const WrittenJson&) = delete;
+
+  // The first name that an object has twice.
+  [[nodiscard]] const std::string& repeated() const { return repeated_; }
+  // The number that no double can hold, and the member of the row in which it stands; empty: none.
+  [[nodiscard]] const std::string& too_large() const { return too_large_; }
+  [[nodiscard]] const std::string& member() const { return member_; }
+  // The number with a point or an exponent that is the value of this member of the row.
+  [[nodiscard]] const std::string& number(const std::string& member) const { return numbers_.at(member); }
+
+ private:
+  bool null() override { return true; }
+  bool boolean(bool /*value*/) override { return true; }
+  bool number_integer(int64_t /*value*/) override { return true; }
+  bool number_unsigned(uint64_t /*value*/) override { return true; }
+  bool number_float(double /*value*/, const std::string& text) override {
+    if (depth_ == 1) numbers_[member_] = text;
+    return true;
+  }
+  bool string(std::string& /*value*/) override { return true; }
+  bool binary(json::binary_t& /*value*/) override { return true; }
+  bool start_object(size_t /*members*/) override {
+    ++depth_;
+    names_.emplace_back();
+    return true;
+  }
+  bool key(std::string& name) override {
+    if (!names_.back().insert(name).second && repeated_.empty()) repeated_ = name;
+    if (depth_ == 1) member_ = name;
+    return true;
+  }
+  bool end_object() override {
+    --depth_;
+    names_.pop_back();
+    return true;
+  }
+  bool start_array(size_t /*items*/) override {
+    ++depth_;
+    return true;
+  }
+  bool end_array() override {
+    --depth_;
+    return true;
+  }
+  bool parse_error(size_t /*position*/, const std::string& token,
+                   const nlohmann::detail::exception& error) override {
+    constexpr int kOverflow = 406;
+    if (error.id == kOverflow) too_large_ = token;
+    return false;
+  }
+
+  int depth_ = 0;
+  std::vector<std::set<std::string>> names_;  // of the objects that are open
+  std::string member_;
+  std::string repeated_;
+  std::string too_large_;
+  std::map<std::string, std::string> numbers_;
+};
+
+constexpr size_t kShownBytes = 40;
+
+// What does not fit may be long.
+std::string Shortened(std::string_view text) {
+  if (text.size() <= kShownBytes) return std::string(text);
+  size_t end = kShownBytes;
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0U) == 0x80)
+    --end;  // in a character of several bytes
+  return std::string(text.substr(0, end)) + "...";
 }
 
 Error DoesNotFit(const arrow::Field& field, std::string_view value) {
-  constexpr size_t kShown = 40;
-  const bool cut = value.size() > kShown;
-  return Invalid(fmt::format("column '{}' is {}, and {}{} is not", field.name(), field.type()->ToString(),
-                             value.substr(0, kShown), cut ? "..." : ""));
+  return Invalid(fmt::format("column '{}' is {}, and {} is not", field.name(), field.type()->ToString(),
+                             Shortened(value)));
+}
+
+Error TextDoesNotFit(const arrow::Field& field, std::string_view text) {
+  if (IsValidUtf8(text)) return DoesNotFit(field, fmt::format("'{}'", text));
+  return Invalid(fmt::format("column '{}' is not UTF-8: '{}'", field.name(),
+                             Shortened(Printable(text.substr(0, kShownBytes)))));
 }
 
 Error NoValue(const arrow::Field& field) {
@@ -258,6 +360,22 @@ Error NoColumn(const arrow::Schema& schema, const std::string& name) {
   const std::string nearest = Nearest(name, views);
   return Invalid(fmt::format("there is no column '{}'{}", name,
                              nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
+}
+
+Error NoRow() { return Invalid("a row is a JSON object, with the columns as its members"); }
+
+// In the words of the row, where it is one.
+Error NotParsed(const arrow::Schema& schema, std::string_view object, Error error) {
+  const WrittenJson written(object);
+  if (written.too_large().empty()) return error;
+  if (written.member().empty()) return NoRow();
+  const auto field = schema.GetFieldByName(written.member());
+  return field ? DoesNotFit(*field, written.too_large()) : NoColumn(schema, written.member());
+}
+
+Error MemberDoesNotFit(const arrow::Field& field, const json& value, std::string_view object) {
+  if (value.is_number_float()) return DoesNotFit(field, WrittenJson(object).number(field.name()));
+  return DoesNotFit(field, value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -281,18 +399,23 @@ Result<std::unique_ptr<RowBuilder>> RowBuilder::Make(std::shared_ptr<arrow::Sche
 }
 
 Result<void> RowBuilder::AppendJson(std::string_view object) {
-  JAMMI_ASSIGN(const json row, Parse(object));
-  if (!row.is_object()) return Invalid("a row is a JSON object, with the columns as its members");
+  size_t members = 0;
+  auto parsed = Parse(object, members);
+  if (!parsed) return NotParsed(*schema_, object, std::move(parsed).error());
+  const json& row = *parsed;
+  if (!row.is_object()) return NoRow();
   for (const auto& [name, value] : row.items()) {
     if (schema_->GetFieldIndex(name) < 0) return NoColumn(*schema_, name);
   }
+  if (CountMembers(row) != members)
+    return Invalid(fmt::format("'{}' is there twice", WrittenJson(object).repeated()));
   for (int i = 0; i < schema_->num_fields(); ++i) {
     const arrow::Field& field = *schema_->field(i);
     const auto member = row.find(field.name());
     if (member == row.end() || member->is_null()) {
       if (!field.nullable() || !columns_[i]->Null().ok()) return NoValue(field);
     } else if (!columns_[i]->FromJson(*member)) {
-      return DoesNotFit(field, member->dump(-1, ' ', false, json::error_handler_t::replace));
+      return MemberDoesNotFit(field, *member, object);
     }
   }
   ++rows_;
@@ -305,7 +428,7 @@ Result<void> RowBuilder::AppendTexts(std::span<const std::optional<std::string>>
     if (!texts[i]) {
       if (!field.nullable() || !columns_[i]->Null().ok()) return NoValue(field);
     } else if (!columns_[i]->FromText(*texts[i])) {
-      return DoesNotFit(field, fmt::format("'{}'", *texts[i]));
+      return TextDoesNotFit(field, *texts[i]);
     }
   }
   ++rows_;

@@ -5,6 +5,7 @@
 #include <arrow/ipc/api.h>
 #include <gmock/gmock.h>
 
+#include "base/text.h"
 #include "rows/ipc_stream.h"
 #include "rows/row_json.h"
 
@@ -97,7 +98,63 @@ TEST(RowReaderTest, WrongCsvIsNamedWithItsLine) {
   EXPECT_THAT(error("id,kind\n1,\"a\"b\n"), HasSubstr("behind a closing quote"));
   EXPECT_THAT(error("id,kind\n1,a\"b\n"), HasSubstr("a quote stands inside"));
   EXPECT_THAT(error("id\n1\r2\n"), HasSubstr("a carriage return stands alone"));
-  EXPECT_THAT(error("id,kind\n1,\xff\n"), HasSubstr("column 'kind' is string"));
+}
+
+// 1e400 used to become an infinity without a word, which is written as the word.
+TEST(RowReaderTest, ANumberBeyondItsTypeIsNoInfinity) {
+  const auto csv = [](const std::string& value) {
+    return Read(RowFormat::kCsv, "id,size\n1," + value).back();
+  };
+  EXPECT_EQ(csv("1e400"), "!line 2: column 'size' is double, and '1e400' is not");
+  EXPECT_EQ(csv("-1e999"), "!line 2: column 'size' is double, and '-1e999' is not");
+  EXPECT_EQ(csv("Infinity"), R"({"id":1,"size":"Infinity","kind":null})");
+  EXPECT_EQ(csv("-Infinity"), R"({"id":1,"size":"-Infinity","kind":null})");
+  EXPECT_EQ(csv("1e-400"), R"({"id":1,"size":0,"kind":null})");
+  const auto narrow = arrow::schema({arrow::field("f32", arrow::float32())});
+  EXPECT_EQ(Read(RowFormat::kCsv, "f32\n1e39\n", 0, 99, narrow).back(),
+            "!line 2: column 'f32' is float, and '1e39' is not");
+  const auto json = [](const std::string& line) { return Read(RowFormat::kJson, line).back(); };
+  EXPECT_EQ(json(R"({"id":1,"size":1e400})"), "!line 1: column 'size' is double, and 1e400 is not");
+  EXPECT_EQ(json(R"({"id":1,"kind":[{"a":-1e999}]})"), "!line 1: column 'kind' is string, and -1e999 is not");
+  EXPECT_EQ(json(R"({"id":1,"other":1e400})"), "!line 1: there is no column 'other'");
+  EXPECT_EQ(json("1e400"), "!line 1: a row is a JSON object, with the columns as its members");
+}
+
+// The last one used to win without a word.
+TEST(RowReaderTest, AMemberThatIsThereTwiceIsRefused) {
+  const auto json = [](const std::string& line) { return Read(RowFormat::kJson, line).back(); };
+  EXPECT_EQ(json(R"({"id":1,"id":2})"), "!line 1: 'id' is there twice");
+  EXPECT_EQ(json(R"({"id":1,"kind":"a","k\u0069nd":"b"})"), "!line 1: 'kind' is there twice");
+  const auto nested = arrow::schema({arrow::field(
+      "s", arrow::struct_({arrow::field("a", arrow::int64()), arrow::field("b", arrow::utf8())}))});
+  EXPECT_EQ(Read(RowFormat::kJson, R"({"s":{"a":1,"a":2}})", 0, 99, nested).back(),
+            "!line 1: 'a' is there twice");
+  EXPECT_EQ(Read(RowFormat::kJson, R"({"s":{"a":1,"b":"s"}})", 0, 99, nested).back(),
+            R"({"s":{"a":1,"b":"s"}})");
+  EXPECT_EQ(Read(RowFormat::kCsv, "s\n\"{\"\"a\"\":1,\"\"a\"\":2}\"\n", 0, 99, nested).back(),
+            "!line 2: column 's' is struct<a: int64, b: string>, and '{\"a\":1,\"a\":2}' is not");
+}
+
+// {"id":1e3} used to be told that 1000.0 is no integer.
+TEST(RowReaderTest, AWrongNumberIsShownAsItWasWritten) {
+  const auto json = [](const std::string& line) { return Read(RowFormat::kJson, line).back(); };
+  EXPECT_EQ(json(R"({"id":1e3})"), "!line 1: column 'id' is int64, and 1e3 is not");
+  EXPECT_EQ(json(R"({"size":1.5e3,"kind":"a","id":1.50})"), "!line 1: column 'id' is int64, and 1.50 is not");
+  EXPECT_EQ(json(R"({"size":1.5,"id":18446744073709551616})"),
+            "!line 1: column 'id' is int64, and 18446744073709551616 is not");
+}
+
+// Its bytes used to reach the terminal.
+TEST(RowReaderTest, WhatIsNoUtf8IsSaidAndNotEchoed) {
+  const auto error = [](const std::string& text) { return Read(RowFormat::kCsv, text).back(); };
+  EXPECT_EQ(error("id,kind\n1,a\xff\x9b\n"), "!line 2: column 'kind' is not UTF-8: 'a\\xff\\x9b'");
+  EXPECT_EQ(error("id,kind\n\xff,a\n"), "!line 2: column 'id' is not UTF-8: '\\xff'");
+  EXPECT_EQ(error("id,k\xff\n"), "!line 1: a name in the header is not UTF-8: 'k\\xff'");
+  // What is long is cut between characters.
+  const std::string letters = "x\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9";
+  const auto cut = error("id\n" + letters + letters + letters + "\n");
+  EXPECT_TRUE(IsValidUtf8(cut)) << cut;
+  EXPECT_THAT(cut, HasSubstr("..."));
 }
 
 TEST(RowReaderTest, EveryTypeOfATableIsReadFromTextAsItIsWritten) {
