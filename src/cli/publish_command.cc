@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "base/invalid.h"
+#include "base/text.h"
 #include "cli/input.h"
 #include "cli/parquet_reader.h"
 #include "cli/publication.h"
@@ -35,7 +36,7 @@ constexpr int64_t kParquetRowsPerEvent = 1000;
 
 // nullopt: Parquet, which is not read as it comes, but from its end.
 Result<std::optional<RowFormat>> FormatOf(const PublishArguments& arguments) {
-  const std::string extension = std::filesystem::path(arguments.file).extension().string();
+  const std::string extension = AsciiLower(std::filesystem::path(arguments.file).extension().string());
   const auto is = [&](std::string_view format, std::initializer_list<std::string_view> extensions) {
     return arguments.format.empty() ? std::ranges::find(extensions, extension) != extensions.end()
                                     : arguments.format == format;

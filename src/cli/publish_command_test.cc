@@ -150,6 +150,12 @@ TEST_F(PublishCli, AStandardInputThatIsClosedIsAnError) {
   EXPECT_EQ(out.err, "Error: cannot write the output: Bad file descriptor\n");
 }
 
+TEST_F(PublishCli, AFileMayHaveItsNameInCapitals) {
+  Write("ROWS.CSV", kRows);
+  EXPECT_EQ(Out({"publish", "quakes", "--file", "ROWS.CSV"}),
+            "Published 3 event(s) with 3 row(s) to 'quakes' (offsets 0 to 2).\n");
+}
+
 TEST_F(PublishCli, Cli070ParquetIsRows) {
   arrow::Int32Builder id;  // narrower than the topic's
   arrow::LargeStringBuilder place;
