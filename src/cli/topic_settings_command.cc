@@ -161,15 +161,28 @@ Result<Value> Limit(std::string_view option, const std::string& text,
                     Quantity<Value> (*parse)(std::string_view)) {
   if (text == "none") return Value(0);
   const auto value = parse(text);
-  if (!value) return Invalid(fmt::format("{}: '{}': {}, or none", option, text, value.error()));
+  if (!value) {
+    const bool expects = value.error().starts_with("expected");
+    return Invalid(expects ? fmt::format("{}: '{}': {}, or none", option, text, value.error())
+                           : fmt::format("{}: '{}' {}", option, text, value.error()));
+  }
   if (*value == Value(0))
     return Invalid(fmt::format("{}: nothing would be kept; none is without limit", option));
   return *value;
 }
 
+// What a message can carry: 10,000 years.
+Quantity<std::chrono::milliseconds> ParseAge(std::string_view text) {
+  constexpr std::chrono::seconds kLongest{315'576'000'000};
+  auto age = ParseDuration(text);
+  if (age && *age > kLongest) return std::unexpected("is out of range");
+  return age;
+}
+
 Quantity<int64_t> ParseCount(std::string_view text) {
   int64_t count = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error == std::errc::result_out_of_range) return std::unexpected("is out of range");
   if (error != std::errc() || end != text.data() + text.size() || count < 0)
     return std::unexpected("expected a whole number");
   return count;
@@ -178,7 +191,7 @@ Quantity<int64_t> ParseCount(std::string_view text) {
 Result<streams::Retention> ParseRetention(const TopicSettingsArguments& arguments) {
   streams::Retention retention;
   if (!arguments.max_age.empty()) {
-    JAMMI_ASSIGN(const auto age, Limit("--max-age", arguments.max_age, &ParseDuration));
+    JAMMI_ASSIGN(const auto age, Limit("--max-age", arguments.max_age, &ParseAge));
     retention.mutable_max_age()->set_seconds(age.count() / 1000);
     retention.mutable_max_age()->set_nanos(static_cast<int32_t>(age.count() % 1000 * 1'000'000));
   }

@@ -97,6 +97,22 @@ TEST_F(TopicSettingsCli, Cli070ColumnsAreAdded) {
   EXPECT_EQ(Jammi({"trigger", "add-columns", "--name", "quakes"}).exit, 2);
 }
 
+// They used to be told in words of the parser: "is out of range, or none", and in those of the server.
+TEST_F(TopicSettingsCli, ALimitBeyondAllNumbersNamesItsOption) {
+  const auto set = [&](const char* option, const char* value) {
+    return Error({"trigger", "retention", "set", "--name", "quakes", option, value});
+  };
+  EXPECT_EQ(set("--max-bytes", "99999999TB"), "Error: --max-bytes: '99999999TB' is out of range\n");
+  EXPECT_EQ(set("--max-age", "99999999999d"), "Error: --max-age: '99999999999d' is out of range\n");
+  EXPECT_EQ(set("--max-age", "999999999999999d"), "Error: --max-age: '999999999999999d' is out of range\n");
+  EXPECT_THAT(
+      set("--max-bytes", "5x"),
+      testing::AllOf(testing::StartsWith("Error: --max-bytes: '5x': expected "), EndsWith(", or none\n")));
+  EXPECT_THAT(
+      set("--max-events", "x"),
+      testing::AllOf(testing::StartsWith("Error: --max-events: 'x': expected "), EndsWith(", or none\n")));
+}
+
 // The offset of a time is looked up; what lies before the first event begins there.
 TEST_F(TopicSettingsCli, AReaderBeginsAtATime) {
   const auto from = [&](const std::string& time) {
