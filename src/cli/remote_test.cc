@@ -114,6 +114,9 @@ TEST_F(RemoteCli, Cli010Status) {
 TEST_F(RemoteCli, Cli020Cli021Sources) {
   EXPECT_EQ(Out({"sources", "list"}), "No sources registered.\n");
   EXPECT_THAT(Error({"sources", "describe", "nope"}), HasSubstr("'nope' not found"));
+  // The help used to promise what no server does yet.
+  EXPECT_THAT(Error({"sources", "add", "x", "--url", "f", "--format", "csv"}), HasSubstr("not available"));
+  EXPECT_THAT(Run({"sources", "add", "--help"}).out, HasSubstr("no server of this version can yet"));
   EXPECT_EQ(Jammi({"sources", "add", "x", "--url", "f"}).exit, 2);  // no format
   EXPECT_EQ(Jammi({"sources", "add", "x", "--url", "f", "--format", "xls"}).exit, 2);
   EXPECT_EQ(Jammi({"sources", "add", "--url", "f", "--format", "csv"}).exit, 2);  // no name
@@ -292,19 +295,6 @@ TEST_F(RemoteCli, ATokenIsNeverShown) {
     EXPECT_THAT(run.out + run.err, Not(HasSubstr("hunter2")));
 }
 
-TEST_F(RemoteCli, Cli003Cli004ExitCodes) {
-  const auto help = Run({"trigger", "register", "--help"});
-  EXPECT_EQ(help.exit, 0);
-  EXPECT_THAT(help.out, HasSubstr("jammi trigger register --name quakes --schema"));
-  for (const std::vector<std::string>& wrong :
-       std::vector<std::vector<std::string>>{{"trigger"},
-                                             {"trigger", "lst"},
-                                             {"trigger", "register"},
-                                             {"statsu"},
-                                             {"status", "--tagret", "x"}}) {
-    const auto run = Jammi(wrong);
-    EXPECT_EQ(run.exit, 2);
-    EXPECT_EQ(run.out, "");
 // It used to print the version, with success, and to delete nothing.
 TEST_F(RemoteCli, Cli001AVersionWithAValueIsNotTheProgramsOwn) {
   const auto run = Jammi({"models", "delete", "org/name", "--version", "1"});
@@ -324,6 +314,19 @@ TEST_F(RemoteCli, AnArgumentThatIsNoUtf8IsWrongUsage) {
   EXPECT_EQ(Jammi({"subscribe", "qu\xe9kes"}).exit, 2);
 }
 
+TEST_F(RemoteCli, Cli003Cli004ExitCodes) {
+  const auto help = Run({"trigger", "register", "--help"});
+  EXPECT_EQ(help.exit, 0);
+  EXPECT_THAT(help.out, HasSubstr("jammi trigger register --name quakes --schema"));
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"trigger"},
+                                             {"trigger", "lst"},
+                                             {"trigger", "register"},
+                                             {"statsu"},
+                                             {"status", "--tagret", "x"}}) {
+    const auto run = Jammi(wrong);
+    EXPECT_EQ(run.exit, 2);
+    EXPECT_EQ(run.out, "");
   }
   EXPECT_THAT(Jammi({"status", "--tagret", "x"}).err, HasSubstr("did you mean --target?"));
   EXPECT_THAT(Jammi({"subscirbe", "x"}).err, HasSubstr("did you mean subscribe?"));

@@ -171,12 +171,12 @@ void AddSourcesCommand(CLI::App& app, const RemotePtr& remote) {
        .description = "Say what one is, with its result tables",
        .examples = "jammi sources describe patents",
        .verb = [arguments](const RemoteCall& call) { return DescribeSource(call, *arguments); }}));
-  auto* add =
-      AddRemoteCommand(*group, remote,
-                       {.name = "add",
-                        .description = "Register a file, or a folder of files",
-                        .examples = "jammi sources add patents --url patents.parquet --format parquet",
-                        .verb = [arguments](const RemoteCall& call) { return Add(call, *arguments); }});
+  auto* add = AddRemoteCommand(
+      *group, remote,
+      {.name = "add",
+       .description = "Register a file, or a folder of files (no server of this version can yet)",
+       .examples = "jammi sources add patents --url patents.parquet --format parquet",
+       .verb = [arguments](const RemoteCall& call) { return Add(call, *arguments); }});
   add_name(add);
   add->add_option("--url", arguments->url, "Where the server finds it: a path, or file://, s3:// ...")
       ->type_name("URL")
