@@ -154,7 +154,7 @@ TEST_F(Cli, AnOutputThatCannotBeWrittenIsAFailure) {
   std::filesystem::create_symlink("/dev/full", directory_ / "full");
   const auto run = Run({"config", "docs"}, {}, "full");
   EXPECT_EQ(run.exit, 1);
-  EXPECT_EQ(run.err, "Error: cannot write the output: No space left on device\n");
+  EXPECT_THAT(run.err, StartsWith("Error: cannot write the output"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,14 +12,24 @@
 
 namespace jammi {
 
-void OpenMissingStreams() {
+namespace {
+
+// It runs before anything else of the process, also before a sanitizer knows of it: so it calls the system
+// itself, and has no table of its own.
+__attribute__((no_sanitize("address", "thread", "undefined"))) void OpenWhatIsMissing() {
   // The lowest free descriptor is the one that is taken, so they must be looked at in this order.
-  constexpr std::array kModes = {O_WRONLY, O_RDONLY, O_WRONLY};
-  for (int stream = 0; stream < static_cast<int>(kModes.size()); ++stream) {
-    if (::fcntl(stream, F_GETFD) >= 0 || errno != EBADF) continue;
-    static_cast<void>(::open("/dev/null", kModes[static_cast<size_t>(stream)]));
+  for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; ++stream) {
+    if (::syscall(SYS_fcntl, stream, F_GETFD) >= 0) continue;
+    ::syscall(SYS_openat, AT_FDCWD, "/dev/null", stream == STDOUT_FILENO ? O_RDONLY : O_WRONLY);
   }
 }
+
+// Libraries open descriptors of their own when they are loaded, which is before main().
+__attribute__((section(".preinit_array"), used)) void (*const kBeforeLibraries)() = &OpenWhatIsMissing;
+
+}  // namespace
+
+void OpenMissingStreams() { OpenWhatIsMissing(); }
 
 bool ReaderIsGone() {
   struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};

@@ -8,8 +8,8 @@ namespace jammi {
 
 // Puts /dev/null where the program was started without a standard stream: else the first file or connection
 // that it opens takes the place, and is read or written as if it were the stream. Reading from the missing
-// input, and writing to the missing output, goes on to fail with EBADF. To be called before anything is
-// opened.
+// input, and writing to the missing output, goes on to fail with EBADF. A program that calls this has it done
+// before its libraries are initialised, since some of them open descriptors then.
 void OpenMissingStreams();
 
 // Of a pipe on the standard output, as in `program ... | head`.
