@@ -119,11 +119,10 @@ TEST_F(SubscribeCli, AFollowerEndsWithItsReader) {
 // They are in no list, and the documents tell to subscribe to them. It used to say that there are none.
 TEST_F(SubscribeCli, TopicsOfTheEngineAreReadToo) {
   EXPECT_EQ(Out({"subscribe", "jammi.catalog.changes", "--no-follow", "--rows-only", "--output", "csv"}),
-            "kind,verb,owner,name,version\ntopic,registered,,quakes,\n");
-  EXPECT_EQ(Out({"subscribe", "jammi.catalog.changes", "--from", "begin", "--max", "1", "--rows-only",
-                 "--where", "name = 'quakes'"}),
-            "kind                     verb                     owner                    name                 "
-            "    version   \n");
+            "kind,verb,owner,name,version\ntopic,registered,\"\",quakes,\n");
+  EXPECT_THAT(Out({"subscribe", "jammi.catalog.changes", "--from", "begin", "--max", "1", "--where",
+                   "name = 'quakes'"}),
+              AllOf(StartsWith("_offset    _produced_at                kind "), HasSubstr(" quakes ")));
   // Nothing is known of its columns before its first event.
   EXPECT_EQ(Out({"subscribe", "jammi.catalog.changes", "--no-follow", "--from", "end", "--output", "csv"}),
             "");
