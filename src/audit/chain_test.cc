@@ -102,7 +102,7 @@ TEST_P(AuditChainTest, AReadOfManyPagesEndsWhenItIsStopped) {
 }
 
 TEST_P(AuditChainTest, AReadOfManyPagesEndsAtItsDeadline) {
-  LogEach(A(), 1, 1);
+  LogEach(A(), 1, 2);
   const auto late = A().WithDeadline(Deadline::Now());
   EXPECT_EQ(CodeOf(late.VerifyChain()), ErrorCode::kDeadlineExceeded);
   EXPECT_EQ(CodeOf(late.Export([](std::string_view) { return Result<void>(); })),
