@@ -669,7 +669,7 @@ void AddServer(std::vector<Setting>& all) {
          &ServerConfig::max_waiting_calls);
   server({.key = "server.max_streams",
           .unit = "streams",
-          .text = "Open subscriptions, of all clients together.",
+          .text = "Open subscriptions, of all clients together; of one tenant or principal half of them.",
           .min = 1,
           .max = 1'000'000},
          &ServerConfig::max_streams);

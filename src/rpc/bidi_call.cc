@@ -36,6 +36,7 @@ void BidiCall::TakeFirst(bool ok) {
   state_.Schedule([this](const std::optional<RpcFailure>& refused) {
     if (refused) return pump_.Fail(*refused);
     if (pump_.EndIfAsked()) return;
+    if (!known_ && !pump_.Enter()) return;
     Open();
   });
 }

@@ -62,6 +62,11 @@ class CallState {
   [[nodiscard]] grpc::Status End(const RpcFailure& failure);
   void EndOk() { code_ = RpcCode::kOk; }
 
+  // Whose turn in the executor the call takes: its tenant's or principal's once they are known, before that
+  // its credential's. Without credentials anybody may be anybody, and it is the session's or the
+  // connection's.
+  [[nodiscard]] uint64_t lane() const;
+  [[nodiscard]] bool resolved() const { return resolved_; }  // so call() says who calls
   [[nodiscard]] const RpcMethod& method() const { return method_; }
   [[nodiscard]] const RpcCall& call() const { return call_; }
   [[nodiscard]] Dispatcher& dispatcher() const { return dispatcher_; }
@@ -75,10 +80,6 @@ class CallState {
 
  private:
   [[nodiscard]] std::expected<void, RpcFailure> ResolveSlowly();
-  // Whose turn in the executor the call takes: its tenant's or principal's once they are known, before that
-  // its credential's. Without credentials anybody may be anybody, and it is the session's or the
-  // connection's.
-  [[nodiscard]] uint64_t lane() const;
   [[nodiscard]] RpcFailure Late() const;
   [[nodiscard]] std::expected<void, RpcFailure> Take(CallResolver::Answer answer);
   // Why `answer` does not let the call in; nullopt: it does.

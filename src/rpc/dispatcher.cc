@@ -77,29 +77,62 @@ RpcFailure Dispatcher::NotServed(const RpcMethod& method) {
           {}};
 }
 
+// Who has a name gets half, so that no one of them shuts out the rest. Who has none may be everybody there
+// is, as on a laptop, and leaves a tenth.
+std::optional<std::string> Dispatcher::Full(const std::string& caller) const {
+  constexpr auto kText = "{} streams {}are open, and no more may be; try again later";
+  const size_t most = options_.max_streams;
+  const size_t open = streams_.size() - open_to_all_;
+  if (open >= most) return fmt::format(kText, open, "");
+  const auto found = of_caller_.find(caller);
+  const size_t mine = found == of_caller_.end() ? 0 : found->second;
+  const size_t share = most - (caller.empty() ? most / 10 : most / 2);
+  if (mine < share) return std::nullopt;
+  return fmt::format(kText, mine, caller.empty() ? "of no tenant " : "of one caller ");
+}
+
 bool Dispatcher::Enter(StreamPump* stream, RpcFailure* refused) {
   const std::lock_guard lock(mutex_);
+  Forget(stream);
   if (ending_) {
     *refused = {RpcCode::kUnavailable, std::string(kShuttingDown), {}};
     return false;
   }
-  const bool to_all = stream->open_to_all();
-  const size_t open = to_all ? open_to_all_ : streams_.size() - open_to_all_;
-  if (open >= (to_all ? options_.max_open_to_all : options_.max_streams)) {
-    *refused = {RpcCode::kResourceExhausted,
-                fmt::format("{} streams are open, and no more may be; try again later", open),
-                {}};
+  if (stream->open_to_all()) {
+    if (open_to_all_ >= options_.max_open_to_all) {
+      *refused = {RpcCode::kResourceExhausted,
+                  fmt::format("{} streams are open, and no more may be; try again later", open_to_all_),
+                  {}};
+      return false;
+    }
+    streams_.emplace(stream, std::string());
+    ++open_to_all_;
+    return true;
+  }
+  const auto caller = stream->caller();
+  if (auto full = Full(caller)) {
+    *refused = {RpcCode::kResourceExhausted, *std::move(full), {}};
     return false;
   }
-  streams_.insert(stream);
-  if (to_all) ++open_to_all_;
+  streams_.emplace(stream, caller);
+  ++of_caller_[caller];
   return true;
 }
 
 void Dispatcher::Leave(StreamPump* stream) {
   const std::lock_guard lock(mutex_);
-  streams_.erase(stream);
-  if (stream->open_to_all()) --open_to_all_;
+  Forget(stream);
+}
+
+void Dispatcher::Forget(StreamPump* stream) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return;
+  if (stream->open_to_all()) {
+    --open_to_all_;
+  } else if (const auto of = of_caller_.find(found->second); --of->second == 0) {
+    of_caller_.erase(of);
+  }
+  streams_.erase(found);
 }
 
 // Under the lock, which Leave() needs too: so none of them is gone meanwhile.
@@ -107,7 +140,7 @@ void Dispatcher::EndStreams(Deadline drain) {
   const std::lock_guard lock(mutex_);
   ending_ = true;
   drain_ = drain;
-  for (auto* stream : streams_) {
+  for (const auto& [stream, caller] : streams_) {
     if (!stream->ends_itself()) stream->EndWith({RpcCode::kUnavailable, std::string(kShuttingDown), {}});
   }
 }
@@ -120,7 +153,7 @@ bool Dispatcher::drained() const {
 // As EndStreams().
 void Dispatcher::EndRevokedStreams() {
   const std::lock_guard lock(mutex_);
-  for (auto* stream : streams_) stream->EndIfRevoked();
+  for (const auto& [stream, caller] : streams_) stream->EndIfRevoked();
 }
 
 size_t Dispatcher::open_streams() const {

@@ -5,9 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "base/executor.h"
@@ -29,7 +30,7 @@ inline constexpr std::string_view kShuttingDown = "the server is shutting down";
 
 struct DispatcherOptions {
   size_t max_message_bytes = 64 << 20;  // of a unary reply
-  size_t max_streams = 10'000;          // open at a time
+  size_t max_streams = 10'000;          // open at a time; a tenant's or principal's: half of them
   size_t max_open_to_all = 1'000;       // beside them, of methods that want no credential
   std::shared_ptr<Clock> clock;         // of the log's lines; null: the machine's
 };
@@ -67,11 +68,16 @@ class Dispatcher {
 
   [[nodiscard]] static RpcFailure NotServed(const RpcMethod& method);
 
-  // Of a stream: false, it may not begin, with the reason.
+  // Of a stream: false, it may not begin, or go on, with the reason. One that is in already enters anew, as
+  // whoever its caller is by now.
   [[nodiscard]] bool Enter(StreamPump* stream, RpcFailure* refused);
   void Leave(StreamPump* stream);
 
  private:
+  void Forget(StreamPump* stream);  // under mutex_
+  // Why `caller` may have no other stream; nullopt: he may. Under mutex_.
+  [[nodiscard]] std::optional<std::string> Full(const std::string& caller) const;
+
   CallResolver& resolver_;
   RpcExecutor& executor_;
   RpcObserver& observer_;
@@ -80,9 +86,10 @@ class Dispatcher {
   Executor answers_{1};
   mutable std::mutex mutex_;
   bool ending_ = false;
-  Deadline drain_;  // once it is ending
-  std::unordered_set<StreamPump*> streams_;
-  size_t open_to_all_ = 0;  // of these
+  Deadline drain_;                                        // once it is ending
+  std::unordered_map<StreamPump*, std::string> streams_;  // with their callers; those open to all have none
+  std::unordered_map<std::string, size_t> of_caller_;     // how many of these
+  size_t open_to_all_ = 0;                                // likewise
 };
 
 }  // namespace jammi

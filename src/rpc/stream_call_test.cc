@@ -426,6 +426,47 @@ TEST_F(StreamCallTest, NoMoreStreamsThanAllowed) {
   EXPECT_TRUE(Eventually([&] { return server_->dispatcher().open_streams() == 2; }));
 }
 
+// One tenant once could have all of them, and the others got none.
+TEST_F(StreamCallTest, ATenantGetsHalfOfTheStreams) {
+  Start({.dispatcher = {.max_streams = 5}});
+  const auto of = [this](const char* tenant) {
+    auto stream = server_->channel().Stream(kSubscribe, "", {.headers = {{"jammi-session-id", tenant}}});
+    stream.AwaitHeaders();
+    return stream;
+  };
+  constexpr auto kA = "aaaaaaaa-0000-4000-8000-000000000001";
+  constexpr auto kB = "bbbbbbbb-0000-4000-8000-000000000002";
+  std::vector<StreamReader> open;
+  for (int i = 0; i < 3; ++i) open.push_back(of(kA));
+  auto answer = of(kA).Finish();
+  EXPECT_EQ(answer.code, RpcCode::kResourceExhausted);
+  EXPECT_EQ(answer.message, "3 streams of one caller are open, and no more may be; try again later");
+  open.push_back(of(kB));
+  open.push_back(of(kB));
+  answer = of(kB).Finish();
+  EXPECT_EQ(answer.message, "5 streams are open, and no more may be; try again later");
+  open.front().Cancel();
+  ASSERT_TRUE(Eventually([&] { return server_->dispatcher().open_streams() == 4; }));
+  open.push_back(of(kA));
+  EXPECT_EQ(server_->dispatcher().open_streams(), 5U);
+}
+
+TEST_F(StreamCallTest, WhoHasNoTenantLeavesATenthOfTheStreams) {
+  Start({.dispatcher = {.max_streams = 10}});
+  std::vector<StreamReader> open;
+  for (int i = 0; i < 9; ++i) {
+    open.push_back(Subscribe());
+    open.back().AwaitHeaders();
+  }
+  const auto answer = Subscribe().Finish();
+  EXPECT_EQ(answer.code, RpcCode::kResourceExhausted);
+  EXPECT_EQ(answer.message, "9 streams of no tenant are open, and no more may be; try again later");
+  open.push_back(server_->channel().Stream(
+      kSubscribe, "", {.headers = {{"jammi-session-id", "aaaaaaaa-0000-4000-8000-000000000001"}}}));
+  open.back().AwaitHeaders();
+  EXPECT_EQ(server_->dispatcher().open_streams(), 10U);
+}
+
 // --- Streams of those who would no longer be let in
 
 // A stream that goes on all the same does not go on for ever.

@@ -1,5 +1,7 @@
 #include "rpc/stream_pump.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/sync_point.h"
@@ -7,6 +9,13 @@
 namespace jammi {
 StreamPump::~StreamPump() {
   if (entered_) state_.dispatcher().Leave(this);
+}
+
+std::string StreamPump::caller() const {
+  if (!state_.resolved()) return fmt::format("lane {}", state_.lane());
+  const auto& identity = state_.call().identity;
+  if (!identity.scope.is_global()) return "tenant " + identity.scope.Key();
+  return identity.principal.empty() ? std::string() : "principal " + identity.principal;
 }
 
 bool StreamPump::Enter() {

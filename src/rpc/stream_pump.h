@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 
 #include "rpc/call_state.h"
 #include "rpc/stream.h"
@@ -46,10 +47,14 @@ class StreamPump {
 
   [[nodiscard]] bool open_to_all() const { return options().access == RpcAccess::kOpen; }
   [[nodiscard]] bool ends_itself() const { return options().ends_itself; }
+  // Among whom the streams are shared out: the tenant, else the principal; as long as nobody has asked, whose
+  // turn in the executor it takes. Empty: nobody in particular.
+  [[nodiscard]] std::string caller() const;
 
   // --- With the turn, which whoever makes it has at first. Behind each of them the call may be gone.
 
-  // Is open from now on, as far as the dispatcher lets it. False: it was refused, and is finished.
+  // Is open from now on, as far as the dispatcher lets it. False: it was refused, and is finished. Again,
+  // once it is known who calls.
   [[nodiscard]] bool Enter();
   void Run(std::unique_ptr<RpcStream> stream);
   void Fail(const RpcFailure& failure);

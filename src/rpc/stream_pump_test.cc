@@ -175,5 +175,27 @@ TEST_F(StreamPumpTest, NothingIsSentBehindAMessageThatCouldNotGo) {
   EXPECT_THAT(wire_.ends, ElementsAre(grpc::StatusCode::CANCELLED));
 }
 
+// Until it is known who calls, his connection's or session's share counts; then his own.
+TEST_F(StreamPumpTest, WhoIsKnownByNowGivesBackTheShareOfHisConnection) {
+  Dispatcher small(resolver_, executor_, observer_, {.max_streams = 2});
+  CallState first_state(small, method_, 0, context_);
+  CallState second_state(small, method_, 0, context_);
+  NotingWire first_wire;
+  NotingWire second_wire;
+  StreamPump first(first_state, first_wire);
+  StreamPump second(second_state, second_wire);
+  ASSERT_TRUE(first.Enter());
+  EXPECT_FALSE(second.Enter()) << "one of two is what one connection may have";
+  EXPECT_THAT(second_wire.ends, ElementsAre(grpc::StatusCode::RESOURCE_EXHAUSTED));
+  ASSERT_TRUE(first_state.Resolve());
+  EXPECT_TRUE(first.Enter());
+  EXPECT_EQ(small.open_streams(), 1U);
+  CallState third_state(small, method_, 0, context_);
+  NotingWire third_wire;
+  StreamPump third(third_state, third_wire);
+  EXPECT_TRUE(third.Enter());
+  EXPECT_THAT(first_wire.ends, IsEmpty());
+}
+
 }  // namespace
 }  // namespace jammi::test
