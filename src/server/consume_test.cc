@@ -68,6 +68,17 @@ class ConsumeTest : public StreamTest {
     EXPECT_TRUE(next.has_delivery()) << next.ShortDebugString();
     return next.delivery().offset();
   }
+  // Of a replay of two events, both of which have come, and the end behind them.
+  Dialog ReaderAtTheEnd() {
+    PublishN(2);
+    auto attach = Attach();
+    attach.mutable_attach()->set_replay_only(true);
+    auto dialog = Reader(attach);
+    EXPECT_EQ(NextEvent(dialog), 0);
+    EXPECT_EQ(NextEvent(dialog), 1);
+    EXPECT_TRUE(NextOf(dialog).has_end());
+    return dialog;
+  }
   // How far all is acknowledged when the answer to a flush, or to the end, comes.
   static void ExpectAcked(Dialog& dialog, uint64_t offset) {
     auto next = NextOf(dialog);
@@ -140,13 +151,7 @@ TEST_F(ConsumeTest, WhatReachesTheCatalogIsSaidUnasked) {
 }
 
 TEST_F(ConsumeTest, WhatReachesTheCatalogIsSaidBehindTheEndToo) {
-  PublishN(2);
-  auto attach = Attach();
-  attach.mutable_attach()->set_replay_only(true);
-  auto dialog = Reader(attach);
-  EXPECT_EQ(NextEvent(dialog), 0);
-  EXPECT_EQ(NextEvent(dialog), 1);
-  EXPECT_TRUE(NextOf(dialog).has_end());
+  auto dialog = ReaderAtTheEnd();
   for (const uint64_t offset : {0, 1}) {
     EXPECT_TRUE(dialog.Write(Ack(offset)));
     auto acked = std::async(std::launch::async, [&] { return NextOf(dialog); });
@@ -209,13 +214,7 @@ TEST_F(ConsumeTest, WhoSendsNoMoreGetsTheLastAckAndTheEnd) {
 }
 
 TEST_F(ConsumeTest, AReplayEndsAndWaitsForTheAcknowledgements) {
-  PublishN(2);
-  auto attach = Attach();
-  attach.mutable_attach()->set_replay_only(true);
-  auto dialog = Reader(attach);
-  EXPECT_EQ(NextEvent(dialog), 0);
-  EXPECT_EQ(NextEvent(dialog), 1);
-  EXPECT_TRUE(NextOf(dialog).has_end());
+  auto dialog = ReaderAtTheEnd();
   EXPECT_TRUE(dialog.Write(Ack(1)));
   dialog.WritesDone();
   ExpectAcked(dialog, 2);
